@@ -1,0 +1,157 @@
+#include "server/datapath/userspace/forwarder.h"
+
+#include <netinet/in.h>
+
+#include <utility>
+
+#include "protocol/base/check.h"
+#include "server/datapath/userspace/traffic_counts.h"
+
+namespace relay {
+namespace {
+
+// Turns DF on for what is sent until the end of the scope (RFC 8656 section 14); IPv4 only.
+class DontFragmentScope {
+ public:
+  explicit DontFragmentScope(int socket) : socket_(socket) { Set(IP_PMTUDISC_PROBE); }
+  ~DontFragmentScope() { Set(IP_PMTUDISC_DONT); }
+  DontFragmentScope(const DontFragmentScope&) = delete;
+  DontFragmentScope& operator=(const DontFragmentScope&) = delete;
+
+ private:
+  void Set(int mode) { ::setsockopt(socket_, IPPROTO_IP, IP_MTU_DISCOVER, &mode, sizeof(mode)); }
+  int socket_;
+};
+
+}  // namespace
+
+Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners,
+                     RateLimits limits, SendQueue& queue, ShardCounters& counters)
+    : ledger_(ledger),
+      listeners_(std::move(listeners)),
+      limits_(limits),
+      queue_(queue),
+      counters_(counters) {}
+
+void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address) {
+  const auto index = static_cast<std::size_t>(socket);
+  if (index >= relays_.size()) relays_.resize(index + 1);
+  relays_[index] = std::make_unique<RelaySocket>(RelaySocket{socket, address, {}, {}});
+}
+
+void Forwarder::RemoveRelay(int socket) {
+  queue_.Flush();
+  if (FindRelay(socket) != nullptr) relays_[static_cast<std::size_t>(socket)].reset();
+}
+
+RelaySocket* Forwarder::FindRelay(int socket) {
+  const auto index = static_cast<std::size_t>(socket);
+  return index < relays_.size() ? relays_[index].get() : nullptr;
+}
+
+void Forwarder::Install(const turn::Route& route) {
+  RelaySocket* relay = FindRelay(route.relay.value);
+  CHECK(relay != nullptr);
+  RouteEntry entry{
+      .route = route, .relay = relay, .peer_address = {}, .client_address = {}, .listener = {}};
+  entry.peer_address = ToSocketAddress(route.peer.endpoint);
+  if (!base::IsStream(route.client.five_tuple.transport)) {
+    entry.listener = listener(route.client);
+    entry.client_address = ToSocketAddress(route.client.five_tuple.client, entry.listener.family);
+  }
+  routes_.Install(entry);
+}
+
+void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
+                           base::MonotonicTime now) {
+  RouteEntry* entry = routes_.FindByChannel(client, message.channel);
+  if (entry == nullptr || now >= entry->route.deadline) {
+    CountDrop(counters_, turn::DropReason::kNoChannel);
+    return;
+  }
+  if (entry->route.peer_is_own_relay && !ledger_.IsLive(entry->route.peer.endpoint)) {
+    CountDrop(counters_, turn::DropReason::kPolicy);
+    return;
+  }
+  if (!entry->relay->client_to_peer.Admit(limits_, message.data.size(), now)) {
+    CountDrop(counters_, turn::DropReason::kOverLimit);
+    return;
+  }
+  queue_.Add(entry->relay->socket, entry->peer_address, message.data);
+  CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
+               message.data.size());
+}
+
+Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpoint& source,
+                                           base::MutableBytes payload, base::MonotonicTime now,
+                                           const turn::Client** client,
+                                           base::MutableBytes* message) {
+  RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
+  if (entry == nullptr || now >= entry->route.deadline) return PeerVerdict::kToEngine;
+  if (!AdmitToClient(relay, payload.size(), now)) return PeerVerdict::kDone;
+  base::MutableBytes framed{payload.data() - stun::kChannelDataHeaderBytes,
+                            payload.size() + stun::kChannelDataHeaderBytes};
+  stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
+  const bool is_stream = base::IsStream(entry->route.client.five_tuple.transport);
+  CountToClient(is_stream, payload.size());
+  if (is_stream) {
+    const std::size_t padding = stun::StreamPadding(payload.size());
+    for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
+    *message = {framed.data(), framed.size() + padding};
+    *client = &entry->route.client;
+    return PeerVerdict::kToStream;
+  }
+  const base::IpAddress* local =
+      entry->listener.is_wildcard ? &entry->route.client.five_tuple.server.address : nullptr;
+  queue_.Add(entry->listener.socket, entry->client_address, framed, local);
+  return PeerVerdict::kDone;
+}
+
+void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Bytes payload,
+                           bool dont_fragment, bool from_stream, base::MonotonicTime now) {
+  RelaySocket* relay = FindRelay(socket);
+  CHECK(relay != nullptr);
+  if (!relay->client_to_peer.Admit(limits_, payload.size(), now)) {
+    CountDrop(counters_, turn::DropReason::kOverLimit);
+    return;
+  }
+  const SocketAddress destination = ToSocketAddress(peer.endpoint);
+  CountRelayed(counters_, Direction::kClientToPeer, from_stream, payload.size());
+  if (dont_fragment && peer.endpoint.address.is_v4()) {
+    queue_.Flush();
+    DontFragmentScope scope(socket);
+    queue_.Add(socket, destination, payload);
+    queue_.Flush();
+    return;
+  }
+  queue_.Add(socket, destination, payload);
+}
+
+bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
+  if (relay.peer_to_client.Admit(limits_, bytes, now)) return true;
+  CountDrop(counters_, turn::DropReason::kOverLimit);
+  return false;
+}
+
+void Forwarder::SendToClient(const turn::Client& client, base::Bytes message) {
+  const ListenerSocket& socket = listener(client);
+  queue_.AddCopy(socket.socket, ToSocketAddress(client.five_tuple.client, socket.family), message,
+                 socket.is_wildcard ? &client.five_tuple.server.address : nullptr);
+}
+
+void Forwarder::SendToClientInPlace(const turn::Client& client, base::Bytes message) {
+  const ListenerSocket& socket = listener(client);
+  queue_.Add(socket.socket, ToSocketAddress(client.five_tuple.client, socket.family), message,
+             socket.is_wildcard ? &client.five_tuple.server.address : nullptr);
+}
+
+void Forwarder::CountToClient(bool is_stream, std::size_t bytes) {
+  CountRelayed(counters_, Direction::kPeerToClient, is_stream, bytes);
+}
+
+const ListenerSocket& Forwarder::listener(const turn::Client& client) const {
+  CHECK(client.handle.value < listeners_.size());
+  return listeners_[client.handle.value];
+}
+
+}  // namespace relay

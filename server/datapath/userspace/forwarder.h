@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/five_tuple.h"
+#include "protocol/base/time.h"
+#include "protocol/stun/channel_data.h"
+#include "protocol/turn/ledger.h"
+#include "protocol/turn/route.h"
+#include "server/datapath/userspace/rate_meter.h"
+#include "server/datapath/userspace/route_table.h"
+#include "server/datapath/userspace/send_queue.h"
+#include "server/metrics/shard_counters.h"
+
+namespace relay {
+
+// The userspace datapath of one shard: forwards ChannelData along routes, in place and without the
+// heap, and carries the engine's own datagrams. What goes out waits in the SendQueue; octets must
+// stay until it is flushed. Packets touch no lock: Ledger::IsLive is a load.
+class Forwarder {
+ public:
+  // All must outlive the forwarder. `listeners` are numbered by turn::ClientHandle.
+  Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, RateLimits limits,
+            SendQueue& queue, ShardCounters& counters);
+
+  // A relay socket of this shard, known by its descriptor. The socket itself belongs to the caller.
+  void AddRelay(int socket, const turn::RelayedTransportAddress& address);
+  // Sends what is queued first. Unknown sockets are ignored.
+  void RemoveRelay(int socket);
+  RelaySocket* FindRelay(int socket);
+
+  void Install(const turn::Route& route);
+  void Remove(const turn::RouteKey& key) { routes_.Remove(key); }
+  std::size_t route_count() const { return routes_.size(); }
+
+  // ChannelData from a client. Without a live route it is dropped and counted (RFC 8656
+  // section 12.6).
+  void FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
+                  base::MonotonicTime now);
+
+  enum class PeerVerdict : std::uint8_t {
+    kDone,      // queued towards a datagram client, or dropped for its limits
+    kToStream,  // `*message` is a ChannelData message, padded, for the stream client `*client`
+    kToEngine,  // no live route: the rules decide
+  };
+  // A datagram at a relay socket. `payload` has the room of PacketBatch around it, which is used.
+  PeerVerdict FromPeer(RelaySocket& relay, const base::Endpoint& source, base::MutableBytes payload,
+                       base::MonotonicTime now, const turn::Client** client,
+                       base::MutableBytes* message);
+
+  // A Send indication's payload: to the peer, if the limits allow. `payload` stays until the flush.
+  void SendToPeer(int socket, const turn::PeerAddress& peer, base::Bytes payload,
+                  bool dont_fragment, bool from_stream, base::MonotonicTime now);
+  // Whether a peer's datagram of `bytes` may go on to the relay's client now; counts a drop if not.
+  bool AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now);
+
+  // A message to a datagram client: copied, or where it lies until the flush.
+  void SendToClient(const turn::Client& client, base::Bytes message);
+  void SendToClientInPlace(const turn::Client& client, base::Bytes message);
+
+  void CountToClient(bool is_stream, std::size_t bytes);
+
+  void SetLimits(RateLimits limits) { limits_ = limits; }
+
+ private:
+  const ListenerSocket& listener(const turn::Client& client) const;
+
+  const turn::Ledger& ledger_;
+  std::vector<ListenerSocket> listeners_;
+  RateLimits limits_;
+  SendQueue& queue_;
+  ShardCounters& counters_;
+  std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor
+  RouteTable routes_;
+};
+
+}  // namespace relay

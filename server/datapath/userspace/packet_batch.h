@@ -1,0 +1,65 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/ip_address.h"
+#include "server/datapath/userspace/socket_address.h"
+
+namespace relay {
+
+// Buffers for datagrams on their way through the relay: each is read into at an offset, so that a
+// header can be written in front of the payload where it lies. One batch per shard, reused for
+// ever; memory that no datagram ever reached is never touched.
+class PacketBatch {
+ public:
+  static constexpr std::size_t kPackets = 64;
+  static constexpr std::size_t kHeadroom = 64;
+  static constexpr std::size_t kPayload = 65536;  // more than any UDP datagram
+  static constexpr std::size_t kTailroom = 64;
+
+  PacketBatch();
+  ~PacketBatch();
+  PacketBatch(const PacketBatch&) = delete;
+  PacketBatch& operator=(const PacketBatch&) = delete;
+
+  struct Packet {
+    base::MutableBytes payload;  // with kHeadroom octets before it and kTailroom after
+    SocketAddress source;
+    base::IpAddress local;  // the address it was sent to; only from sockets that report it
+    bool is_truncated = false;
+    bool is_to_group = false;  // sent to a broadcast or multicast address
+  };
+  Packet& operator[](std::size_t index) { return packets_[index]; }
+
+  // Reads at most `limit` datagrams of a UDP socket into the buffers from `first` on and returns
+  // how many. 0: nothing to read now, or an error, which for UDP is a report about an earlier
+  // datagram and no reason to stop. With `reports_local`, the socket has IP_PKTINFO on.
+  // `*overflow`, if given, becomes the socket's count of datagrams lost for want of buffer space,
+  // when it is told (SO_RXQ_OVFL).
+  std::size_t Receive(int socket, std::size_t first, std::size_t limit, bool reports_local,
+                      std::uint32_t* overflow = nullptr);
+
+ private:
+  static constexpr std::size_t kStride = kHeadroom + kPayload + kTailroom;
+  static constexpr std::size_t kControl = 128;
+
+  std::uint8_t* buffer(std::size_t index) const { return memory_ + index * kStride; }
+  void ReadControl(msghdr& header, Packet& packet, std::uint32_t* overflow) const;
+
+  std::uint8_t* memory_;
+  std::array<Packet, kPackets> packets_;
+  // Filled in once; after a read only what the system changed is put back, so that reading one
+  // datagram costs one.
+  std::array<mmsghdr, kPackets> plain_headers_{};
+  std::array<mmsghdr, kPackets> control_headers_{};
+  std::array<iovec, kPackets> vectors_{};
+  alignas(cmsghdr) std::array<std::array<std::uint8_t, kControl>, kPackets> control_{};
+};
+
+}  // namespace relay

@@ -1,0 +1,69 @@
+#include "server/datapath/userspace/route_table.h"
+
+#include <cstring>
+
+namespace relay {
+
+RouteTable::ChannelKey RouteTable::MakeKey(const base::FiveTuple& client,
+                                           stun::ChannelNumber channel) {
+  ChannelKey key;
+  std::memcpy(&key[0], client.client.address.octets().data(), 16);
+  std::memcpy(&key[2], client.server.address.octets().data(), 16);
+  key[4] = std::uint64_t{client.client.port} << 48 | std::uint64_t{client.server.port} << 32 |
+           std::uint64_t{channel.value} << 16 | static_cast<std::uint64_t>(client.transport);
+  return key;
+}
+
+RouteTable::PeerKey RouteTable::MakeKey(turn::RelayHandle relay, const base::Endpoint& peer) {
+  PeerKey key;
+  std::memcpy(&key[0], peer.address.octets().data(), 16);
+  key[2] = std::uint64_t{static_cast<std::uint32_t>(relay.value)} << 32 | peer.port;
+  return key;
+}
+
+void RouteTable::Install(const RouteEntry& entry) {
+  const turn::Route& route = entry.route;
+  const ChannelKey key = MakeKey(route.client.five_tuple, route.channel);
+  if (const auto found = by_channel_.find(key); found != by_channel_.end()) {
+    RouteEntry& old = *entries_[found->second];
+    if (old.route.relay == route.relay && old.route.peer == route.peer) {
+      old = entry;
+      return;
+    }
+    // The channel was bound anew to another peer: the old direction back goes.
+    Remove({old.route.client, old.route.channel, old.route.relay, old.route.peer});
+  }
+  std::uint32_t index;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(entries_.size());
+    entries_.push_back(std::make_unique<RouteEntry>(entry));
+  } else {
+    index = free_.back();
+    free_.pop_back();
+    *entries_[index] = entry;
+  }
+  by_channel_.emplace(key, index);
+  by_peer_.insert_or_assign(MakeKey(route.relay, route.peer.endpoint), index);
+}
+
+void RouteTable::Remove(const turn::RouteKey& key) {
+  const auto found = by_channel_.find(MakeKey(key.client.five_tuple, key.channel));
+  if (found == by_channel_.end()) return;
+  const std::uint32_t index = found->second;
+  by_channel_.erase(found);
+  const RouteEntry& entry = *entries_[index];
+  by_peer_.erase(MakeKey(entry.route.relay, entry.route.peer.endpoint));
+  free_.push_back(index);
+}
+
+RouteEntry* RouteTable::FindByChannel(const base::FiveTuple& client, stun::ChannelNumber channel) {
+  const auto found = by_channel_.find(MakeKey(client, channel));
+  return found == by_channel_.end() ? nullptr : entries_[found->second].get();
+}
+
+RouteEntry* RouteTable::FindByPeer(turn::RelayHandle relay, const base::Endpoint& peer) {
+  const auto found = by_peer_.find(MakeKey(relay, peer));
+  return found == by_peer_.end() ? nullptr : entries_[found->second].get();
+}
+
+}  // namespace relay

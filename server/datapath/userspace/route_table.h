@@ -1,0 +1,79 @@
+#pragma once
+
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "protocol/base/five_tuple.h"
+#include "protocol/base/hash.h"
+#include "protocol/stun/channel_data.h"
+#include "protocol/turn/route.h"
+#include "server/datapath/userspace/rate_meter.h"
+#include "server/datapath/userspace/socket_address.h"
+
+namespace relay {
+
+// An open relay socket of this shard, and how much its allocation has sent lately.
+struct RelaySocket {
+  int socket;
+  turn::RelayedTransportAddress address;
+  RateMeter client_to_peer;
+  RateMeter peer_to_client;
+};
+
+// A UDP socket that clients send to.
+struct ListenerSocket {
+  int socket;
+  int family;        // AF_INET or AF_INET6
+  bool is_wildcard;  // replies must name the address that they leave from
+};
+
+// A route with what forwarding needs ready to hand.
+struct RouteEntry {
+  turn::Route route;
+  RelaySocket* relay;
+  SocketAddress peer_address;
+  SocketAddress client_address;  // for datagram transports; the family of the listener's socket
+  ListenerSocket listener;       // likewise
+};
+
+// Routes by both directions: flat hash tables of packed keys. A lookup takes no lock and no heap.
+// One table per shard.
+class RouteTable {
+ public:
+  // Replaces the entry with the same key.
+  void Install(const RouteEntry& entry);
+  void Remove(const turn::RouteKey& key);
+
+  // nullptr: no such route. The pointer is good until the next Install or Remove.
+  RouteEntry* FindByChannel(const base::FiveTuple& client, stun::ChannelNumber channel);
+  RouteEntry* FindByPeer(turn::RelayHandle relay, const base::Endpoint& peer);
+
+  std::size_t size() const { return by_channel_.size(); }
+
+ private:
+  // Client and server transport address, channel and transport; relay, peer address and port.
+  using ChannelKey = std::array<std::uint64_t, 5>;
+  using PeerKey = std::array<std::uint64_t, 3>;
+  struct KeyHash {
+    using is_avalanching = void;
+    std::size_t operator()(const ChannelKey& key) const noexcept {
+      return base::HashWords({key[0], key[1], key[2], key[3], key[4]});
+    }
+    std::size_t operator()(const PeerKey& key) const noexcept {
+      return base::HashWords({key[0], key[1], key[2]});
+    }
+  };
+
+  static ChannelKey MakeKey(const base::FiveTuple& client, stun::ChannelNumber channel);
+  static PeerKey MakeKey(turn::RelayHandle relay, const base::Endpoint& peer);
+
+  std::vector<std::unique_ptr<RouteEntry>> entries_;
+  std::vector<std::uint32_t> free_;
+  boost::unordered_flat_map<ChannelKey, std::uint32_t, KeyHash> by_channel_;
+  boost::unordered_flat_map<PeerKey, std::uint32_t, KeyHash> by_peer_;
+};
+
+}  // namespace relay

@@ -1,0 +1,100 @@
+#include "server/datapath/userspace/send_queue.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "protocol/base/check.h"
+
+namespace relay {
+namespace {
+
+// Writes the control message that chooses the source address; returns its length.
+std::uint16_t WriteSource(base::MutableBytes out, const base::IpAddress& local, int socket_family) {
+  auto* control = reinterpret_cast<cmsghdr*>(out.data());
+  std::memset(out.data(), 0, out.size());
+  if (socket_family == AF_INET) {
+    in_pktinfo info{};
+    const auto octets = local.v4_octets();
+    std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
+    control->cmsg_level = IPPROTO_IP;
+    control->cmsg_type = IP_PKTINFO;
+    control->cmsg_len = CMSG_LEN(sizeof(info));
+    std::memcpy(CMSG_DATA(control), &info, sizeof(info));
+    return CMSG_SPACE(sizeof(info));
+  }
+  in6_pktinfo info{};
+  std::memcpy(&info.ipi6_addr, local.octets().data(), 16);
+  control->cmsg_level = IPPROTO_IPV6;
+  control->cmsg_type = IPV6_PKTINFO;
+  control->cmsg_len = CMSG_LEN(sizeof(info));
+  std::memcpy(CMSG_DATA(control), &info, sizeof(info));
+  return CMSG_SPACE(sizeof(info));
+}
+
+}  // namespace
+
+SendQueue::SendQueue(Counter& send_failed)
+    : send_failed_(send_failed),
+      copies_(std::make_unique<std::array<std::uint8_t, kEntries * 512>>()) {}
+
+void SendQueue::Add(int socket, const SocketAddress& destination, base::Bytes octets,
+                    const base::IpAddress* local) {
+  if (used_ == kEntries) Flush();
+  Entry& entry = entries_[used_++];
+  entry.socket = socket;
+  entry.destination = destination;
+  entry.octets = {const_cast<std::uint8_t*>(octets.data()), octets.size()};
+  entry.control_bytes = local == nullptr
+                            ? std::uint16_t{0}
+                            : WriteSource(entry.control, *local, destination.generic.sa_family);
+}
+
+void SendQueue::AddCopy(int socket, const SocketAddress& destination, base::Bytes octets,
+                        const base::IpAddress* local) {
+  CHECK(octets.size() <= kMaxCopyBytes);
+  if (used_ == kEntries || copied_ + octets.size() > copies_->size()) Flush();
+  std::uint8_t* copy = copies_->data() + copied_;
+  std::memcpy(copy, octets.data(), octets.size());
+  copied_ += octets.size();
+  Add(socket, destination, {copy, octets.size()}, local);
+}
+
+void SendQueue::Flush() {
+  std::fill_n(is_sent_.begin(), used_, false);
+  for (std::size_t first = 0; first < used_; ++first) {
+    if (is_sent_[first]) continue;
+    const int socket = entries_[first].socket;
+    std::size_t run = 0;
+    for (std::size_t i = first; i < used_; ++i) {
+      Entry& entry = entries_[i];
+      if (is_sent_[i] || entry.socket != socket) continue;
+      is_sent_[i] = true;
+      msghdr& header = headers_[run++].msg_hdr;
+      header.msg_name = &entry.destination.generic;
+      header.msg_namelen = entry.destination.length;
+      header.msg_iov = &entry.octets;
+      header.msg_iovlen = 1;
+      header.msg_control = entry.control_bytes == 0 ? nullptr : entry.control.data();
+      header.msg_controllen = entry.control_bytes;
+      header.msg_flags = 0;
+    }
+    std::size_t sent = 0;
+    while (sent < run) {
+      const int count = ::sendmmsg(socket, &headers_[sent], static_cast<unsigned>(run - sent),
+                                   MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count > 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno != EINTR) {
+        send_failed_.Add(1);
+        ++sent;
+      }
+    }
+  }
+  used_ = 0;
+  copied_ = 0;
+}
+
+}  // namespace relay

@@ -1,0 +1,112 @@
+#include "server/net/listener_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "server/datapath/userspace/socket_address.h"
+
+namespace relay {
+namespace {
+
+// Room for a burst while the shard is busy; the system caps it at net.core.rmem_max unless the
+// process may override.
+constexpr int kListenerReceiveBytes = 8 * 1024 * 1024;
+constexpr int kListenerSendBytes = 4 * 1024 * 1024;
+constexpr int kRelayBufferBytes = 1024 * 1024;
+constexpr int kAcceptBacklog = 4096;
+
+bool Enable(int socket, int level, int option, int value = 1) {
+  return ::setsockopt(socket, level, option, &value, sizeof(value)) == 0;
+}
+
+void SetBuffers(int socket, int receive_bytes, int send_bytes) {
+  if (!Enable(socket, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes)) {
+    Enable(socket, SOL_SOCKET, SO_RCVBUF, receive_bytes);
+  }
+  if (!Enable(socket, SOL_SOCKET, SO_SNDBUFFORCE, send_bytes)) {
+    Enable(socket, SOL_SOCKET, SO_SNDBUF, send_bytes);
+  }
+}
+
+base::Error Failure(const char* what, const ListenerAddress& address) {
+  const int error = errno;
+  std::string message =
+      std::string(what) + " " + address.endpoint.ToString() + ": " + std::strerror(error);
+  if (error == EADDRINUSE) message += " (another program has this port)";
+  if (error == EACCES) message += " (ports below 1024 need CAP_NET_BIND_SERVICE)";
+  return {std::move(message)};
+}
+
+base::Result<Descriptor> OpenListener(const ListenerAddress& address, int type) {
+  const char* what = type == SOCK_DGRAM ? "cannot listen on udp" : "cannot listen on tcp";
+  const int family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
+  Descriptor socket(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return Failure(what, address);
+  if (type == SOCK_STREAM) Enable(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (!Enable(socket.get(), SOL_SOCKET, SO_REUSEPORT)) return Failure(what, address);
+  if (family == AF_INET6)
+    Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, address.dual_stack ? 0 : 1);
+  const SocketAddress bind_address = ToSocketAddress(address.endpoint, family);
+  if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0)
+    return Failure(what, address);
+  return socket;
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    if (value_ >= 0) ::close(value_);
+    value_ = other.Release();
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (value_ >= 0) ::close(value_);
+}
+
+int Descriptor::Release() { return std::exchange(value_, -1); }
+
+base::Result<Descriptor> OpenUdpListener(const ListenerAddress& address) {
+  auto socket = OpenListener(address, SOCK_DGRAM);
+  if (!socket.ok()) return socket;
+  const int descriptor = socket.value().get();
+  // The address that was asked is the address that answers (RFC 8489 section 6.3.1.2).
+  Enable(descriptor, IPPROTO_IP, IP_PKTINFO);
+  if (!address.endpoint.address.is_v4()) Enable(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+  Enable(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  Enable(descriptor, SOL_SOCKET, SO_RXQ_OVFL);
+  SetBuffers(descriptor, kListenerReceiveBytes, kListenerSendBytes);
+  return socket;
+}
+
+base::Result<Descriptor> OpenTcpListener(const ListenerAddress& address) {
+  auto socket = OpenListener(address, SOCK_STREAM);
+  if (!socket.ok()) return socket;
+  if (::listen(socket.value().get(), kAcceptBacklog) != 0)
+    return Failure("cannot listen on tcp", address);
+  return socket;
+}
+
+OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
+  const int family = address.address.is_v4() ? AF_INET : AF_INET6;
+  Descriptor socket(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return {{}, errno};
+  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  // DF stays off unless a Send indication asks for it (RFC 8656 section 14).
+  if (family == AF_INET) Enable(socket.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  SetBuffers(socket.get(), kRelayBufferBytes, kRelayBufferBytes);
+  const SocketAddress bind_address = ToSocketAddress(address, family);
+  if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
+  return {std::move(socket), 0};
+}
+
+}  // namespace relay

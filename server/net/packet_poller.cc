@@ -1,0 +1,54 @@
+#include "server/net/packet_poller.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "protocol/base/check.h"
+
+namespace relay {
+
+PacketPoller::PacketPoller(boost::asio::io_context& io,
+                           std::function<void(std::span<const int>)> on_ready)
+    : on_ready_(std::move(on_ready)), epoll_(io) {
+  const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
+  CHECK(descriptor >= 0);
+  epoll_.assign(descriptor);
+}
+
+bool PacketPoller::Add(int socket) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = socket;
+  return ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+void PacketPoller::Remove(int socket) {
+  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, socket, nullptr);
+}
+
+void PacketPoller::Start() { Wait(); }
+
+void PacketPoller::Wait() {
+  epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](boost::system::error_code error) {
+                      if (!error) Run();
+                    });
+}
+
+void PacketPoller::Run() {
+  for (int round = 0; round < kRounds; ++round) {
+    const int count =
+        ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+    if (count <= 0) {
+      Wait();
+      return;
+    }
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+      ready_[i] = events_[i].data.fd;
+    on_ready_(std::span<const int>(ready_.data(), static_cast<std::size_t>(count)));
+  }
+  // Still busy: let the others go first.
+  boost::asio::post(epoll_.get_executor(), [this] { Run(); });
+}
+
+}  // namespace relay

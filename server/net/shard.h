@@ -1,0 +1,88 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "protocol/base/random.h"
+#include "protocol/turn/credential_source.h"
+#include "protocol/turn/engine.h"
+#include "protocol/turn/ledger.h"
+#include "protocol/turn/nonce.h"
+#include "protocol/turn/policy.h"
+#include "server/datapath/userspace/forwarder.h"
+#include "server/datapath/userspace/send_queue.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/connection_census.h"
+#include "server/net/packet_poller.h"
+#include "server/net/shard_clock.h"
+#include "server/net/shard_effects.h"
+#include "server/net/shard_mailbox.h"
+#include "server/net/stream_listener.h"
+#include "server/net/stream_service.h"
+#include "server/net/udp_service.h"
+
+namespace relay {
+
+// A TCP listener of one shard.
+struct TcpListener {
+  Descriptor socket;
+  base::Transport transport = base::Transport::kTcp;
+};
+
+// One thread's share of the relay: an io_context, an engine, its sockets. Shards share nothing but
+// the Ledger and the census of connections; whoever wants something of a shard posts to its
+// mailbox.
+class Shard {
+ public:
+  struct Options {
+    std::vector<UdpListener> udp_listeners;
+    std::vector<TcpListener> tcp_listeners;
+    std::shared_ptr<const turn::Policy> policy;
+    std::shared_ptr<const turn::CredentialSource> credentials;
+    turn::NonceKey nonce_key;
+    RateLimits limits;
+  };
+  // `ledger` and `census` must outlive the shard.
+  Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Serves until Stop; the calling thread becomes the shard's thread.
+  void Run();
+
+  ShardMailbox& mailbox() { return mailbox_; }                 // any thread
+  const ShardCounters& counters() const { return counters_; }  // any thread
+
+  // The rest on the shard's thread, by way of the mailbox.
+  void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+  void SetCredentials(std::shared_ptr<const turn::CredentialSource> credentials);
+  // Ends every allocation and lets Run return.
+  void Stop();
+
+ private:
+  static constexpr std::chrono::milliseconds kTick{250};
+
+  void ApplyChannelRange(const turn::Policy& policy);
+  void Tick();
+
+  boost::asio::io_context io_;
+  ShardMailbox mailbox_;
+  ShardCounters counters_;
+  ShardClock clock_;
+  base::OsRandom random_;
+  std::vector<UdpListener> udp_listeners_;
+  SendQueue queue_;
+  Forwarder forwarder_;
+  StreamService streams_;
+  UdpService datagrams_;
+  PacketPoller poller_;
+  ShardEffects effects_;
+  turn::Engine engine_;
+  std::vector<std::unique_ptr<StreamListener>> stream_listeners_;
+  boost::asio::steady_timer tick_;
+};
+
+}  // namespace relay

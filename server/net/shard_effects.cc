@@ -1,0 +1,109 @@
+#include "server/net/shard_effects.h"
+
+#include <cerrno>
+#include <variant>
+
+#include "server/datapath/userspace/traffic_counts.h"
+#include "server/net/listener_socket.h"
+
+namespace relay {
+
+static_assert(kAuthFailureLabels.size() == turn::kAuthFailureCount);
+static_assert(kCloseReasonLabels.size() == turn::kCloseReasonCount);
+static_assert(kQuotaScopeLabels.size() == turn::kQuotaScopeCount);
+static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
+
+ShardEffects::ShardEffects(Forwarder& forwarder, StreamService& streams, PacketPoller& poller,
+                           ShardCounters& counters, const ShardClock& clock)
+    : forwarder_(forwarder),
+      streams_(streams),
+      poller_(poller),
+      counters_(counters),
+      clock_(clock) {}
+
+void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message) {
+  if (!base::IsStream(client.five_tuple.transport)) return forwarder_.SendToClient(client, message);
+  if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendControl(message);
+}
+
+void ShardEffects::SendDataToClient(const turn::Client& client, base::Bytes message,
+                                    std::size_t payload_bytes) {
+  const bool is_stream = base::IsStream(client.five_tuple.transport);
+  CountRelayed(counters_, Direction::kPeerToClient, is_stream, payload_bytes);
+  if (!is_stream) return forwarder_.SendToClientInPlace(client, message);
+  if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendData(message);
+}
+
+void ShardEffects::SendToPeer(const turn::Client& client, turn::RelayHandle relay,
+                              const turn::PeerAddress& peer, base::Bytes payload,
+                              bool dont_fragment) {
+  forwarder_.SendToPeer(relay.value, peer, payload, dont_fragment,
+                        base::IsStream(client.five_tuple.transport), clock_.now().monotonic);
+}
+
+std::optional<turn::RelayHandle> ShardEffects::OpenRelay(
+    const turn::RelayedTransportAddress& address) {
+  OpenRelayResult opened = OpenRelaySocket(address.endpoint);
+  if (opened.error != 0) return std::nullopt;
+  return turn::RelayHandle{opened.descriptor.Release()};
+}
+
+void ShardEffects::StartRelay(turn::RelayHandle relay,
+                              const turn::RelayedTransportAddress& address) {
+  forwarder_.AddRelay(relay.value, address);
+  poller_.Add(relay.value);
+}
+
+void ShardEffects::CloseRelay(turn::RelayHandle relay) {
+  forwarder_.RemoveRelay(relay.value);
+  // Closing takes it out of the poller's set.
+  const Descriptor closed(relay.value);
+}
+
+void ShardEffects::Report(const turn::Event& event) {
+  std::visit([this](const auto& specific) { On(specific); }, event);
+}
+
+void ShardEffects::On(const turn::RequestAnswered& event) {
+  const auto code = event.error ? static_cast<std::uint16_t>(*event.error) : std::uint16_t{0};
+  counters_.requests[MethodIndex(static_cast<std::uint16_t>(event.method))][OutcomeIndex(code)]
+      .Add();
+}
+
+void ShardEffects::On(const turn::AuthenticationFailed& event) {
+  counters_.auth_failures[LabelIndex(event.reason)].Add();
+}
+
+void ShardEffects::NoteAllocation(const turn::Client& client, const base::Endpoint& relayed,
+                                  int delta) {
+  const base::Transport transport = client.five_tuple.transport;
+  counters_.allocations[LabelIndex(transport)][LabelIndex(relayed.address.family())].Add(delta);
+  if (!base::IsStream(transport)) return;
+  if (StreamConnection* connection = streams_.Find(client.handle))
+    connection->AddAllocations(delta);
+}
+
+void ShardEffects::On(const turn::AllocationOpened& event) {
+  NoteAllocation(event.client, event.relayed, 1);
+  counters_.allocations_created.Add();
+}
+
+void ShardEffects::On(const turn::AllocationClosed& event) {
+  NoteAllocation(event.client, event.relayed, -1);
+  counters_.allocations_closed[LabelIndex(event.reason)].Add();
+  counters_.ObserveAllocationDuration(event.age);
+}
+
+void ShardEffects::On(const turn::PermissionsChanged& event) {
+  counters_.permissions.Add(event.delta);
+}
+
+void ShardEffects::On(const turn::ChannelsChanged& event) { counters_.channels.Add(event.delta); }
+
+void ShardEffects::On(const turn::QuotaRejected& event) {
+  counters_.quota_rejections[LabelIndex(event.scope)].Add();
+}
+
+void ShardEffects::On(const turn::PacketDropped& event) { CountDrop(counters_, event.reason); }
+
+}  // namespace relay

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+
+#include "protocol/turn/effects.h"
+#include "server/datapath/userspace/forwarder.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/packet_poller.h"
+#include "server/net/shard_clock.h"
+#include "server/net/stream_service.h"
+
+namespace relay {
+
+// What the engine's calls mean in a shard: sockets, the forwarder's routes, connections, counters.
+// Shard's thread only.
+class ShardEffects final : public turn::Effects {
+ public:
+  // All must outlive the effects.
+  ShardEffects(Forwarder& forwarder, StreamService& streams, PacketPoller& poller,
+               ShardCounters& counters, const ShardClock& clock);
+
+  void SendToClient(const turn::Client& client, base::Bytes message) override;
+  void SendDataToClient(const turn::Client& client, base::Bytes message,
+                        std::size_t payload_bytes) override;
+  void SendToPeer(const turn::Client& client, turn::RelayHandle relay,
+                  const turn::PeerAddress& peer, base::Bytes payload, bool dont_fragment) override;
+  std::optional<turn::RelayHandle> OpenRelay(const turn::RelayedTransportAddress& address) override;
+  void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override;
+  void CloseRelay(turn::RelayHandle relay) override;
+  void InstallRoute(const turn::Route& route) override { forwarder_.Install(route); }
+  void RemoveRoute(const turn::RouteKey& key) override { forwarder_.Remove(key); }
+  void Report(const turn::Event& event) override;
+
+ private:
+  void On(const turn::RequestAnswered& event);
+  void On(const turn::AuthenticationFailed& event);
+  void On(const turn::AllocationOpened& event);
+  void On(const turn::AllocationClosed& event);
+  void On(const turn::PermissionsChanged& event);
+  void On(const turn::ChannelsChanged& event);
+  void On(const turn::QuotaRejected& event);
+  void On(const turn::PacketDropped& event);
+  void NoteAllocation(const turn::Client& client, const base::Endpoint& relayed, int delta);
+
+  Forwarder& forwarder_;
+  StreamService& streams_;
+  PacketPoller& poller_;
+  ShardCounters& counters_;
+  const ShardClock& clock_;
+};
+
+}  // namespace relay

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "protocol/base/five_tuple.h"
+#include "protocol/base/result.h"
+#include "protocol/turn/credential_source.h"
+#include "protocol/turn/ledger.h"
+#include "protocol/turn/policy.h"
+#include "server/datapath/userspace/rate_meter.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/listener_socket.h"
+#include "server/net/shard.h"
+
+namespace relay {
+
+// All shards of the process with their threads, and what they share. The owner's thread only,
+// except where noted.
+class ShardGroup {
+ public:
+  struct Listener {
+    base::Transport transport = base::Transport::kUdp;  // kUdp or kTcp
+    base::Endpoint endpoint;
+    bool is_required = true;  // otherwise one that cannot be opened is left out
+  };
+  struct Options {
+    std::size_t shards = 1;
+    std::vector<Listener> listeners;
+    std::uint32_t connections_per_source = 1000;
+    RateLimits limits;
+    turn::Ledger::Options ledger;
+    std::shared_ptr<const turn::Policy> policy;
+    std::shared_ptr<const turn::CredentialSource> credentials;
+  };
+
+  // What became of a listener, in the order of Options::listeners.
+  struct ListenerState {
+    Listener listener;
+    base::Endpoint bound;  // with the port that it really has
+    std::string error;     // empty: open
+  };
+
+  // Opens every socket of every shard, and reads none of them yet: a SO_REUSEPORT group must not
+  // change once it serves. Fails when a required listener cannot be opened.
+  static base::Result<std::unique_ptr<ShardGroup>> Open(const Options& options);
+  ~ShardGroup();
+
+  // Starts the threads. Once.
+  void Start();
+  // Ends all allocations and joins the threads. May be called again.
+  void Stop();
+
+  void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+
+  const std::vector<ListenerState>& listeners() const { return listeners_; }
+  std::vector<const ShardCounters*> counters() const;  // the counters may be read from any thread
+  const turn::Ledger& ledger() const { return ledger_; }
+  std::size_t shard_count() const { return shards_.size(); }
+
+ private:
+  explicit ShardGroup(const Options& options);
+  base::Result<void> OpenListener(const Listener& listener, bool dual_stack,
+                                  std::vector<Shard::Options>& shards);
+
+  turn::Ledger ledger_;
+  ConnectionCensus census_;
+  std::vector<ListenerState> listeners_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace relay

@@ -1,0 +1,57 @@
+#include "server/net/stream_listener.h"
+
+#include <chrono>
+#include <utility>
+
+#include "server/datapath/userspace/socket_address.h"
+
+namespace relay {
+namespace {
+
+constexpr std::chrono::milliseconds kBackOff{100};
+
+boost::asio::ip::tcp ProtocolOf(int socket) {
+  SocketAddress address;
+  address.length = sizeof(address.v6);
+  ::getsockname(socket, &address.generic, &address.length);
+  return address.generic.sa_family == AF_INET ? boost::asio::ip::tcp::v4()
+                                              : boost::asio::ip::tcp::v6();
+}
+
+}  // namespace
+
+StreamListener::StreamListener(boost::asio::io_context& io, Descriptor socket,
+                               base::Transport transport, StreamService& service,
+                               ShardCounters& counters)
+    : acceptor_(io), back_off_(io), transport_(transport), service_(service), counters_(counters) {
+  const auto protocol = ProtocolOf(socket.get());
+  acceptor_.assign(protocol, socket.Release());
+}
+
+void StreamListener::Start() {
+  acceptor_.async_accept(
+      [this](boost::system::error_code error, boost::asio::ip::tcp::socket socket) {
+        OnAccept(error, std::move(socket));
+      });
+}
+
+void StreamListener::OnAccept(boost::system::error_code error,
+                              boost::asio::ip::tcp::socket socket) {
+  if (error == boost::asio::error::operation_aborted) return;
+  if (!error) {
+    service_.Accept(std::move(socket), transport_);
+    Start();
+    return;
+  }
+  if (error == boost::asio::error::connection_aborted) {
+    Start();
+    return;
+  }
+  counters_.connections_refused[LabelIndex(ConnectionRefusal::kSystemLimit)].Add();
+  back_off_.expires_after(kBackOff);
+  back_off_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) Start();
+  });
+}
+
+}  // namespace relay

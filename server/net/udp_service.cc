@@ -1,0 +1,113 @@
+#include "server/net/udp_service.h"
+
+#include "protocol/stun/channel_data.h"
+#include "protocol/stun/demux.h"
+#include "server/datapath/userspace/traffic_counts.h"
+
+namespace relay {
+
+static_assert(PacketBatch::kHeadroom >= turn::kHeadroomBytes);
+static_assert(PacketBatch::kTailroom >= turn::kTailroomBytes);
+
+UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder,
+                       SendQueue& queue, StreamService& streams, ShardCounters& counters,
+                       ShardClock& clock)
+    : listeners_(listeners),
+      overflows_(listeners.size()),
+      forwarder_(forwarder),
+      queue_(queue),
+      streams_(streams),
+      counters_(counters),
+      clock_(clock) {
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const auto socket = static_cast<std::size_t>(listeners[i].socket.get());
+    if (socket >= listener_by_socket_.size()) listener_by_socket_.resize(socket + 1, -1);
+    listener_by_socket_[socket] = static_cast<std::int32_t>(i);
+  }
+}
+
+void UdpService::OnReady(std::span<const int> sockets) {
+  clock_.Refresh();
+  std::size_t used = 0;
+  for (const int socket : sockets) {
+    const auto index = static_cast<std::size_t>(socket);
+    if (index < listener_by_socket_.size() && listener_by_socket_[index] >= 0) {
+      queue_.Flush();
+      used = 0;
+      ReadListener(static_cast<std::uint32_t>(listener_by_socket_[index]));
+      continue;
+    }
+    if (used == PacketBatch::kPackets) {
+      queue_.Flush();
+      used = 0;
+    }
+    // The socket may have been closed by an earlier packet of this round.
+    if (RelaySocket* relay = forwarder_.FindRelay(socket)) used = ReadRelay(*relay, used);
+  }
+  queue_.Flush();
+}
+
+void UdpService::ReadListener(std::uint32_t index) {
+  const int socket = listeners_[index].socket.get();
+  for (int i = 0; i < kBatchesPerTurn; ++i) {
+    std::uint32_t overflow = overflows_[index];
+    const std::size_t count = batch_.Receive(socket, 0, PacketBatch::kPackets, true, &overflow);
+    counters_.socket_receive_drops.Add(overflow - overflows_[index]);
+    overflows_[index] = overflow;
+    for (std::size_t packet = 0; packet < count; ++packet) OnClientPacket(index, batch_[packet]);
+    queue_.Flush();
+    if (count < PacketBatch::kPackets) return;
+  }
+}
+
+std::size_t UdpService::ReadRelay(RelaySocket& relay, std::size_t used) {
+  const int socket = relay.socket;
+  const std::size_t count = batch_.Receive(socket, used, PacketBatch::kPackets - used, false);
+  for (std::size_t i = used; i < used + count; ++i) OnPeerPacket(relay, batch_[i]);
+  return used + count;
+}
+
+void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet) {
+  if (packet.is_truncated) return CountDrop(counters_, turn::DropReason::kOversizedDatagram);
+  if (packet.is_to_group) return CountDrop(counters_, turn::DropReason::kClientDenied);
+  const UdpListener& listener = listeners_[index];
+  const base::FiveTuple five_tuple{
+      .client = ToEndpoint(packet.source.generic),
+      .server = {listener.is_wildcard ? packet.local : listener.bound.address, listener.bound.port},
+      .transport = base::Transport::kUdp};
+  switch (stun::Classify(packet.payload, last_channel_first_octet_)) {
+    case stun::PacketKind::kChannelData:
+      if (const auto data = stun::ParseChannelData(packet.payload)) {
+        return forwarder_.FromClient(five_tuple, *data, clock_.now().monotonic);
+      }
+      return CountDrop(counters_, turn::DropReason::kMalformed);
+    case stun::PacketKind::kStun:
+      engine_->OnMessage({five_tuple, {index}}, packet.payload, clock_.now());
+      return;
+    case stun::PacketKind::kDtls:
+    case stun::PacketKind::kOther:
+      return CountDrop(counters_, turn::DropReason::kMalformed);
+  }
+}
+
+void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
+  if (packet.is_truncated) return CountDrop(counters_, turn::DropReason::kOversizedDatagram);
+  const base::Endpoint source = ToEndpoint(packet.source.generic);
+  const turn::Client* client = nullptr;
+  base::MutableBytes message;
+  switch (forwarder_.FromPeer(relay, source, packet.payload, clock_.now().monotonic, &client,
+                              &message)) {
+    case Forwarder::PeerVerdict::kDone:
+      return;
+    case Forwarder::PeerVerdict::kToStream:
+      if (StreamConnection* connection = streams_.Find(client->handle))
+        connection->SendData(message);
+      return;
+    case Forwarder::PeerVerdict::kToEngine:
+      if (!forwarder_.AdmitToClient(relay, packet.payload.size(), clock_.now().monotonic)) return;
+      engine_->OnPeerDatagram({relay.socket}, {source}, packet.payload, clock_.now());
+      return;
+  }
+}
+
+}  // namespace relay

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "protocol/turn/engine.h"
+#include "server/datapath/userspace/forwarder.h"
+#include "server/datapath/userspace/packet_batch.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/listener_socket.h"
+#include "server/net/shard_clock.h"
+#include "server/net/stream_service.h"
+
+namespace relay {
+
+// A UDP listener of one shard.
+struct UdpListener {
+  Descriptor socket;
+  base::Endpoint bound;  // with the port that it really has
+  bool is_wildcard = false;
+  int family = 0;  // AF_INET or AF_INET6
+};
+
+// Reads the UDP sockets of one shard, listeners and relays, in batches, and says what each datagram
+// is: ChannelData goes to the forwarder, STUN to the engine, a peer's datagram along its route or
+// to the engine. Shard's thread only.
+class UdpService {
+ public:
+  // All must outlive the service. Listeners are numbered as the forwarder has them.
+  UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder, SendQueue& queue,
+             StreamService& streams, ShardCounters& counters, ShardClock& clock);
+  void SetEngine(turn::Engine* engine) { engine_ = engine; }
+  void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
+
+  // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
+  // the batch any more.
+  void OnReady(std::span<const int> sockets);
+
+ private:
+  // Batches that one listener may have before the next socket gets its turn.
+  static constexpr int kBatchesPerTurn = 4;
+
+  void ReadListener(std::uint32_t index);
+  // Reads into the batch from `used` on; returns the new `used`.
+  std::size_t ReadRelay(RelaySocket& relay, std::size_t used);
+  void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
+  void OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet);
+
+  std::span<const UdpListener> listeners_;
+  std::vector<std::int32_t> listener_by_socket_;  // -1: none
+  std::vector<std::uint32_t> overflows_;          // as last reported, by listener
+  Forwarder& forwarder_;
+  SendQueue& queue_;
+  StreamService& streams_;
+  ShardCounters& counters_;
+  ShardClock& clock_;
+  turn::Engine* engine_ = nullptr;
+  std::uint8_t last_channel_first_octet_ = 0x4f;
+  PacketBatch batch_;
+};
+
+}  // namespace relay

@@ -1,0 +1,162 @@
+#include "server/datapath/userspace/forwarder.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <array>
+
+#include "server/datapath/userspace/packet_batch.h"
+#include "tests/support/udp_socket.h"
+
+namespace relay {
+namespace {
+
+using std::chrono::seconds;
+using test_support::UdpSocket;
+
+const base::MonotonicTime kNow{seconds(1000)};
+
+// A client, a listener, a relay socket and a peer on loopback, and a route between them.
+class ForwarderTest : public testing::Test {
+ protected:
+  ForwarderTest()
+      : queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)]),
+        forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, queue_, counters_) {
+    forwarder_.AddRelay(relay_.descriptor(), {relay_.endpoint()});
+  }
+
+  turn::Route MakeRoute(base::Transport transport = base::Transport::kUdp) const {
+    return {.client = {{client_.endpoint(), listener_.endpoint(), transport}, {0}},
+            .channel = {0x4001},
+            .relay = {relay_.descriptor()},
+            .relayed = {relay_.endpoint()},
+            .peer = {peer_.endpoint()},
+            .peer_is_own_relay = false,
+            .deadline = kNow + seconds(10)};
+  }
+  void FromClient(std::string_view payload, base::MonotonicTime now = kNow,
+                  std::uint16_t channel = 0x4001) {
+    forwarder_.FromClient(MakeRoute().client.five_tuple, {{channel}, base::AsBytes(payload)}, now);
+    queue_.Flush();
+  }
+  // Puts a payload where a batch would have it and shows it to the forwarder.
+  Forwarder::PeerVerdict FromPeer(std::string_view payload, base::MonotonicTime now = kNow) {
+    std::copy(payload.begin(), payload.end(), buffer_.begin() + PacketBatch::kHeadroom);
+    const base::MutableBytes view{buffer_.data() + PacketBatch::kHeadroom, payload.size()};
+    const auto verdict =
+        forwarder_.FromPeer(*forwarder_.FindRelay(relay_.descriptor()), peer_.endpoint(), view, now,
+                            &stream_client_, &stream_message_);
+    queue_.Flush();
+    return verdict;
+  }
+  std::uint64_t Dropped(turn::DropReason reason) const {
+    return counters_.dropped_packets[LabelIndex(reason)].Read();
+  }
+
+  UdpSocket client_, listener_, relay_, peer_;
+  ShardCounters counters_;
+  turn::Ledger ledger_{turn::Ledger::Options{}};
+  SendQueue queue_;
+  Forwarder forwarder_;
+  std::array<std::uint8_t, 2048> buffer_{};
+  const turn::Client* stream_client_ = nullptr;
+  base::MutableBytes stream_message_;
+};
+
+TEST_F(ForwarderTest, CHAN_20_AnUnboundChannelIsDroppedAndCounted) {
+  FromClient("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kNoChannel), 1u);
+}
+
+TEST_F(ForwarderTest, CHAN_09_PastTheDeadlineNothingIsForwarded) {
+  forwarder_.Install(MakeRoute());
+  FromClient("x", kNow + seconds(10));
+  EXPECT_EQ(Dropped(turn::DropReason::kNoChannel), 1u);
+  EXPECT_EQ(FromPeer("x", kNow + seconds(10)), Forwarder::PeerVerdict::kToEngine);
+}
+
+TEST_F(ForwarderTest, APeerWithoutARouteIsShownToTheEngine) {
+  EXPECT_EQ(FromPeer("x"), Forwarder::PeerVerdict::kToEngine);
+}
+
+TEST_F(ForwarderTest, ARelayPortOfOursThatIsNotLiveGetsNothing) {
+  turn::Route route = MakeRoute();
+  route.peer_is_own_relay = true;
+  forwarder_.Install(route);
+  FromClient("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kPolicy), 1u);
+}
+
+TEST_F(ForwarderTest, TURN_26_WhatIsOverTheLimitIsDroppedAndTheRouteStays) {
+  forwarder_.Install(MakeRoute());
+  forwarder_.SetLimits({.bytes_per_second = 0, .packets_per_second = 1});
+  FromClient("one");
+  FromClient("two");
+  EXPECT_EQ(FromPeer("one"), Forwarder::PeerVerdict::kDone);
+  EXPECT_EQ(FromPeer("two"), Forwarder::PeerVerdict::kDone);
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), 2u);
+  EXPECT_EQ(peer_.Receive()->octets, "one");
+  EXPECT_EQ(forwarder_.route_count(), 1u);
+}
+
+TEST_F(ForwarderTest, CHAN_22_TheDatagramLeavesFromTheRelayedAddressToTheBoundPeer) {
+  forwarder_.Install(MakeRoute());
+  FromClient("hello");
+  const auto received = peer_.Receive();
+  EXPECT_EQ(received->octets, "hello");
+  EXPECT_EQ(received->source, relay_.endpoint());
+}
+
+TEST_F(ForwarderTest, CHAN_21_AnEmptyPayloadIsAnEmptyDatagram) {
+  forwarder_.Install(MakeRoute());
+  FromClient("");
+  EXPECT_EQ(peer_.Receive()->octets, "");
+}
+
+TEST_F(ForwarderTest, DATA_11_APeersDatagramArrivesAsChannelData) {
+  forwarder_.Install(MakeRoute());
+  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kDone);
+  const auto received = client_.Receive();
+  EXPECT_EQ(received->octets, std::string("\x40\x01\x00\x05hello", 9));
+  EXPECT_EQ(received->source, listener_.endpoint());
+}
+
+TEST_F(ForwarderTest, CHAN_19_ForAStreamClientTheMessageIsPaddedWithZeros) {
+  forwarder_.Install(MakeRoute(base::Transport::kTcp));
+  buffer_.fill(0xff);
+  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kToStream);
+  EXPECT_EQ(base::AsText(stream_message_), std::string_view("\x40\x01\x00\x05hello\0\0\0", 12));
+  EXPECT_EQ(stream_client_->five_tuple.transport, base::Transport::kTcp);
+}
+
+TEST_F(ForwarderTest, ARemovedRouteForwardsNothing) {
+  const turn::Route route = MakeRoute();
+  forwarder_.Install(route);
+  forwarder_.Remove({route.client, route.channel, route.relay, route.peer});
+  FromClient("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kNoChannel), 1u);
+  EXPECT_EQ(FromPeer("x"), Forwarder::PeerVerdict::kToEngine);
+}
+
+TEST_F(ForwarderTest, CountsPacketsAndPayloadBytesOfBothDirections) {
+  forwarder_.Install(MakeRoute());
+  FromClient("12345");
+  FromPeer("123");
+  EXPECT_EQ(counters_.relayed_packets[0][0].Read(), 1u);
+  EXPECT_EQ(counters_.relayed_bytes[0][0].Read(), 5u);
+  EXPECT_EQ(counters_.relayed_packets[1][0].Read(), 1u);
+  EXPECT_EQ(counters_.relayed_bytes[1][0].Read(), 3u);
+}
+
+TEST_F(ForwarderTest, IPH_03_ASendWithDontFragmentLeavesTheSocketAsItWas) {
+  forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("df"), true, false,
+                        kNow);
+  EXPECT_EQ(peer_.Receive()->octets, "df");
+  int mode = -1;
+  socklen_t length = sizeof(mode);
+  ::getsockopt(relay_.descriptor(), IPPROTO_IP, IP_MTU_DISCOVER, &mode, &length);
+  EXPECT_EQ(mode, IP_PMTUDISC_DONT);
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,50 @@
+#include "server/datapath/userspace/rate_meter.h"
+
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const base::MonotonicTime kStart{seconds(1000)};
+
+TEST(RateMeter, RefusesWhatExceedsASecondsWorthOfBytes) {
+  RateMeter meter;
+  const RateLimits limits{.bytes_per_second = 1000, .packets_per_second = 0};
+  EXPECT_FALSE(meter.Admit(limits, 1001, kStart));
+  EXPECT_TRUE(meter.Admit(limits, 1000, kStart));
+  EXPECT_FALSE(meter.Admit(limits, 1, kStart));
+}
+
+TEST(RateMeter, RefusesMorePacketsThanASecondAllows) {
+  RateMeter meter;
+  const RateLimits limits{.bytes_per_second = 0, .packets_per_second = 10};
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(meter.Admit(limits, 1, kStart)) << i;
+  EXPECT_FALSE(meter.Admit(limits, 1, kStart));
+}
+
+TEST(RateMeter, ARefusedPacketIsNotChargedToTheOtherLimit) {
+  RateMeter meter;
+  const RateLimits limits{.bytes_per_second = 100, .packets_per_second = 2};
+  EXPECT_FALSE(meter.Admit(limits, 101, kStart));
+  EXPECT_TRUE(meter.Admit(limits, 1, kStart));
+  EXPECT_TRUE(meter.Admit(limits, 1, kStart));
+}
+
+TEST(RateMeter, TURN_26_DrainsAtTheConfiguredRate) {
+  RateMeter meter;
+  const RateLimits limits{.bytes_per_second = 1000, .packets_per_second = 0};
+  ASSERT_TRUE(meter.Admit(limits, 1000, kStart));
+  EXPECT_FALSE(meter.Admit(limits, 100, kStart + milliseconds(99)));
+  EXPECT_TRUE(meter.Admit(limits, 100, kStart + milliseconds(100)));
+}
+
+TEST(RateMeter, ZeroMeansUnlimited) {
+  RateMeter meter;
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(meter.Admit({}, 65535, kStart));
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,29 @@
+#include "server/datapath/userspace/socket_address.h"
+
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+base::Endpoint At(const char* text) { return *base::Endpoint::Parse(text); }
+
+TEST(SocketAddress, RoundTripsBothFamilies) {
+  for (const char* text : {"192.0.2.1:3478", "[2001:db8::1]:49152"}) {
+    const SocketAddress address = ToSocketAddress(At(text));
+    EXPECT_EQ(ToEndpoint(address.generic), At(text));
+  }
+}
+
+TEST(SocketAddress, STUN_25_AnIpv4ClientOfADualStackSocketIsIpv4) {
+  const SocketAddress mapped = ToSocketAddress(At("192.0.2.1:3478"), AF_INET6);
+  EXPECT_EQ(mapped.generic.sa_family, AF_INET6);
+  EXPECT_TRUE(ToEndpoint(mapped.generic).address.is_v4());
+  EXPECT_EQ(ToEndpoint(mapped.generic), At("192.0.2.1:3478"));
+}
+
+TEST(SocketAddress, ASocketThatIsNotBoundHasNoAddress) {
+  EXPECT_EQ(LocalEndpoint(-1), base::Endpoint{});
+}
+
+}  // namespace
+}  // namespace relay
