@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+// What an administrator can ask over the admin socket: one line, whose first word is the command,
+// and one answer. An answer that begins with "error: " says that the command failed.
+class AdminRoutes {
+ public:
+  // `arguments` is the rest of the line without the blanks around it.
+  using Command = std::function<std::string(std::string_view arguments)>;
+
+  void Add(std::string name, Command command);
+  // Answers with the command, or with an error that names those that there are.
+  std::string Answer(std::string_view line) const;
+
+ private:
+  std::map<std::string, Command, std::less<>> commands_;
+};
+
+// An answer that says that the command failed.
+std::string AdminError(std::string_view what);
+
+}  // namespace relay

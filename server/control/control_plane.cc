@@ -1,0 +1,210 @@
+#include "server/control/control_plane.h"
+
+#include <charconv>
+#include <csignal>
+#include <functional>
+#include <utility>
+
+#include "server/control/admin_routes.h"
+#include "server/control/drain_controller.h"
+#include "server/control/health_routes.h"
+#include "server/control/metrics_routes.h"
+#include "server/control/status_report.h"
+#include "server/http/event_loop.h"
+#include "server/http/http_server.h"
+#include "server/http/line_server.h"
+#include "server/log/log.h"
+
+namespace relay {
+namespace {
+
+constexpr std::string_view kDraining = "draining";
+
+std::string_view Describe(DrainController::End end) {
+  switch (end) {
+    case DrainController::End::kEmpty:
+      return "no allocation is left";
+    case DrainController::End::kDeadline:
+      return "the drain deadline has passed";
+    case DrainController::End::kAtOnce:
+      return "told to stop at once";
+  }
+  return "";
+}
+
+}  // namespace
+
+class ControlPlane::Impl {
+ public:
+  Impl(Options options, RelayControl& relay)
+      : options_(std::move(options)), relay_(relay), drain_(options_.drain_deadline) {}
+
+  base::Result<void> Start() {
+    auto loop = EventLoop::Create();
+    if (!loop.ok()) return loop.error();
+    loop_ = std::move(loop).value();
+    drain_timer_ = std::make_unique<Timer>(*loop_, [this] { AdvanceDrain(); });
+    WatchSignals();
+    AddCommands();
+
+    if (options_.metrics_address) {
+      HttpServer::Options http{.address = *options_.metrics_address,
+                               .timeout = options_.http_timeout};
+      auto server = HttpServer::Listen(
+          *loop_, http, [this](const HttpRequest& request) { return Serve(request); });
+      if (!server.ok()) return base::Error{"metrics: " + server.error().message};
+      http_server_ = std::move(server).value();
+    }
+    if (!options_.admin_socket.empty()) {
+      LineServer::Options admin{.socket_path = options_.admin_socket};
+      auto server = LineServer::Listen(
+          *loop_, admin, [this](std::string_view line) { return commands_.Answer(line); });
+      if (!server.ok()) return base::Error{"admin socket: " + server.error().message};
+      line_server_ = std::move(server).value();
+    }
+    return {};
+  }
+
+  int Run() {
+    CHECK(loop_ != nullptr);
+    if (drain_.phase() != DrainController::Phase::kStopped) loop_->Run();
+    if (drain_.end()) Log(LogLevel::kInfo, "stopping", {{"reason", Describe(*drain_.end())}});
+    // Before the relay goes: nobody may ask about it any more.
+    line_server_.reset();
+    http_server_.reset();
+    relay_.Stop();
+    return 0;
+  }
+
+  void RequestStop() {
+    loop_->Post([this] { StopAtOnce(); });
+  }
+
+  std::uint16_t metrics_port() const { return http_server_ == nullptr ? 0 : http_server_->port(); }
+
+ private:
+  void WatchSignals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    loop_->OnSignal(SIGTERM, [this] {
+      const bool is_first = !drain_.is_draining();
+      drain_.OnTerminate(Now());
+      if (is_first) {
+        OnDrainBegun();
+      } else {
+        loop_->Stop();
+      }
+    });
+    loop_->OnSignal(SIGINT, [this] { StopAtOnce(); });
+    loop_->OnSignal(SIGHUP, [] {
+      Log(LogLevel::kWarning,
+          "reloading the configuration is not available yet; the server goes on as before");
+    });
+  }
+
+  void AddCommands() {
+    commands_.Add("status", [this](std::string_view arguments) {
+      if (arguments.empty()) return reporter_.RenderText(ReadStatus());
+      if (arguments == "json") return reporter_.RenderJson(ReadStatus());
+      return AdminError("status takes nothing, or \"json\"");
+    });
+    commands_.Add("drain", [this](std::string_view arguments) { return BeginDrain(arguments); });
+  }
+
+  // "drain", or "drain 3600" with the deadline in seconds.
+  std::string BeginDrain(std::string_view arguments) {
+    std::optional<std::chrono::nanoseconds> deadline;
+    if (!arguments.empty()) {
+      std::uint32_t count = 0;
+      const auto parsed =
+          std::from_chars(arguments.data(), arguments.data() + arguments.size(), count);
+      if (parsed.ec != std::errc() || parsed.ptr != arguments.data() + arguments.size()) {
+        return AdminError("drain takes nothing, or its deadline in whole seconds");
+      }
+      deadline = std::chrono::seconds(count);
+    }
+    if (!drain_.Begin(Now(), deadline)) return AdminError("the server is draining already");
+    OnDrainBegun();
+    return "draining\n";
+  }
+
+  void OnDrainBegun() {
+    relay_.SetDraining(true);
+    const auto remaining = drain_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
+    Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
+        {{"allocations", CountAllocations()},
+         {"deadline_seconds",
+          std::chrono::round<std::chrono::seconds>(remaining).count()}});
+    drain_timer_->Start(options_.drain_poll);
+  }
+
+  void AdvanceDrain() {
+    drain_.Advance(Now(), CountAllocations());
+    if (drain_.phase() == DrainController::Phase::kStopped) {
+      loop_->Stop();
+    } else {
+      drain_timer_->Start(options_.drain_poll);
+    }
+  }
+
+  void StopAtOnce() {
+    drain_.StopAtOnce();
+    loop_->Stop();
+  }
+
+  HttpResponse Serve(const HttpRequest& request) {
+    const auto begin = Now();
+    HttpResponse response = Route(request);
+    process_counters_.ObserveHttpRequest(Now() - begin);
+    return response;
+  }
+
+  HttpResponse Route(const HttpRequest& request) {
+    const std::string_view path = request.path();
+    if (path != "/livez" && path != "/readyz" && path != "/metrics")
+      return TextResponse(404, "not found\n");
+    if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
+    if (path == "/livez") return AnswerLivez();
+    if (path == "/readyz") return AnswerReadyz(UnreadyReasons());
+    return AnswerMetrics(relay_, process_counters_, options_.version, drain_.is_draining());
+  }
+
+  std::vector<std::string> UnreadyReasons() const {
+    std::vector<std::string> reasons = relay_.unready_reasons();
+    if (drain_.is_draining()) reasons.emplace(reasons.begin(), kDraining);
+    return reasons;
+  }
+
+  StatusInput ReadStatus() const {
+    return {.version = options_.version,
+            .now = Now(),
+            .drain_remaining = drain_.remaining(Now()),
+            .relay = relay_.ReadSnapshot(),
+            .shards = relay_.counters()};
+  }
+
+  std::int64_t CountAllocations() const { return StatusTotals(relay_.counters()).AllAllocations(); }
+
+  static base::MonotonicTime Now() { return base::ReadClocks().monotonic; }
+
+  const Options options_;
+  RelayControl& relay_;
+  ProcessCounters process_counters_;
+  DrainController drain_;
+  StatusReporter reporter_;
+  AdminRoutes commands_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Timer> drain_timer_;
+  std::unique_ptr<HttpServer> http_server_;
+  std::unique_ptr<LineServer> line_server_;
+};
+
+ControlPlane::ControlPlane(Options options, RelayControl& relay)
+    : impl_(std::make_unique<Impl>(std::move(options), relay)) {}
+ControlPlane::~ControlPlane() = default;
+
+base::Result<void> ControlPlane::Start() { return impl_->Start(); }
+int ControlPlane::Run() { return impl_->Run(); }
+void ControlPlane::RequestStop() { impl_->RequestStop(); }
+std::uint16_t ControlPlane::metrics_port() const { return impl_->metrics_port(); }
+
+}  // namespace relay

@@ -1,0 +1,42 @@
+#include "server/control/drain_controller.h"
+
+#include <algorithm>
+
+namespace relay {
+
+bool DrainController::Begin(base::MonotonicTime now,
+                            std::optional<std::chrono::nanoseconds> deadline) {
+  if (phase_ != Phase::kServing) return false;
+  phase_ = Phase::kDraining;
+  ends_at_ =
+      now + std::chrono::duration_cast<base::MonotonicTime::duration>(deadline.value_or(deadline_));
+  return true;
+}
+
+void DrainController::OnTerminate(base::MonotonicTime now) {
+  if (!Begin(now)) StopAtOnce();
+}
+
+void DrainController::StopAtOnce() { StopBecause(End::kAtOnce); }
+
+void DrainController::Advance(base::MonotonicTime now, std::int64_t allocations) {
+  if (phase_ != Phase::kDraining) return;
+  if (allocations <= 0) {
+    StopBecause(End::kEmpty);
+  } else if (now >= ends_at_) {
+    StopBecause(End::kDeadline);
+  }
+}
+
+std::optional<std::chrono::nanoseconds> DrainController::remaining(base::MonotonicTime now) const {
+  if (phase_ != Phase::kDraining) return std::nullopt;
+  return std::max<std::chrono::nanoseconds>(ends_at_ - now, std::chrono::nanoseconds::zero());
+}
+
+void DrainController::StopBecause(End end) {
+  if (phase_ == Phase::kStopped) return;
+  phase_ = Phase::kStopped;
+  end_ = end;
+}
+
+}  // namespace relay

@@ -1,0 +1,21 @@
+#include "server/control/metrics_routes.h"
+
+#include "server/metrics/collector.h"
+
+namespace relay {
+
+HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
+                           const std::string& version, bool is_draining) {
+  const RelaySnapshot state = relay.ReadSnapshot();
+  const MetricsSnapshot snapshot{.version = version,
+                                 .is_draining = is_draining,
+                                 .relay_ports_in_use = state.ports_in_use,
+                                 .relay_ports_limit = state.ports_limit,
+                                 .kernel_datapath_mode = std::nullopt,
+                                 .certificates = {},
+                                 .process = ReadProcessUsage()};
+  const std::vector<const ShardCounters*> shards = relay.counters();
+  return {200, {{"Content-Type", kMetricsContentType}}, RenderMetrics({shards, process, snapshot})};
+}
+
+}  // namespace relay

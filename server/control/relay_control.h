@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/base/time.h"
+#include "server/metrics/shard_counters.h"
+
+namespace relay {
+
+// The relay at one moment, in the words of a status report.
+struct RelaySnapshot {
+  struct Listener {
+    std::string description;  // "udp 0.0.0.0:3478"
+    std::string state;        // "open", or why not
+  };
+
+  std::size_t shards = 0;
+  std::vector<Listener> listeners;
+  std::vector<std::string> relay_addresses;  // "10.0.0.5 (known as 203.0.113.7)"
+  std::uint16_t min_relay_port = 0;
+  std::uint16_t max_relay_port = 0;
+  std::size_t ports_in_use = 0;
+  std::size_t ports_limit = 0;
+  std::size_t reservations = 0;
+  std::size_t allocations_charged = 0;  // against the total limit: allocations and reservations
+  std::size_t subjects = 0;             // users with at least one of them
+  base::MonotonicTime started;
+};
+
+// What the control plane can ask of the relay and tell it; implemented over the shards. Every
+// function is called on the control thread, may be called at any time between the plane's
+// construction and destruction, and does not wait for a shard.
+class RelayControl {
+ public:
+  virtual ~RelayControl() = default;
+
+  // One for each shard; they live as long as this object.
+  virtual std::vector<const ShardCounters*> counters() const = 0;
+  virtual RelaySnapshot ReadSnapshot() const = 0;
+  // Why this node should get no new clients, one phrase each; empty: it should. Draining is not
+  // among them: the control plane knows that itself.
+  virtual std::vector<std::string> unready_reasons() const = 0;
+
+  // From now on new Allocate requests are refused (or no longer); existing allocations go on.
+  virtual void SetDraining(bool is_draining) = 0;
+  // Ends every allocation and stops the shards. Called once, at the end of ControlPlane::Run.
+  virtual void Stop() = 0;
+};
+
+}  // namespace relay

@@ -1,0 +1,162 @@
+#include "server/http/line_server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <list>
+#include <optional>
+#include <utility>
+
+#include "server/http/libevent_handles.h"
+#include "server/http/listening_socket.h"
+
+namespace relay {
+namespace {
+
+struct FileIdentity {
+  dev_t device;
+  ino_t inode;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+std::optional<FileIdentity> Identify(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
+}
+
+}  // namespace
+
+class LineServer::Impl {
+ public:
+  Impl(EventLoop& loop, Options options, Handler handler)
+      : loop_(loop),
+        options_(std::move(options)),
+        handler_(std::move(handler)),
+        retry_(loop, [this] { Resume(); }) {}
+
+  ~Impl() {
+    if (identity_ && Identify(options_.socket_path) == identity_)
+      unlink(options_.socket_path.c_str());
+  }
+
+  base::Result<void> Listen() {
+    auto socket = ListenUnix(options_.socket_path);
+    if (!socket.ok()) return socket.error();
+    identity_ = Identify(options_.socket_path);
+    const evconnlistener_cb on_accept = [](evconnlistener*, evutil_socket_t descriptor, sockaddr*,
+                                           int, void* self) {
+      static_cast<Impl*>(self)->OnAccept(FileDescriptor(descriptor));
+    };
+    listener_.reset(evconnlistener_new(loop_.base(), on_accept, this,
+                                       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
+                                       socket.value().number()));
+    CHECK(listener_ != nullptr);
+    socket.value().Release();
+    evconnlistener_set_error_cb(listener_.get(), [](evconnlistener* listener, void* self) {
+      evconnlistener_disable(listener);  // out of descriptors
+      static_cast<Impl*>(self)->retry_.Start(std::chrono::seconds(1));
+    });
+    return {};
+  }
+
+ private:
+  struct Connection {
+    Impl& server;
+    BuffereventHandle stream;
+    std::unique_ptr<Timer> deadline;
+    bool is_answered = false;
+    std::list<Connection>::iterator self{};
+  };
+
+  void OnAccept(FileDescriptor descriptor) {
+    BuffereventHandle stream(
+        bufferevent_socket_new(loop_.base(), descriptor.number(), BEV_OPT_CLOSE_ON_FREE));
+    if (stream == nullptr) return;
+    descriptor.Release();
+    Connection& connection =
+        connections_.emplace_back(Connection{*this, std::move(stream), nullptr});
+    connection.self = std::prev(connections_.end());
+    connection.deadline =
+        std::make_unique<Timer>(loop_, [&connection] { connection.server.Close(connection); });
+    connection.deadline->Start(options_.timeout);
+    bufferevent_setcb(
+        connection.stream.get(),
+        [](bufferevent*, void* context) { OnRead(*static_cast<Connection*>(context), false); },
+        [](bufferevent*, void* context) { OnWritten(*static_cast<Connection*>(context)); },
+        [](bufferevent*, short what, void* context) {
+          OnEvent(*static_cast<Connection*>(context), what);
+        },
+        &connection);
+    bufferevent_enable(connection.stream.get(), EV_READ | EV_WRITE);
+    if (connections_.size() >= options_.max_connections) evconnlistener_disable(listener_.get());
+  }
+
+  // At the end of the stream a line needs no newline.
+  static void OnRead(Connection& connection, bool is_end) {
+    if (connection.is_answered) return;
+    Impl& server = connection.server;
+    evbuffer* input = bufferevent_get_input(connection.stream.get());
+    const std::size_t available = evbuffer_get_length(input);
+    const evbuffer_ptr newline = evbuffer_search_eol(input, nullptr, nullptr, EVBUFFER_EOL_LF);
+    const bool has_newline = newline.pos >= 0;
+    const std::size_t length = has_newline ? static_cast<std::size_t>(newline.pos) : available;
+    if (length > server.options_.max_line_bytes) return server.Close(connection);
+    if (!has_newline && !is_end) return;
+    if (length == 0 && is_end) return server.Close(connection);
+
+    std::string line(length, '\0');
+    evbuffer_copyout(input, line.data(), line.size());
+    if (line.ends_with('\r')) line.pop_back();
+    server.Answer(connection, line);
+  }
+
+  void Answer(Connection& connection, const std::string& line) {
+    connection.is_answered = true;
+    connection.deadline->Start(options_.timeout);
+    bufferevent_disable(connection.stream.get(), EV_READ);
+    const std::string answer = handler_(line);
+    if (answer.empty()) return Close(connection);
+    bufferevent_write(connection.stream.get(), answer.data(), answer.size());
+  }
+
+  static void OnWritten(Connection& connection) {
+    const evbuffer* output = bufferevent_get_output(connection.stream.get());
+    if (connection.is_answered && evbuffer_get_length(output) == 0)
+      connection.server.Close(connection);
+  }
+
+  static void OnEvent(Connection& connection, short what) {
+    if ((what & BEV_EVENT_EOF) != 0 && !connection.is_answered) return OnRead(connection, true);
+    connection.server.Close(connection);
+  }
+
+  void Close(Connection& connection) {
+    connections_.erase(connection.self);
+    Resume();
+  }
+
+  void Resume() {
+    if (connections_.size() < options_.max_connections) evconnlistener_enable(listener_.get());
+  }
+
+  EventLoop& loop_;
+  const Options options_;
+  const Handler handler_;
+  ListenerHandle listener_;
+  std::optional<FileIdentity> identity_;
+  std::list<Connection> connections_;
+  Timer retry_;
+};
+
+base::Result<std::unique_ptr<LineServer>> LineServer::Listen(EventLoop& loop, Options options,
+                                                             Handler handler) {
+  auto impl = std::make_unique<Impl>(loop, std::move(options), std::move(handler));
+  if (auto listening = impl->Listen(); !listening.ok()) return listening.error();
+  return std::unique_ptr<LineServer>(new LineServer(std::move(impl)));
+}
+
+LineServer::LineServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LineServer::~LineServer() = default;
+
+}  // namespace relay

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+
+#include "server/metrics/metric_labels.h"
+#include "server/metrics/shard_counters.h"
+
+namespace relay {
+
+inline constexpr std::array<std::chrono::milliseconds, 9> kHttpRequestDurationBounds = {
+    std::chrono::milliseconds(1),   std::chrono::milliseconds(5),
+    std::chrono::milliseconds(10),  std::chrono::milliseconds(25),
+    std::chrono::milliseconds(50),  std::chrono::milliseconds(100),
+    std::chrono::milliseconds(500), std::chrono::milliseconds(1000),
+    std::chrono::milliseconds(5000)};
+
+// What the process counts beside its shards. The control thread is the only writer.
+struct ProcessCounters {
+  CellsBy<Counter, kSuccessLabels> config_reloads;
+  CellsBy<Counter, kIssueOutcomeLabels> credentials_issued;
+  CellsBy<Counter, kSuccessLabels> jwks_refreshes;
+  DurationHistogram<kHttpRequestDurationBounds.size()> http_request_duration;
+
+  void ObserveHttpRequest(std::chrono::nanoseconds duration) {
+    http_request_duration.Observe(kHttpRequestDurationBounds, duration);
+  }
+};
+
+}  // namespace relay

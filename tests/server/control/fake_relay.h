@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "server/control/relay_control.h"
+
+namespace relay {
+
+// A relay of two shards whose counters the test sets.
+class FakeRelay final : public RelayControl {
+ public:
+  FakeRelay() {
+    snapshot.shards = 2;
+    snapshot.listeners = {{"udp 0.0.0.0:3478", "open"},
+                          {"tcp 0.0.0.0:3478", "Address already in use"}};
+    snapshot.relay_addresses = {"10.0.0.5 (known as 203.0.113.7)"};
+    snapshot.min_relay_port = 49152;
+    snapshot.max_relay_port = 65535;
+    snapshot.ports_in_use = 3;
+    snapshot.ports_limit = 16382;
+    snapshot.reservations = 1;
+    snapshot.allocations_charged = 4;
+    snapshot.subjects = 2;
+    snapshot.started = base::MonotonicTime(std::chrono::seconds(1000));
+  }
+
+  std::vector<const ShardCounters*> counters() const override { return {&shards[0], &shards[1]}; }
+  RelaySnapshot ReadSnapshot() const override { return snapshot; }
+  std::vector<std::string> unready_reasons() const override {
+    return is_full ? std::vector<std::string>{"no relay port is free"} : std::vector<std::string>{};
+  }
+  void SetDraining(bool value) override { is_draining = value; }
+  void Stop() override { ++stops; }
+
+  void AddAllocations(std::int64_t count) {
+    shards[1]
+        .allocations[LabelIndex(base::Transport::kUdp)][LabelIndex(base::AddressFamily::kIpv4)]
+        .Add(count);
+  }
+
+  ShardCounters shards[2];
+  RelaySnapshot snapshot;
+  std::atomic<bool> is_full{false};
+  std::atomic<bool> is_draining{false};
+  std::atomic<int> stops{0};
+};
+
+}  // namespace relay

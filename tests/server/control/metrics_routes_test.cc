@@ -1,0 +1,40 @@
+#include "server/control/metrics_routes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/server/control/fake_relay.h"
+
+namespace relay {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
+  FakeRelay relay;
+  relay.AddAllocations(3);
+  const ProcessCounters process;
+  const HttpResponse response = AnswerMetrics(relay, process, "1.2.3", true);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.headers.front().second, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(response.body,
+              HasSubstr("\nsenso_turn_allocations{transport=\"udp\",family=\"ipv4\"} 3\n"));
+  EXPECT_THAT(response.body, HasSubstr("\nsenso_turn_relay_ports_limit 16382\n"));
+  EXPECT_THAT(response.body, HasSubstr("\nsenso_turn_draining 1\n"));
+  EXPECT_THAT(response.body, HasSubstr("\nsenso_turn_build_info{version=\"1.2.3\"} 1\n"));
+}
+
+TEST(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
+  FakeRelay relay;
+  const ProcessCounters process;
+  const auto lines = [&] {
+    const std::string body = AnswerMetrics(relay, process, "1.2.3", false).body;
+    return std::count(body.begin(), body.end(), '\n');
+  };
+  const auto before = lines();
+  relay.AddAllocations(1'000'000);
+  EXPECT_EQ(lines(), before);
+}
+
+}  // namespace
+}  // namespace relay
