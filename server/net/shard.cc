@@ -28,7 +28,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       poller_(io_, [this](std::span<const int> sockets) { datagrams_.OnReady(sockets); }),
       effects_(forwarder_, streams_, poller_, counters_, clock_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
-              clock_.now().monotonic),
+              options.nonce_origin),
       tick_(io_) {
   ApplyChannelRange(*options.policy);
   streams_.SetEngine(&engine_);

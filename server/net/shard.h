@@ -42,7 +42,9 @@ class Shard {
     std::vector<TcpListener> tcp_listeners;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;
+    // The same for all shards of the process, so that each accepts what another one issued.
     turn::NonceKey nonce_key;
+    base::MonotonicTime nonce_origin;
     RateLimits limits;
   };
   // `ledger` and `census` must outlive the shard.

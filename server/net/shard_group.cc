@@ -61,6 +61,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
   base::OsRandom random;
   turn::NonceKey nonce_key;
   random.Fill(nonce_key.octets);
+  const base::MonotonicTime nonce_origin = base::ReadClocks().monotonic;
   std::vector<Shard::Options> shards(std::max<std::size_t>(options.shards, 1));
   for (const Listener& listener : options.listeners) {
     group->listeners_.push_back({listener, listener.endpoint, {}});
@@ -74,6 +75,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.policy = options.policy;
     shard.credentials = options.credentials;
     shard.nonce_key = nonce_key;
+    shard.nonce_origin = nonce_origin;
     shard.limits = options.limits;
     group->shards_.push_back(
         std::make_unique<Shard>(std::move(shard), group->ledger_, group->census_));

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "protocol/base/ip_address.h"
+#include "protocol/base/time.h"
+#include "protocol/stun/attributes.h"
+#include "protocol/stun/error_code.h"
+#include "protocol/stun/message_view.h"
+#include "protocol/turn/addresses.h"
+#include "protocol/turn/channel_set.h"
+#include "protocol/turn/credential_source.h"
+#include "protocol/turn/expiry_wheel.h"
+#include "protocol/turn/ledger.h"
+#include "protocol/turn/permission_set.h"
+
+namespace turn {
+
+// One relayed transport address of an allocation with the socket behind it.
+struct Relay {
+  RelayHandle handle;
+  RelayedTransportAddress address;
+  base::Endpoint external;  // as the world knows it
+  base::MonotonicTime opened_at;
+  base::MonotonicTime expires_at;
+};
+
+// The half of a dual request that could not be met (RFC 8656 section 18.12).
+struct AddressError {
+  base::AddressFamily family;
+  stun::ErrorCode code;
+};
+
+// What the server keeps for one 5-tuple (RFC 8656 section 6): one relay, or one of each family.
+class Allocation : public ExpiryWheel::Entry {
+ public:
+  Allocation() : Entry(ExpiryWheel::Kind::kAllocation) {}
+
+  std::uint64_t id = 0;
+  Client client;
+  std::string username;
+  Owner owner;  // whom each relay is charged to
+
+  // What a retransmission of the Allocate request is answered with.
+  stun::TransactionId transaction_id{};
+  std::optional<stun::ReservationToken> reservation_token;
+  std::optional<AddressError> address_error;
+
+  PermissionSet permissions;
+  ChannelSet channels;
+
+  // nullptr: no relay of the family.
+  Relay* FindRelay(base::AddressFamily family);
+  const Relay* FindRelay(base::AddressFamily family) const;
+  Relay& AddRelay(const Relay& relay);
+  void RemoveRelay(base::AddressFamily family);
+  bool HasRelay() const { return relays_[0].has_value() || relays_[1].has_value(); }
+
+  // Calls `visit(relay)` for each relay, IPv4 first.
+  template <typename Visitor>
+  void ForEachRelay(Visitor&& visit) const {
+    for (const std::optional<Relay>& relay : relays_) {
+      if (relay) visit(*relay);
+    }
+  }
+
+  // When the last relay ends.
+  base::MonotonicTime LatestExpiry() const;
+  // When something of it ends next: a relay, a permission or a channel.
+  base::MonotonicTime NextExpiry() const;
+
+  // Whether the user may act on this allocation (RFC 8656 section 5): the same name, or another
+  // one-time name of the same subject, since clients renew those during a session.
+  bool BelongsTo(const Credential& credential) const;
+
+ private:
+  std::array<std::optional<Relay>, 2> relays_;  // IPv4, IPv6
+};
+
+// Whom an allocation made with the credential is charged to.
+Owner OwnerOf(const Credential& credential, const Client& client);
+
+}  // namespace turn

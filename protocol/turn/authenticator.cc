@@ -1,0 +1,182 @@
+#include "protocol/turn/authenticator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "protocol/base/crypto.h"
+#include "protocol/stun/attributes.h"
+#include "protocol/stun/integrity.h"
+
+namespace turn {
+namespace {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+using stun::PasswordAlgorithm;
+
+constexpr std::size_t kMaxUsernameBytes = 763;  // RFC 8489 section 14.3
+constexpr std::size_t kUserhashBytes = 32;      // section 14.4
+constexpr std::size_t kMaxCandidates = 8;       // a name stands for one user, or one per secret
+
+constexpr std::string_view kNonceCookie = "obMatJos2";
+
+// Whether a nonce says that PASSWORD-ALGORITHMS went along with it (section 9.2). Only nonces of
+// our own are judged by it: a foreign one is refused later, whatever it says.
+bool OffersPasswordAlgorithms(std::string_view nonce) {
+  if (!nonce.starts_with(kNonceCookie) || nonce.size() < kNonceCookie.size() + 4) return false;
+  // The leftmost of the 24 bits is the upper half of the base64 alphabet.
+  const char first = nonce[kNonceCookie.size()];
+  return (first >= 'g' && first <= 'z') || (first >= '0' && first <= '9') || first == '+' ||
+         first == '/';
+}
+
+NonceIssuer::Features FeaturesOf(const Policy& policy) {
+  return {policy.password_algorithms, policy.username_anonymity};
+}
+
+bool VerifyIntegrity(const stun::MessageView& message, bool has_sha256, base::Bytes key) {
+  return has_sha256 ? stun::VerifyMessageIntegritySha256(message, key)
+                    : stun::VerifyMessageIntegrity(message, key);
+}
+
+// The work of a wrong password, for a user that does not exist (AUTH-12).
+void VerifyAgainstNobody(const stun::MessageView& message, bool has_sha256,
+                         PasswordAlgorithm algorithm) {
+  static constexpr std::array<std::uint8_t, 32> kNobody{};
+  const std::size_t key_bytes = algorithm == PasswordAlgorithm::kSha256 ? 32 : 16;
+  const bool verified = VerifyIntegrity(message, has_sha256, base::Bytes(kNobody).first(key_bytes));
+  static_cast<void>(verified);
+}
+
+bool IsDelete(const stun::MessageView& message) {
+  if (message.method() != stun::Method::kRefresh) return false;
+  const std::optional<stun::Attribute> lifetime = message.Find(AttributeType::kLifetime);
+  return lifetime && stun::DecodeU32(lifetime->value) == 0u;
+}
+
+// Whether a user name whose date is past may still act: its owner may always end its allocation,
+// and with grace also keep it for a while (clients fetch credentials once and then call for hours).
+bool IsExcused(const stun::MessageView& message, const Credential& credential,
+               const Allocation* allocation, const Policy& policy, base::WallTime now) {
+  if (message.method() == stun::Method::kAllocate) return false;
+  if (allocation == nullptr || !allocation->BelongsTo(credential)) return false;
+  if (IsDelete(message)) return true;
+  return policy.expired_refresh == Policy::ExpiredRefresh::kGrace &&
+         now < *credential.expires_at + policy.expired_refresh_max;
+}
+
+}  // namespace
+
+struct Authenticator::Claim {
+  std::optional<stun::Attribute> username;
+  std::optional<stun::Attribute> userhash;
+  std::string_view realm;
+  PasswordAlgorithm algorithm = PasswordAlgorithm::kMd5;
+};
+
+Authenticator::Authenticator(const NonceKey& nonce_key, base::MonotonicTime start,
+                             base::RandomSource& random)
+    : nonces_(nonce_key, start), random_(random) {}
+
+std::string Authenticator::IssueNonce(const base::FiveTuple& five_tuple, const Policy& policy,
+                                      base::MonotonicTime now) const {
+  return nonces_.Issue(five_tuple.client, FeaturesOf(policy), random_, now);
+}
+
+std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authenticate(
+    const stun::MessageView& message, const base::FiveTuple& five_tuple,
+    const Allocation* allocation, const Policy& policy, const CredentialSource& credentials,
+    const base::Now& now) {
+  using Refusal = AuthenticationRefusal;
+
+  // Presence of integrity, then of what belongs to it.
+  const bool has_sha256 = message.Has(AttributeType::kMessageIntegritySha256);
+  if (!has_sha256 && !message.Has(AttributeType::kMessageIntegrity))
+    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kMissing, true};
+
+  Claim claim{message.Find(AttributeType::kUsername), message.Find(AttributeType::kUserhash), {}};
+  const std::optional<stun::Attribute> realm = message.Find(AttributeType::kRealm);
+  const std::optional<stun::Attribute> nonce = message.Find(AttributeType::kNonce);
+  if ((!claim.username && !claim.userhash) || !realm || !nonce)
+    return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
+  if (claim.username && claim.username->value.size() > kMaxUsernameBytes)
+    return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
+  claim.realm = base::AsText(realm->value);
+  const std::string_view nonce_text = base::AsText(nonce->value);
+
+  // Password algorithms: what was offered must come back unchanged (bid-down protection).
+  bool answer_with_sha256 = false;
+  if (OffersPasswordAlgorithms(nonce_text)) {
+    const std::optional<stun::Attribute> offered = message.Find(AttributeType::kPasswordAlgorithms);
+    const std::optional<stun::Attribute> chosen = message.Find(AttributeType::kPasswordAlgorithm);
+    if (offered || chosen) {
+      if (!offered || !chosen)
+        return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
+      if (!std::ranges::equal(offered->value, kOfferedPasswordAlgorithms))
+        return Refusal{ErrorCode::kBadRequest, AuthFailure::kBidDown, false};
+      const std::optional<stun::PasswordAlgorithmEntry> entry =
+          stun::DecodePasswordAlgorithm(chosen->value);
+      if (!entry || !entry->parameters.empty() || entry->number == 0 || entry->number > 2)
+        return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
+      claim.algorithm = static_cast<PasswordAlgorithm>(entry->number);
+      answer_with_sha256 = true;
+    }
+  }
+
+  // The user, and the integrity under that user's key.
+  FindCandidates(claim, allocation, policy, credentials);
+  if (candidates_.empty()) {
+    VerifyAgainstNobody(message, has_sha256, claim.algorithm);
+    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kUnknownUser, true};
+  }
+  const auto tried_end = candidates_.begin() +
+                         static_cast<std::ptrdiff_t>(std::min(candidates_.size(), kMaxCandidates));
+  const auto proven = std::find_if(candidates_.begin(), tried_end, [&](const Credential& each) {
+    return VerifyIntegrity(message, has_sha256, each.key);
+  });
+  if (proven == tried_end)
+    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kWrongIntegrity, true};
+
+  // The nonce.
+  if (nonces_.Check(nonce_text, five_tuple.client, FeaturesOf(policy), policy.nonce_lifetime,
+                    now.monotonic) != NonceIssuer::Verdict::kFresh)
+    return Refusal{ErrorCode::kStaleNonce, AuthFailure::kStaleNonce, true};
+
+  // The date that the user name carries.
+  if (proven->expires_at && *proven->expires_at <= now.wall &&
+      !IsExcused(message, *proven, allocation, policy, now.wall))
+    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kExpired, true};
+
+  return AuthenticatedUser{std::move(*proven), answer_with_sha256};
+}
+
+void Authenticator::FindCandidates(const Claim& claim, const Allocation* allocation,
+                                   const Policy& policy, const CredentialSource& credentials) {
+  candidates_.clear();
+  if (claim.realm != policy.realm) return;
+
+  std::optional<base::Sha256Digest> userhash;
+  if (claim.userhash) {
+    if (claim.userhash->value.size() != kUserhashBytes) return;
+    userhash.emplace();
+    std::ranges::copy(claim.userhash->value, userhash->begin());
+  }
+  const auto hashes_to_claim = [&](std::string_view username) {
+    return base::ConstantTimeEqual(stun::Userhash(username, policy.realm), *userhash);
+  };
+
+  if (claim.username) {
+    const std::string_view username = base::AsText(claim.username->value);
+    if (userhash && !hashes_to_claim(username)) return;
+    credentials.FindByUsername(username, claim.algorithm, candidates_);
+    return;
+  }
+  credentials.FindByUserhash(*userhash, claim.algorithm, candidates_);
+  // Names that are made up by timestamp can only be found among those already seen.
+  if (candidates_.empty() && allocation != nullptr && hashes_to_claim(allocation->username))
+    credentials.FindByUsername(allocation->username, claim.algorithm, candidates_);
+}
+
+}  // namespace turn

@@ -1,0 +1,297 @@
+#include "protocol/turn/engine.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+
+#include "protocol/stun/fingerprint.h"
+#include "protocol/turn/engine_state.h"
+
+namespace turn {
+namespace {
+
+using base::Transport;
+using stun::ErrorCode;
+using stun::MessageClass;
+using stun::Method;
+
+// Requests that need the long-term credential mechanism (RFC 8656 section 5).
+bool IsTurnRequest(Method method) {
+  return method == Method::kAllocate || method == Method::kRefresh ||
+         method == Method::kCreatePermission || method == Method::kChannelBind;
+}
+
+// A source address that no client can have: an answer would hit bystanders, ourselves, or nobody.
+bool IsImpossibleSource(const base::FiveTuple& five_tuple) {
+  const base::Endpoint& client = five_tuple.client;
+  if (client.port == 0 || client.address.is_unspecified()) return true;
+  if (client == five_tuple.server) return true;
+  if (client.address.is_v4()) {
+    const std::array<std::uint8_t, 4> octets = client.address.v4_octets();
+    const bool is_multicast = octets[0] >= 224 && octets[0] < 240;
+    return is_multicast || octets[0] == 0 ||
+           octets == std::array<std::uint8_t, 4>{255, 255, 255, 255};
+  }
+  return client.address.octets()[0] == 0xff;
+}
+
+bool IsDenied(const Policy& policy, const base::IpAddress& client) {
+  return std::any_of(policy.denied_clients.begin(), policy.denied_clients.end(),
+                     [&](const base::IpPrefix& prefix) { return prefix.Contains(client); });
+}
+
+}  // namespace
+
+Engine::State::State(std::shared_ptr<const Policy> policy,
+                     std::shared_ptr<const CredentialSource> credentials, const NonceKey& nonce_key,
+                     Ledger& ledger, base::RandomSource& random, Effects& effects,
+                     base::MonotonicTime start)
+    : policy_(std::move(policy)),
+      credentials_(std::move(credentials)),
+      ledger_(ledger),
+      random_(random),
+      effects_(effects),
+      authenticator_(nonce_key, start, random),
+      wheel_(start) {}
+
+Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octets,
+                                         const base::Now& now) {
+  if (IsImpossibleSource(client.five_tuple) || IsDenied(*policy_, client.five_tuple.client.address))
+    return Drop(DropReason::kClientDenied, Outcome::kInvalid);
+
+  stun::ParseError error{};
+  const std::optional<stun::MessageView> message = stun::MessageView::Parse(octets, &error);
+  if (!message && error == stun::ParseError::kBadCookie)
+    return OnClassicMessage(client, octets, now);
+  if (!message) return Drop(DropReason::kMalformed, Outcome::kInvalid);
+
+  const stun::FingerprintCheck fingerprint = stun::CheckFingerprint(*message);
+  if (fingerprint == stun::FingerprintCheck::kBad)
+    return Drop(DropReason::kBadFingerprint, Outcome::kInvalid);
+
+  const Method method = message->method();
+  switch (message->message_class()) {
+    case MessageClass::kRequest:
+      if (method != Method::kBinding && !IsTurnRequest(method)) break;
+      OnRequest(client, *message, fingerprint == stun::FingerprintCheck::kGood, now);
+      return Outcome::kValid;
+    case MessageClass::kIndication:
+      if (method == Method::kSend) return HandleSend(client, *message, now.monotonic);
+      // A keep-alive of the client's NAT binding, which wants nothing from us.
+      if (method == Method::kBinding) return Outcome::kValid;
+      break;
+    case MessageClass::kSuccess:
+    case MessageClass::kError:
+      break;
+  }
+  return Drop(DropReason::kUnknownMethod, Outcome::kInvalid);
+}
+
+// RFC 8489 section 11 and RFC 5389 section 12.2; inside DTLS, RFC 7350 section 3.
+Engine::Outcome Engine::State::OnClassicMessage(const Client& client, base::Bytes octets,
+                                                const base::Now& now) {
+  const Transport transport = client.five_tuple.transport;
+  const bool is_served =
+      transport == Transport::kDtls || (transport == Transport::kUdp && policy_->classic_stun);
+  if (!is_served) return Drop(DropReason::kMalformed, Outcome::kInvalid);
+  const std::optional<stun::MessageView> message = stun::MessageView::ParseClassic(octets);
+  if (!message) return Drop(DropReason::kMalformed, Outcome::kInvalid);
+
+  const Request request{client, *message, now, false, nullptr, std::nullopt};
+  if (!MayAnswerStranger(client, now.monotonic)) {
+    effects_.Report(RequestAnswered{Method::kBinding, std::nullopt});
+    return Outcome::kValid;
+  }
+  Response success(request, *policy_);
+  if (transport == Transport::kDtls) {
+    Answer(request, StunError(ErrorCode::kServerError), success);
+  } else {
+    Answer(request, HandleBinding(request, success), success);
+  }
+  return Outcome::kValid;
+}
+
+void Engine::State::OnRequest(const Client& client, const stun::MessageView& message,
+                              bool has_fingerprint, const base::Now& now) {
+  Request request{client, message, now, has_fingerprint, nullptr, std::nullopt};
+  if (message.method() == Method::kBinding) {
+    if (!MayAnswerStranger(client, now.monotonic)) {
+      effects_.Report(RequestAnswered{Method::kBinding, std::nullopt});
+      return;
+    }
+  } else {
+    request.allocation = FindLive(client.five_tuple, now.monotonic);
+    auto authenticated = authenticator_.Authenticate(message, client.five_tuple, request.allocation,
+                                                     *policy_, *credentials_, now);
+    if (const auto* refusal = std::get_if<AuthenticationRefusal>(&authenticated))
+      return RefuseStranger(request, *refusal);
+    request.user = std::move(std::get<AuthenticatedUser>(authenticated));
+  }
+  Response success(request, *policy_);
+  Answer(request, Dispatch(request, success), success);
+}
+
+std::optional<StunError> Engine::State::Dispatch(const Request& request, Response& success) {
+  const Method method = request.message.method();
+  if (method == Method::kBinding) return HandleBinding(request, success);
+  if (method == Method::kAllocate) return HandleAllocate(request, success);
+
+  // What the other requests have in common (RFC 8489 section 6.3.1, RFC 8656 section 5).
+  const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  if (!unknown.empty()) return StunError(unknown);
+  if (request.allocation == nullptr) return ErrorCode::kAllocationMismatch;
+  if (!request.allocation->BelongsTo(request.user->credential)) return ErrorCode::kWrongCredentials;
+  if (method == Method::kRefresh) return HandleRefresh(request, success);
+  if (method == Method::kCreatePermission) return HandleCreatePermission(request);
+  return HandleChannelBind(request);
+}
+
+void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal& refusal) {
+  effects_.Report(AuthenticationFailed{refusal.reason});
+  effects_.Report(RequestAnswered{request.message.method(), refusal.code});
+  if (!MayAnswerStranger(request.client, request.now.monotonic)) return;
+  Response response(request, *policy_, refusal.code);
+  if (refusal.with_challenge) {
+    response.AddChallenge(
+        authenticator_.IssueNonce(request.client.five_tuple, *policy_, request.now.monotonic));
+  }
+  effects_.SendToClient(request.client, response.Finish());
+}
+
+void Engine::State::Answer(const Request& request, const std::optional<StunError>& error,
+                           Response& success) {
+  if (!error) {
+    effects_.Report(RequestAnswered{request.message.method(), std::nullopt});
+    effects_.SendToClient(request.client, success.Finish());
+    return;
+  }
+  effects_.Report(RequestAnswered{request.message.method(), error->code});
+  Response refusal(request, *policy_, *error);
+  effects_.SendToClient(request.client, refusal.Finish());
+}
+
+bool Engine::State::MayAnswerStranger(const Client& client, base::MonotonicTime now) {
+  // Other transports have proven the source address by a handshake.
+  if (client.five_tuple.transport != Transport::kUdp) return true;
+  if (limiter_.Allow(client.five_tuple.client.address, policy_->challenge_rate,
+                     policy_->challenge_burst, now))
+    return true;
+  effects_.Report(PacketDropped{DropReason::kRateLimited});
+  return false;
+}
+
+Engine::Outcome Engine::State::Drop(DropReason reason, Outcome outcome) {
+  effects_.Report(PacketDropped{reason});
+  return outcome;
+}
+
+Allocation* Engine::State::FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now) {
+  Allocation* const allocation = allocations_.Find(five_tuple);
+  if (allocation == nullptr) return nullptr;
+  if (allocation->due() <= now && !ExpireWithin(*allocation, now)) return nullptr;
+  return allocation;
+}
+
+void Engine::State::OnClientGone(const Client& client, base::MonotonicTime now) {
+  Allocation* const allocation = allocations_.Find(client.five_tuple);
+  // A later connection may have the same 5-tuple.
+  if (allocation == nullptr || allocation->client.handle != client.handle) return;
+  CloseAllocation(*allocation, CloseReason::kClientGone, now);
+}
+
+void Engine::State::Advance(base::MonotonicTime now) {
+  wheel_.Advance(now, [&](ExpiryWheel::Entry& entry) {
+    if (entry.kind() == ExpiryWheel::Kind::kReservation) {
+      ReleaseReservation(static_cast<HeldReservation&>(entry), now);
+    } else {
+      ExpireWithin(static_cast<Allocation&>(entry), now);
+    }
+  });
+}
+
+void Engine::State::SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now) {
+  policy_ = std::move(policy);
+  allocations_.ForEach([&](Allocation& allocation) { JudgeAgain(allocation, now); });
+}
+
+void Engine::State::SetCredentials(std::shared_ptr<const CredentialSource> credentials) {
+  credentials_ = std::move(credentials);
+}
+
+bool Engine::State::Disconnect(std::uint64_t allocation_id, base::MonotonicTime now) {
+  Allocation* found = nullptr;
+  allocations_.ForEach([&](Allocation& allocation) {
+    if (allocation.id == allocation_id) found = &allocation;
+  });
+  if (found == nullptr) return false;
+  CloseAllocation(*found, CloseReason::kDisconnected, now);
+  return true;
+}
+
+void Engine::State::CloseAll(base::MonotonicTime now) {
+  std::vector<Allocation*> all;
+  all.reserve(allocations_.size());
+  allocations_.ForEach([&](Allocation& allocation) { all.push_back(&allocation); });
+  for (Allocation* allocation : all) CloseAllocation(*allocation, CloseReason::kShutdown, now);
+  while (!reservations_.empty()) ReleaseReservation(reservations_.front(), now);
+}
+
+Engine::Engine(std::shared_ptr<const Policy> policy,
+               std::shared_ptr<const CredentialSource> credentials, const NonceKey& nonce_key,
+               Ledger& ledger, base::RandomSource& random, Effects& effects,
+               base::MonotonicTime start)
+    : state_(std::make_unique<State>(std::move(policy), std::move(credentials), nonce_key, ledger,
+                                     random, effects, start)) {}
+
+Engine::~Engine() = default;
+
+Engine::Outcome Engine::OnMessage(const Client& client, base::Bytes octets, const base::Now& now) {
+  return state_->OnMessage(client, octets, now);
+}
+
+void Engine::OnPeerDatagram(RelayHandle relay, const PeerAddress& source,
+                            base::MutableBytes payload, const base::Now& now) {
+  state_->OnPeerDatagram(relay, source, payload, now.monotonic);
+}
+
+void Engine::OnClientGone(const Client& client, const base::Now& now) {
+  state_->OnClientGone(client, now.monotonic);
+}
+
+void Engine::Advance(const base::Now& now) { state_->Advance(now.monotonic); }
+
+void Engine::SetPolicy(std::shared_ptr<const Policy> policy, const base::Now& now) {
+  state_->SetPolicy(std::move(policy), now.monotonic);
+}
+
+void Engine::SetCredentials(std::shared_ptr<const CredentialSource> credentials) {
+  state_->SetCredentials(std::move(credentials));
+}
+
+std::size_t Engine::allocation_count() const { return state_->allocations().size(); }
+
+void Engine::ForEachAllocation(const base::Now& now,
+                               const std::function<void(const AllocationSummary&)>& visit) const {
+  state_->allocations().ForEach([&](const Allocation& allocation) {
+    AllocationSummary summary{
+        allocation.id,
+        allocation.client,
+        allocation.username,
+        {},
+        std::chrono::ceil<std::chrono::seconds>(std::max(allocation.LatestExpiry() - now.monotonic,
+                                                         base::MonotonicTime::duration::zero())),
+        allocation.permissions.size(),
+        allocation.channels.size()};
+    allocation.ForEachRelay([&](const Relay& relay) { summary.relayed.push_back(relay.external); });
+    visit(summary);
+  });
+}
+
+bool Engine::Disconnect(std::uint64_t allocation_id, const base::Now& now) {
+  return state_->Disconnect(allocation_id, now.monotonic);
+}
+
+void Engine::CloseAll(const base::Now& now) { state_->CloseAll(now.monotonic); }
+
+}  // namespace turn

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
+#include "protocol/stun/message_view.h"
+#include "protocol/turn/allocation.h"
+#include "protocol/turn/allocation_table.h"
+#include "protocol/turn/authenticator.h"
+#include "protocol/turn/challenge_limiter.h"
+#include "protocol/turn/effects.h"
+#include "protocol/turn/engine.h"
+#include "protocol/turn/expiry_wheel.h"
+#include "protocol/turn/ledger.h"
+#include "protocol/turn/policy.h"
+#include "protocol/turn/request.h"
+
+namespace turn {
+
+// The inside of Engine. Its member functions stand in the file that is named after what they do:
+// engine.cc receives and dispatches, handle_*.cc hold one request each, relay_indication.cc Send
+// and Data, relay_lifecycle.cc what opens and ends relays and allocations, route_sync.cc the
+// datapaths' copy.
+class Engine::State {
+ public:
+  State(std::shared_ptr<const Policy> policy, std::shared_ptr<const CredentialSource> credentials,
+        const NonceKey& nonce_key, Ledger& ledger, base::RandomSource& random, Effects& effects,
+        base::MonotonicTime start);
+
+  // As Engine has them.
+  Outcome OnMessage(const Client& client, base::Bytes octets, const base::Now& now);
+  void OnPeerDatagram(RelayHandle handle, const PeerAddress& source, base::MutableBytes payload,
+                      base::MonotonicTime now);
+  void OnClientGone(const Client& client, base::MonotonicTime now);
+  void Advance(base::MonotonicTime now);
+  void SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now);
+  void SetCredentials(std::shared_ptr<const CredentialSource> credentials);
+  bool Disconnect(std::uint64_t allocation_id, base::MonotonicTime now);
+  void CloseAll(base::MonotonicTime now);
+  const AllocationTable& allocations() const { return allocations_; }
+
+ private:
+  // An EVEN-PORT reservation that this engine made and takes back when it is due.
+  struct HeldReservation : ExpiryWheel::Entry {
+    HeldReservation() : Entry(ExpiryWheel::Kind::kReservation) {}
+    stun::ReservationToken token{};
+    std::list<HeldReservation>::iterator self;
+  };
+
+  struct OpenedRelay {
+    RelayHandle handle;
+    RelayedTransportAddress address;
+  };
+  struct OpenedPair {
+    OpenedRelay even;
+    OpenedRelay odd;
+  };
+
+  // engine.cc: from octets to a handler and back.
+  Outcome OnClassicMessage(const Client& client, base::Bytes octets, const base::Now& now);
+  void OnRequest(const Client& client, const stun::MessageView& message, bool has_fingerprint,
+                 const base::Now& now);
+  std::optional<StunError> Dispatch(const Request& request, Response& success);
+  void RefuseStranger(Request& request, const AuthenticationRefusal& refusal);
+  void Answer(const Request& request, const std::optional<StunError>& error, Response& success);
+  // Whether the answer to a stranger may be sent; counts and reports the one that may not.
+  bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
+  Outcome Drop(DropReason reason, Outcome outcome);
+  Allocation* FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now);
+
+  // One request each, in its own file: the error, or nullopt with the success response filled.
+  std::optional<StunError> HandleBinding(const Request& request, Response& success);
+  std::optional<StunError> HandleAllocate(const Request& request, Response& success);
+  std::optional<StunError> HandleRefresh(const Request& request, Response& success);
+  std::optional<StunError> HandleCreatePermission(const Request& request);
+  std::optional<StunError> HandleChannelBind(const Request& request);
+
+  // handle_allocate.cc: ways to get relays; what they attach is charged.
+  std::optional<StunError> OpenSingle(Allocation& allocation, base::AddressFamily family,
+                                      bool is_even, base::MonotonicTime expires_at,
+                                      base::MonotonicTime now);
+  std::optional<StunError> OpenPair(Allocation& allocation, base::AddressFamily family,
+                                    base::MonotonicTime expires_at, base::MonotonicTime now);
+  std::optional<StunError> OpenDual(Allocation& allocation, bool is_even,
+                                    base::MonotonicTime expires_at, base::MonotonicTime now);
+  std::optional<StunError> OpenReserved(Allocation& allocation, const stun::ReservationToken& token,
+                                        base::MonotonicTime expires_at, base::MonotonicTime now);
+  StunError RefuseForQuota(QuotaScope scope);
+
+  // relay_indication.cc
+  Outcome HandleSend(const Client& client, const stun::MessageView& message,
+                     base::MonotonicTime now);
+
+  // relay_lifecycle.cc
+  std::optional<OpenedRelay> OpenRelay(base::AddressFamily family, RelayPortPool::Request request,
+                                       base::MonotonicTime now);
+  std::optional<OpenedPair> OpenRelayPair(base::AddressFamily family, base::MonotonicTime now);
+  void AttachRelay(Allocation& allocation, const OpenedRelay& opened,
+                   base::MonotonicTime expires_at, base::MonotonicTime now);
+  Allocation& Register(std::unique_ptr<Allocation> allocation);
+  stun::ReservationToken HoldReservation(const OpenedRelay& opened, const Owner& owner,
+                                         base::MonotonicTime now);
+  void ReleaseReservation(HeldReservation& held, base::MonotonicTime now);
+  void CloseFamily(Allocation& allocation, base::AddressFamily family, CloseReason reason,
+                   base::MonotonicTime now);
+  // The allocation is gone after it.
+  void CloseAllocation(Allocation& allocation, CloseReason reason, base::MonotonicTime now);
+  // Removes what is over and schedules the next look. False: the allocation is gone.
+  bool ExpireWithin(Allocation& allocation, base::MonotonicTime now);
+  std::uint64_t NewAllocationId();
+
+  // route_sync.cc
+  template <typename Predicate>
+  void RemovePermissions(Allocation& allocation, Predicate&& is_over);
+  template <typename Predicate>
+  void RemoveChannels(Allocation& allocation, Predicate&& is_over);
+  void RemoveExpired(Allocation& allocation, base::MonotonicTime now);
+  void RemoveOfFamily(Allocation& allocation, base::AddressFamily family);
+  void InstallPermission(Allocation& allocation, const base::IpAddress& address,
+                         base::MonotonicTime now);
+  // With the permission that comes with it.
+  void InstallChannel(Allocation& allocation, const ChannelBinding& channel,
+                      base::MonotonicTime now);
+  void InstallRoute(const Allocation& allocation, const ChannelBinding& channel,
+                    base::MonotonicTime now);
+  void InstallRoutes(const Allocation& allocation, base::MonotonicTime now);
+  void RemoveRoute(const Allocation& allocation, const ChannelBinding& channel);
+  void JudgeAgain(Allocation& allocation, base::MonotonicTime now);
+  // How tables of an allocation name a peer: by the external address of a relay of ours.
+  PeerAddress NameOf(const PeerAddress& peer) const;
+
+  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const CredentialSource> credentials_;
+  Ledger& ledger_;
+  base::RandomSource& random_;
+  Effects& effects_;
+  Authenticator authenticator_;
+  ChallengeLimiter limiter_;
+  ExpiryWheel wheel_;
+  AllocationTable allocations_;
+  std::list<HeldReservation> reservations_;
+  std::vector<PeerAddress> wanted_peers_;  // of the CreatePermission at hand; kept for its memory
+};
+
+}  // namespace turn

@@ -1,0 +1,262 @@
+#include <array>
+#include <utility>
+#include <variant>
+
+#include "protocol/base/byte_writer.h"
+#include "protocol/stun/attributes.h"
+#include "protocol/turn/engine_state.h"
+#include "protocol/turn/lifetime.h"
+
+namespace turn {
+namespace {
+
+using base::AddressFamily;
+using stun::AttributeType;
+using stun::ErrorCode;
+
+constexpr std::uint8_t kUdpProtocol = 17;
+
+// What the client asks for, syntactically right.
+struct AllocateWishes {
+  std::uint8_t transport = 0;
+  std::optional<std::uint32_t> lifetime;
+  std::optional<bool> even_port;  // the R bit
+  std::optional<stun::ReservationToken> token;
+  std::optional<std::uint8_t> family;             // REQUESTED-ADDRESS-FAMILY
+  std::optional<std::uint8_t> additional_family;  // ADDITIONAL-ADDRESS-FAMILY
+  bool dont_fragment = false;
+};
+
+// Decodes an attribute into `out` if the message has it. False: it is malformed.
+template <typename Decode, typename Value>
+bool ReadOptional(const stun::MessageView& message, AttributeType type, Decode decode,
+                  std::optional<Value>& out) {
+  const std::optional<stun::Attribute> attribute = message.Find(type);
+  if (!attribute) return true;
+  out = decode(attribute->value);
+  return out.has_value();
+}
+
+// nullopt: REQUESTED-TRANSPORT is missing or something is malformed.
+std::optional<AllocateWishes> ReadWishes(const stun::MessageView& message) {
+  AllocateWishes wishes;
+  std::optional<std::uint8_t> transport;
+  const bool is_well_formed =
+      ReadOptional(message, AttributeType::kRequestedTransport, stun::DecodeRequestedTransport,
+                   transport) &&
+      ReadOptional(message, AttributeType::kLifetime, stun::DecodeU32, wishes.lifetime) &&
+      ReadOptional(message, AttributeType::kEvenPort, stun::DecodeEvenPort, wishes.even_port) &&
+      ReadOptional(message, AttributeType::kReservationToken, stun::DecodeReservationToken,
+                   wishes.token) &&
+      ReadOptional(message, AttributeType::kRequestedAddressFamily, stun::DecodeRequestedFamily,
+                   wishes.family) &&
+      ReadOptional(message, AttributeType::kAdditionalAddressFamily, stun::DecodeRequestedFamily,
+                   wishes.additional_family);
+  if (!is_well_formed || !transport) return std::nullopt;
+  wishes.transport = *transport;
+  wishes.dont_fragment = message.Has(AttributeType::kDontFragment);
+  return wishes;
+}
+
+// Attributes that exclude each other (steps 5, 6, 8 and 9).
+bool AreContradictory(const AllocateWishes& wishes) {
+  if (wishes.token && (wishes.even_port || wishes.family || wishes.additional_family)) return true;
+  if (!wishes.additional_family) return false;
+  const bool is_ipv6 = *wishes.additional_family == static_cast<std::uint8_t>(AddressFamily::kIpv6);
+  return wishes.family || !is_ipv6 || wishes.even_port == true;
+}
+
+// Tunnels multiply one packet by their encapsulation (RFC 8656 section 21.4).
+bool IsTunnelled(const base::IpAddress& client) {
+  const std::array<std::uint8_t, 16>& octets = client.octets();
+  const bool is_6to4 = octets[0] == 0x20 && octets[1] == 0x02;
+  const bool is_teredo = octets[0] == 0x20 && octets[1] == 0x01 && octets[2] == 0 && octets[3] == 0;
+  return !client.is_v4() && (is_6to4 || is_teredo);
+}
+
+// One unit of quota, given back unless it is kept.
+class QuotaCharge {
+ public:
+  QuotaCharge(Ledger& ledger, const Owner& owner)
+      : ledger_(ledger), owner_(owner), refused_(ledger.Charge(owner)) {}
+  QuotaCharge(const QuotaCharge&) = delete;
+  QuotaCharge& operator=(const QuotaCharge&) = delete;
+  ~QuotaCharge() {
+    if (!refused_ && !is_kept_) ledger_.Discharge(owner_);
+  }
+
+  std::optional<QuotaScope> refused() const { return refused_; }
+  void Keep() { is_kept_ = true; }
+
+ private:
+  Ledger& ledger_;
+  const Owner& owner_;
+  std::optional<QuotaScope> refused_;
+  bool is_kept_ = false;
+};
+
+// Section 18.12: family, reserved bits, then a code as in ERROR-CODE, here without a reason.
+void AddAddressError(stun::MessageWriter& attributes, const AddressError& error) {
+  const auto code = static_cast<std::uint16_t>(error.code);
+  std::array<std::uint8_t, 4> value;
+  base::ByteWriter writer(value);
+  writer.WriteU8(static_cast<std::uint8_t>(error.family));
+  writer.WriteU8(0);
+  writer.WriteU8(static_cast<std::uint8_t>(code / 100));
+  writer.WriteU8(static_cast<std::uint8_t>(code % 100));
+  attributes.AddBytes(AttributeType::kAddressErrorCode, value);
+}
+
+void WriteSuccess(const Allocation& allocation, base::MonotonicTime now,
+                  stun::MessageWriter& attributes) {
+  allocation.ForEachRelay([&](const Relay& relay) {
+    attributes.AddXorAddress(AttributeType::kXorRelayedAddress, relay.external);
+  });
+  attributes.AddU32(AttributeType::kLifetime, RemainingSeconds(allocation.LatestExpiry(), now));
+  if (allocation.reservation_token)
+    attributes.AddBytes(AttributeType::kReservationToken, *allocation.reservation_token);
+  attributes.AddXorAddress(AttributeType::kXorMappedAddress, allocation.client.five_tuple.client);
+  if (allocation.address_error) AddAddressError(attributes, *allocation.address_error);
+}
+
+}  // namespace
+
+// RFC 8656 section 7.2; the numbers are its steps. Step 1, authentication, is behind us.
+std::optional<StunError> Engine::State::HandleAllocate(const Request& request, Response& success) {
+  const base::MonotonicTime now = request.now.monotonic;
+  const Credential& credential = request.user->credential;
+
+  // 2. The 5-tuple is in use; perhaps because our answer to this very request was lost.
+  if (const Allocation* const existing = request.allocation) {
+    const bool is_retransmission = existing->transaction_id == request.message.transaction_id() &&
+                                   existing->BelongsTo(credential);
+    if (!is_retransmission) return ErrorCode::kAllocationMismatch;
+    WriteSuccess(*existing, now, success.attributes());
+    return std::nullopt;
+  }
+  const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  if (!unknown.empty()) return StunError(unknown);
+
+  // 3. REQUESTED-TRANSPORT, and the syntax of everything else.
+  const std::optional<AllocateWishes> wishes = ReadWishes(request.message);
+  if (!wishes) return ErrorCode::kBadRequest;
+  if (wishes->transport != kUdpProtocol) return ErrorCode::kUnsupportedTransportProtocol;
+
+  // 4. Between an IPv4 client and an IPv6 relay the DF bit gets lost (section 3.7).
+  const base::IpAddress& client_address = request.client.five_tuple.client.address;
+  if (wishes->dont_fragment && client_address.is_v4() &&
+      wishes->family == static_cast<std::uint8_t>(AddressFamily::kIpv6))
+    return StunError(UnknownAttributes{AttributeType::kDontFragment});
+
+  // 5, 6, 8, 9. Attributes that exclude each other.
+  if (AreContradictory(*wishes)) return ErrorCode::kBadRequest;
+
+  // 7. Families: IPv4 unless something else is asked for.
+  const std::uint8_t asked =
+      wishes->family.value_or(static_cast<std::uint8_t>(AddressFamily::kIpv4));
+  if (asked != 1 && asked != 2) return ErrorCode::kAddressFamilyNotSupported;
+  const auto family = static_cast<AddressFamily>(asked);
+  if (!wishes->additional_family && !wishes->token && !ledger_.HasFamily(family))
+    return ErrorCode::kAddressFamilyNotSupported;
+
+  // Administration.
+  if (IsTunnelled(client_address)) return ErrorCode::kForbidden;
+  if (policy_->draining) return ErrorCode::kInsufficientCapacity;
+
+  auto allocation = std::make_unique<Allocation>();
+  allocation->id = NewAllocationId();
+  allocation->client = request.client;
+  allocation->username = credential.username;
+  allocation->owner = OwnerOf(credential, request.client);
+  allocation->transaction_id = request.message.transaction_id();
+  const base::MonotonicTime expires_at = now + GrantLifetime(*policy_, wishes->lifetime);
+
+  // 5, 8, 9, 10. A relayed transport address, or two, within the quotas.
+  std::optional<StunError> error;
+  if (wishes->token) {
+    error = OpenReserved(*allocation, *wishes->token, expires_at, now);
+  } else if (wishes->additional_family) {
+    error = OpenDual(*allocation, wishes->even_port.has_value(), expires_at, now);
+  } else if (wishes->even_port == true) {
+    error = OpenPair(*allocation, family, expires_at, now);
+  } else {
+    error = OpenSingle(*allocation, family, wishes->even_port.has_value(), expires_at, now);
+  }
+  if (error) return error;
+
+  WriteSuccess(Register(std::move(allocation)), now, success.attributes());
+  return std::nullopt;
+}
+
+std::optional<StunError> Engine::State::OpenSingle(Allocation& allocation, AddressFamily family,
+                                                   bool is_even, base::MonotonicTime expires_at,
+                                                   base::MonotonicTime now) {
+  QuotaCharge charge(ledger_, allocation.owner);
+  if (charge.refused()) return RefuseForQuota(*charge.refused());
+  const auto port = is_even ? RelayPortPool::Request::kEven : RelayPortPool::Request::kAny;
+  const std::optional<OpenedRelay> opened = OpenRelay(family, port, now);
+  if (!opened) return RefuseForQuota(QuotaScope::kPorts);
+  AttachRelay(allocation, *opened, expires_at, now);
+  charge.Keep();
+  return std::nullopt;
+}
+
+std::optional<StunError> Engine::State::OpenPair(Allocation& allocation, AddressFamily family,
+                                                 base::MonotonicTime expires_at,
+                                                 base::MonotonicTime now) {
+  QuotaCharge charge(ledger_, allocation.owner);
+  if (charge.refused()) return RefuseForQuota(*charge.refused());
+  QuotaCharge reservation_charge(ledger_, allocation.owner);
+  if (reservation_charge.refused()) return RefuseForQuota(*reservation_charge.refused());
+  const std::optional<OpenedPair> opened = OpenRelayPair(family, now);
+  if (!opened) return RefuseForQuota(QuotaScope::kPorts);
+  AttachRelay(allocation, opened->even, expires_at, now);
+  charge.Keep();
+  allocation.reservation_token = HoldReservation(opened->odd, allocation.owner, now);
+  reservation_charge.Keep();
+  return std::nullopt;
+}
+
+std::optional<StunError> Engine::State::OpenDual(Allocation& allocation, bool is_even,
+                                                 base::MonotonicTime expires_at,
+                                                 base::MonotonicTime now) {
+  // Half of it is a success, too, which names the half that is missing.
+  const auto open = [&](AddressFamily family) -> std::optional<StunError> {
+    if (!ledger_.HasFamily(family)) return ErrorCode::kAddressFamilyNotSupported;
+    return OpenSingle(allocation, family, is_even, expires_at, now);
+  };
+  const std::optional<StunError> ipv4_error = open(AddressFamily::kIpv4);
+  const std::optional<StunError> ipv6_error = open(AddressFamily::kIpv6);
+  if (ipv4_error && ipv6_error) {
+    const bool is_quota = ipv4_error->code == ErrorCode::kAllocationQuotaReached ||
+                          ipv6_error->code == ErrorCode::kAllocationQuotaReached;
+    return is_quota ? ErrorCode::kAllocationQuotaReached : ErrorCode::kInsufficientCapacity;
+  }
+  if (ipv4_error || ipv6_error) {
+    const ErrorCode code = ipv4_error ? ipv4_error->code : ipv6_error->code;
+    allocation.address_error = AddressError{
+        ipv4_error ? AddressFamily::kIpv4 : AddressFamily::kIpv6,
+        code == ErrorCode::kAddressFamilyNotSupported ? code : ErrorCode::kInsufficientCapacity};
+  }
+  return std::nullopt;
+}
+
+std::optional<StunError> Engine::State::OpenReserved(Allocation& allocation,
+                                                     const stun::ReservationToken& token,
+                                                     base::MonotonicTime expires_at,
+                                                     base::MonotonicTime now) {
+  const std::optional<Reservation> reserved = ledger_.Redeem(token, allocation.owner, now);
+  if (!reserved) return ErrorCode::kInsufficientCapacity;
+  // The charge was made when it was reserved, perhaps for another source address.
+  allocation.owner = reserved->owner;
+  AttachRelay(allocation, OpenedRelay{reserved->relay, reserved->address}, expires_at, now);
+  return std::nullopt;
+}
+
+StunError Engine::State::RefuseForQuota(QuotaScope scope) {
+  effects_.Report(QuotaRejected{scope});
+  const bool is_capacity = scope == QuotaScope::kTotal || scope == QuotaScope::kPorts;
+  return is_capacity ? ErrorCode::kInsufficientCapacity : ErrorCode::kAllocationQuotaReached;
+}
+
+}  // namespace turn

@@ -1,0 +1,198 @@
+#include "protocol/turn/ledger.h"
+
+#include <utility>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/check.h"
+
+namespace turn {
+namespace {
+
+constexpr std::size_t kPortsPerWord = 64;
+
+// One name for a subject of one tenant: two tenants may know the same subject.
+std::string SubjectKey(const Owner& owner) {
+  std::string key;
+  key.reserve(owner.tenant.size() + 1 + owner.subject.size());
+  key.append(owner.tenant).push_back('\0');
+  key.append(owner.subject);
+  return key;
+}
+
+bool IsReached(std::uint32_t limit, std::size_t count) { return limit != 0 && count >= limit; }
+
+template <typename Map, typename Key>
+std::uint32_t CountOf(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? 0 : found->second;
+}
+
+template <typename Map, typename Key>
+void CountDown(Map& map, const Key& key) {
+  const auto found = map.find(key);
+  CHECK(found != map.end());
+  if (--found->second == 0) map.erase(found);
+}
+
+}  // namespace
+
+struct Ledger::AddressPool {
+  AddressPool(const RelayAddress& relay_address, const Options& options)
+      : address(relay_address), ports(options.min_port, options.max_port, options.excluded_ports) {}
+
+  RelayAddress address;
+  RelayPortPool ports;
+  std::array<std::atomic<std::uint64_t>, 65536 / kPortsPerWord> live{};
+};
+
+Ledger::Ledger(Options options) : options_(std::move(options)) {
+  for (const RelayAddress& address : options_.relay_addresses)
+    pools_.push_back(std::make_unique<AddressPool>(address, options_));
+}
+
+Ledger::~Ledger() = default;
+
+std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
+  const std::string subject = SubjectKey(owner);
+  const std::lock_guard lock(mutex_);
+  if (IsReached(options_.allocations_per_user, CountOf(by_subject_, subject)))
+    return QuotaScope::kUser;
+  if (!owner.tenant.empty() &&
+      IsReached(options_.allocations_per_tenant, CountOf(by_tenant_, owner.tenant)))
+    return QuotaScope::kTenant;
+  if (IsReached(options_.allocations_per_source, CountOf(by_source_, owner.source)))
+    return QuotaScope::kSource;
+  if (IsReached(options_.allocations, charged_)) return QuotaScope::kTotal;
+
+  ++charged_;
+  ++by_subject_[subject];
+  if (!owner.tenant.empty()) ++by_tenant_[owner.tenant];
+  ++by_source_[owner.source];
+  return std::nullopt;
+}
+
+void Ledger::Discharge(const Owner& owner) {
+  const std::string subject = SubjectKey(owner);
+  const std::lock_guard lock(mutex_);
+  CHECK(charged_ != 0);
+  --charged_;
+  CountDown(by_subject_, subject);
+  if (!owner.tenant.empty()) CountDown(by_tenant_, owner.tenant);
+  CountDown(by_source_, owner.source);
+}
+
+bool Ledger::HasFamily(base::AddressFamily family) const {
+  for (const auto& pool : pools_) {
+    if (pool->address.internal.family() == family) return true;
+  }
+  return false;
+}
+
+std::optional<RelayedTransportAddress> Ledger::TakePort(base::AddressFamily family,
+                                                        RelayPortPool::Request request,
+                                                        base::RandomSource& random,
+                                                        base::MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    AddressPool& pool = *pools_[(next_pool_ + i) % pools_.size()];
+    if (pool.address.internal.family() != family) continue;
+    const std::optional<std::uint16_t> port = pool.ports.Take(request, random, now);
+    if (!port) continue;
+    next_pool_ = (next_pool_ + i + 1) % pools_.size();
+    return RelayedTransportAddress{{pool.address.internal, *port}};
+  }
+  return std::nullopt;
+}
+
+void Ledger::ReturnPort(const RelayedTransportAddress& address, base::MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  AddressPool* pool = Find(address.endpoint.address);
+  CHECK(pool != nullptr);
+  pool->ports.Return(address.endpoint.port, now);
+}
+
+void Ledger::ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  AddressPool* pool = Find(address.endpoint.address);
+  CHECK(pool != nullptr);
+  pool->ports.ReturnForeign(address.endpoint.port, now);
+}
+
+void Ledger::SetLive(const RelayedTransportAddress& address, bool is_live) {
+  AddressPool* pool = Find(address.endpoint.address);
+  CHECK(pool != nullptr);
+  std::atomic<std::uint64_t>& word = pool->live[address.endpoint.port / kPortsPerWord];
+  const std::uint64_t bit = std::uint64_t{1} << (address.endpoint.port % kPortsPerWord);
+  if (is_live) {
+    word.fetch_or(bit, std::memory_order_release);
+  } else {
+    word.fetch_and(~bit, std::memory_order_release);
+  }
+}
+
+bool Ledger::IsLive(const base::Endpoint& address) const {
+  const AddressPool* pool = Find(address.address);
+  if (pool == nullptr) return false;
+  const std::uint64_t word =
+      pool->live[address.port / kPortsPerWord].load(std::memory_order_acquire);
+  return ((word >> (address.port % kPortsPerWord)) & 1) != 0;
+}
+
+stun::ReservationToken Ledger::Reserve(Reservation reservation, base::RandomSource& random) {
+  const std::lock_guard lock(mutex_);
+  stun::ReservationToken token;
+  do {
+    random.Fill(token);
+  } while (reservations_.contains(token));
+  reservations_.emplace(token, std::move(reservation));
+  return token;
+}
+
+std::optional<Reservation> Ledger::Redeem(const stun::ReservationToken& token, const Owner& owner,
+                                          base::MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = reservations_.find(token);
+  if (found == reservations_.end()) return std::nullopt;
+  const Reservation& held = found->second;
+  if (held.expires_at <= now) return std::nullopt;
+  if (held.owner.subject != owner.subject || held.owner.tenant != owner.tenant) return std::nullopt;
+  Reservation redeemed = std::move(found->second);
+  reservations_.erase(found);
+  return redeemed;
+}
+
+std::optional<Reservation> Ledger::TakeBack(const stun::ReservationToken& token) {
+  const std::lock_guard lock(mutex_);
+  const auto found = reservations_.find(token);
+  if (found == reservations_.end()) return std::nullopt;
+  Reservation taken = std::move(found->second);
+  reservations_.erase(found);
+  return taken;
+}
+
+Ledger::Totals Ledger::ReadTotals() const {
+  const std::lock_guard lock(mutex_);
+  Totals totals{charged_, 0, 0, reservations_.size(), by_subject_.size()};
+  for (const auto& pool : pools_) {
+    totals.ports_in_use += pool->ports.in_use();
+    totals.ports_limit += pool->ports.size();
+  }
+  return totals;
+}
+
+void Ledger::SetLimits(const Options& limits) {
+  const std::lock_guard lock(mutex_);
+  options_.allocations = limits.allocations;
+  options_.allocations_per_user = limits.allocations_per_user;
+  options_.allocations_per_tenant = limits.allocations_per_tenant;
+  options_.allocations_per_source = limits.allocations_per_source;
+}
+
+Ledger::AddressPool* Ledger::Find(const base::IpAddress& internal) const {
+  for (const auto& pool : pools_) {
+    if (pool->address.internal == internal) return pool.get();
+  }
+  return nullptr;
+}
+
+}  // namespace turn

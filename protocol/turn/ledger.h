@@ -1,0 +1,111 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/base/ip_address.h"
+#include "protocol/base/random.h"
+#include "protocol/base/time.h"
+#include "protocol/stun/attributes.h"
+#include "protocol/turn/addresses.h"
+#include "protocol/turn/event.h"
+#include "protocol/turn/peer_policy.h"
+#include "protocol/turn/relay_port_pool.h"
+
+namespace turn {
+
+// Whom an allocation (or a reservation) is charged to.
+struct Owner {
+  std::string subject;
+  std::string tenant;
+  base::IpAddress source;
+};
+
+// A relayed transport address that is held for whoever brings the token (RFC 8656 section 7.2).
+struct Reservation {
+  RelayedTransportAddress address;
+  RelayHandle relay;
+  Owner owner;  // the charge goes along with the reservation
+  base::MonotonicTime expires_at;
+};
+
+// Everything that shards of one process share: quotas, relay ports, reservations. Control messages touch it, packets
+// only ask IsLive, which takes no lock. Thread-safe: one mutex, held for microseconds (docs/adr/0003).
+class Ledger {
+ public:
+  struct Options {
+    std::uint32_t allocations = 16000;  // 0: unlimited, and so the next three
+    std::uint32_t allocations_per_user = 300;
+    std::uint32_t allocations_per_tenant = 0;
+    std::uint32_t allocations_per_source = 0;
+    std::uint16_t min_port = 49152;
+    std::uint16_t max_port = 65535;
+    std::vector<std::uint16_t> excluded_ports;
+    std::vector<RelayAddress> relay_addresses;  // both families; several of one family are used evenly
+  };
+  explicit Ledger(Options options);
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  ~Ledger();
+
+  // Charges one relayed transport address to the owner. nullopt: charged; else what stands against it.
+  std::optional<QuotaScope> Charge(const Owner& owner);
+  void Discharge(const Owner& owner);
+
+  bool HasFamily(base::AddressFamily family) const;
+  // Takes a port (for kEvenPair two) of some relay address of the family; nullopt: none left. It is not live yet.
+  std::optional<RelayedTransportAddress> TakePort(base::AddressFamily family, RelayPortPool::Request request,
+                                                  base::RandomSource& random, base::MonotonicTime now);
+  void ReturnPort(const RelayedTransportAddress& address, base::MonotonicTime now);
+  // The system would not bind it.
+  void ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now);
+
+  // A live port belongs to an allocation that can receive. `address` is internal. Lock-free.
+  void SetLive(const RelayedTransportAddress& address, bool is_live);
+  bool IsLive(const base::Endpoint& address) const;
+
+  // Keeps the reservation under a new random token.
+  stun::ReservationToken Reserve(Reservation reservation, base::RandomSource& random);
+  // Hands the reservation over if the token is known, not expired, and its owner has the same subject and tenant; the
+  // token is used up. Ports, charge and relay socket then belong to the caller.
+  std::optional<Reservation> Redeem(const stun::ReservationToken& token, const Owner& owner, base::MonotonicTime now);
+  // Takes back what nobody redeemed; nullopt if it was redeemed.
+  std::optional<Reservation> TakeBack(const stun::ReservationToken& token);
+
+  struct Totals {
+    std::size_t allocations;  // charged units: allocations and reservations
+    std::size_t ports_in_use;
+    std::size_t ports_limit;
+    std::size_t reservations;
+    std::size_t subjects;  // with at least one unit
+  };
+  Totals ReadTotals() const;
+
+  // Limits can change at a reload; what is above a new limit stays until it ends.
+  void SetLimits(const Options& limits);
+
+ private:
+  struct AddressPool;  // a RelayAddress, its pool and its bitmap of live ports
+
+  AddressPool* Find(const base::IpAddress& internal) const;
+
+  mutable std::mutex mutex_;
+  Options options_;
+  std::vector<std::unique_ptr<AddressPool>> pools_;
+  std::size_t next_pool_ = 0;
+  std::size_t charged_ = 0;
+  std::unordered_map<std::string, std::uint32_t> by_subject_;
+  std::unordered_map<std::string, std::uint32_t> by_tenant_;
+  std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
+  std::map<stun::ReservationToken, Reservation> reservations_;
+};
+
+}  // namespace turn

@@ -1,0 +1,114 @@
+#include "protocol/turn/request.h"
+
+#include <algorithm>
+
+#include "protocol/base/byte_writer.h"
+#include "protocol/base/check.h"
+
+namespace turn {
+namespace {
+
+using stun::AttributeType;
+
+// RFC 8489 sections 14.9 and 14.14: under 128 characters of up to four octets.
+constexpr std::size_t kMaxTextBytes = 508;
+
+// What this server acts on, or knows to be harmless where it does not belong (RFC 8489
+// section 6.3).
+bool IsSupported(AttributeType type) {
+  switch (type) {
+    case AttributeType::kMappedAddress:
+    case AttributeType::kUsername:
+    case AttributeType::kMessageIntegrity:
+    case AttributeType::kErrorCode:
+    case AttributeType::kUnknownAttributes:
+    case AttributeType::kChannelNumber:
+    case AttributeType::kLifetime:
+    case AttributeType::kXorPeerAddress:
+    case AttributeType::kData:
+    case AttributeType::kRealm:
+    case AttributeType::kNonce:
+    case AttributeType::kXorRelayedAddress:
+    case AttributeType::kRequestedAddressFamily:
+    case AttributeType::kEvenPort:
+    case AttributeType::kRequestedTransport:
+    case AttributeType::kDontFragment:
+    case AttributeType::kMessageIntegritySha256:
+    case AttributeType::kPasswordAlgorithm:
+    case AttributeType::kUserhash:
+    case AttributeType::kXorMappedAddress:
+    case AttributeType::kReservationToken:
+      return true;
+    default:
+      return false;
+  }
+}
+
+stun::MessageType ResponseType(const Request& request, stun::MessageClass message_class) {
+  return {request.message.method(), message_class};
+}
+
+}  // namespace
+
+UnknownAttributes FindUnknownAttributes(const stun::MessageView& message) {
+  UnknownAttributes unknown;
+  message.ForEach([&](const stun::Attribute& attribute) {
+    if (!stun::IsComprehensionRequired(attribute.type) || IsSupported(attribute.type)) return;
+    if (unknown.size() == unknown.capacity()) return;
+    if (std::find(unknown.begin(), unknown.end(), attribute.type) == unknown.end())
+      unknown.push_back(attribute.type);
+  });
+  return unknown;
+}
+
+Response::Response(const Request& request, const Policy& policy)
+    : request_(request),
+      policy_(policy),
+      writer_(buffer_, ResponseType(request, stun::MessageClass::kSuccess),
+              request.message.cookie_and_transaction_id()) {}
+
+Response::Response(const Request& request, const Policy& policy, const StunError& error)
+    : request_(request),
+      policy_(policy),
+      writer_(buffer_, ResponseType(request, stun::MessageClass::kError),
+              request.message.cookie_and_transaction_id()) {
+  writer_.AddErrorCode(error.code, request.user ? stun::ReasonPhrase(error.code) : "");
+  if (error.code == stun::ErrorCode::kUnknownAttribute) {
+    std::array<std::uint8_t, 2 * kMaxUnknownAttributes> list;
+    base::ByteWriter list_writer(list);
+    for (const AttributeType type : error.unknown_attributes)
+      list_writer.WriteU16(static_cast<std::uint16_t>(type));
+    writer_.AddBytes(AttributeType::kUnknownAttributes, list_writer.written());
+  }
+}
+
+void Response::AddChallenge(std::string_view nonce) {
+  writer_.AddText(AttributeType::kRealm, std::string_view(policy_.realm).substr(0, kMaxTextBytes));
+  writer_.AddText(AttributeType::kNonce, nonce);
+  if (policy_.password_algorithms)
+    writer_.AddBytes(AttributeType::kPasswordAlgorithms, kOfferedPasswordAlgorithms);
+}
+
+base::Bytes Response::Finish() {
+  using SoftwareAttribute = Policy::SoftwareAttribute;
+  const bool says_software =
+      policy_.software_attribute == SoftwareAttribute::kAlways ||
+      (policy_.software_attribute == SoftwareAttribute::kAuthenticated && request_.user);
+  if (says_software && !policy_.software.empty() && !request_.message.is_classic()) {
+    writer_.AddText(AttributeType::kSoftware,
+                    std::string_view(policy_.software).substr(0, kMaxTextBytes));
+  }
+  if (request_.user) {
+    const base::Bytes key = request_.user->credential.key;
+    if (request_.user->answer_with_sha256) {
+      writer_.AddMessageIntegritySha256(key);
+    } else {
+      writer_.AddMessageIntegrity(key);
+    }
+  }
+  if (request_.has_fingerprint) writer_.AddFingerprint();
+  CHECK(writer_.ok());
+  return writer_.message();
+}
+
+}  // namespace turn

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include <boost/container/static_vector.hpp>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
+#include "protocol/stun/attribute_type.h"
+#include "protocol/stun/error_code.h"
+#include "protocol/stun/message_view.h"
+#include "protocol/stun/message_writer.h"
+#include "protocol/turn/addresses.h"
+#include "protocol/turn/allocation.h"
+#include "protocol/turn/authenticator.h"
+#include "protocol/turn/policy.h"
+
+namespace turn {
+
+// How many attributes one 420 names: far more than a client sends by mistake, and few enough that
+// the answer to a long list stays small.
+inline constexpr std::size_t kMaxUnknownAttributes = 64;
+using UnknownAttributes =
+    boost::container::static_vector<stun::AttributeType, kMaxUnknownAttributes>;
+
+// The comprehension-required attributes of the message that this server does not support (RFC 8489
+// section 6.3), each once.
+UnknownAttributes FindUnknownAttributes(const stun::MessageView& message);
+
+// A refusal, as it is returned by a handler and sent to the client.
+struct StunError {
+  StunError(stun::ErrorCode error_code)  // NOLINT(google-explicit-constructor)
+      : code(error_code) {}
+  explicit StunError(const UnknownAttributes& attributes)
+      : code(stun::ErrorCode::kUnknownAttribute), unknown_attributes(attributes) {}
+
+  stun::ErrorCode code;
+  UnknownAttributes unknown_attributes;  // with kUnknownAttribute
+};
+
+// One request on its way through the engine. It refers to what the caller of the engine owns and
+// lives during the call only.
+struct Request {
+  const Client& client;
+  const stun::MessageView& message;
+  const base::Now& now;
+  bool has_fingerprint = false;
+  Allocation* allocation = nullptr;       // the live one on this 5-tuple, if any
+  std::optional<AuthenticatedUser> user;  // nullopt: a stranger, whose answer is kept small
+};
+
+// The response to a request while it is written, with what every response has in common: the type
+// and transaction ID of the request, SOFTWARE, integrity and FINGERPRINT (RFC 8489 section 6.3.1).
+class Response {
+ public:
+  // A success response without attributes yet. Request and policy must outlive the object.
+  Response(const Request& request, const Policy& policy);
+  // An error response, complete but for what Finish adds.
+  Response(const Request& request, const Policy& policy, const StunError& error);
+  Response(const Response&) = delete;
+  Response& operator=(const Response&) = delete;
+
+  stun::MessageWriter& attributes() { return writer_; }
+
+  // REALM, NONCE and PASSWORD-ALGORITHMS, for 401 and 438.
+  void AddChallenge(std::string_view nonce);
+
+  // Adds what comes last and gives the octets, which live as long as this object.
+  base::Bytes Finish();
+
+ private:
+  // The longest response: texts of the policy are capped in Finish and AddChallenge.
+  static constexpr std::size_t kBufferBytes = 2048;
+
+  const Request& request_;
+  const Policy& policy_;
+  std::array<std::uint8_t, kBufferBytes> buffer_;
+  stun::MessageWriter writer_;
+};
+
+}  // namespace turn
