@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/base/time.h"
+#include "protocol/turn/peer_policy.h"
+#include "protocol/turn/policy.h"
+#include "server/config/config.h"
+#include "server/control/relay_control.h"
+#include "server/net/shard_group.h"
+
+namespace relay {
+
+// The relay as the control plane sees it: the shards, behind RelayControl.
+class RelayServer final : public RelayControl {
+ public:
+  // Opens every socket; nothing is served before Start. Fails when a listener that the operator
+  // named cannot be opened, or when none could be.
+  static base::Result<std::unique_ptr<RelayServer>> Open(
+      const Config& config, std::vector<turn::RelayAddress> relay_addresses);
+  void Start() { shards_->Start(); }
+
+  const ShardGroup& shards() const { return *shards_; }
+
+  std::vector<const ShardCounters*> counters() const override { return shards_->counters(); }
+  RelaySnapshot ReadSnapshot() const override;
+  std::vector<std::string> unready_reasons() const override;
+  void SetDraining(bool is_draining) override;
+  void Stop() override { shards_->Stop(); }
+
+ private:
+  RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
+              std::shared_ptr<const turn::Policy> policy, std::unique_ptr<ShardGroup> shards);
+
+  std::uint16_t min_port_;
+  std::uint16_t max_port_;
+  std::vector<turn::RelayAddress> relay_addresses_;
+  std::shared_ptr<const turn::Policy> policy_;
+  std::unique_ptr<ShardGroup> shards_;
+  base::MonotonicTime started_;
+};
+
+}  // namespace relay

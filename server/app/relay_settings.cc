@@ -1,0 +1,187 @@
+#include "server/app/relay_settings.h"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace relay {
+namespace {
+
+turn::Policy::SoftwareAttribute From(Config::Software software) {
+  switch (software) {
+    case Config::Software::kNever:
+      return turn::Policy::SoftwareAttribute::kNever;
+    case Config::Software::kAuthenticated:
+      return turn::Policy::SoftwareAttribute::kAuthenticated;
+    case Config::Software::kAlways:
+      break;
+  }
+  return turn::Policy::SoftwareAttribute::kAlways;
+}
+
+std::array<std::uint8_t, 4> Octets(const sockaddr* address) {
+  sockaddr_in v4;
+  std::memcpy(&v4, address, sizeof(v4));
+  std::array<std::uint8_t, 4> octets;
+  std::memcpy(octets.data(), &v4.sin_addr, octets.size());
+  return octets;
+}
+
+// Every address of the host's interfaces, and the broadcast addresses of its networks.
+struct HostAddresses {
+  std::vector<base::IpAddress> own;
+  std::vector<base::IpPrefix> broadcast;
+};
+
+HostAddresses ReadHostAddresses() {
+  HostAddresses out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return out;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    if (entry->ifa_addr->sa_family == AF_INET) {
+      const auto octets = Octets(entry->ifa_addr);
+      out.own.push_back(base::IpAddress::FromV4(octets));
+      if (entry->ifa_netmask == nullptr) continue;
+      const auto mask = Octets(entry->ifa_netmask);
+      // A network of one or two addresses has no broadcast address, and loopback is no network to
+      // flood.
+      if (mask[3] >= 254 || octets[0] == 127) continue;
+      std::array<std::uint8_t, 4> last;
+      for (std::size_t i = 0; i < 4; ++i) last[i] = static_cast<std::uint8_t>(octets[i] | ~mask[i]);
+      out.broadcast.emplace_back(base::IpAddress::FromV4(last), 128);
+    } else if (entry->ifa_addr->sa_family == AF_INET6) {
+      sockaddr_in6 v6;
+      std::memcpy(&v6, entry->ifa_addr, sizeof(v6));
+      std::array<std::uint8_t, 16> octets;
+      std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
+      out.own.push_back(base::IpAddress::FromV6(octets));
+    }
+  }
+  ::freeifaddrs(list);
+  return out;
+}
+
+bool IsDatagram(Config::ListenerTransport transport) {
+  return transport == Config::ListenerTransport::kUdp ||
+         transport == Config::ListenerTransport::kDtls;
+}
+
+// Listeners inside the relay range, each with the other half of its pair: no allocation ever gets
+// them.
+std::vector<std::uint16_t> PortsOfListeners(const Config& config) {
+  std::vector<std::uint16_t> ports;
+  for (const Config::Listener& listener : config.listeners) {
+    if (!IsDatagram(listener.transport) || listener.port < config.relay.min_port) continue;
+    ports.push_back(listener.port);
+    ports.push_back(static_cast<std::uint16_t>(listener.port ^ 1));
+  }
+  return ports;
+}
+
+// "max 100000" or "150000 100000" (quota and period in microseconds); 0: no quota.
+std::size_t CoresOfControlGroup() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  std::uint64_t period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period == 0) return 0;
+  std::uint64_t value = 0;
+  for (const char digit : quota) {
+    if (digit < '0' || digit > '9') return 0;
+    value = value * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  return static_cast<std::size_t>((value + period - 1) / period);
+}
+
+}  // namespace
+
+turn::Policy MakePolicy(const Config& config,
+                        const std::vector<turn::RelayAddress>& relay_addresses) {
+  turn::Policy policy;
+  policy.realm = config.realm;
+  policy.software = "senso-turn " SENSO_TURN_VERSION;
+  policy.software_attribute = From(config.protocol.software);
+  policy.channel_numbers = config.protocol.channel_numbers == Config::ChannelNumbers::kRfc5766
+                               ? turn::Policy::ChannelNumbers::kRfc5766
+                               : turn::Policy::ChannelNumbers::kRfc8656;
+  policy.classic_stun = config.protocol.classic_stun;
+  policy.password_algorithms = config.protocol.password_algorithms;
+  policy.username_anonymity = config.protocol.username_anonymity;
+  policy.default_lifetime = config.lifetimes.default_lifetime;
+  policy.max_lifetime = config.lifetimes.max;
+  policy.nonce_lifetime = config.lifetimes.nonce;
+  policy.permission_lifetime = config.lifetimes.permission;
+  policy.channel_lifetime = config.lifetimes.channel;
+  policy.expired_refresh = config.auth.expired_refresh == Config::ExpiredRefresh::kRefuse
+                               ? turn::Policy::ExpiredRefresh::kRefuse
+                               : turn::Policy::ExpiredRefresh::kGrace;
+  policy.expired_refresh_max = config.auth.expired_refresh_max;
+  policy.permissions_per_allocation = config.limits.permissions_per_allocation;
+  policy.channels_per_allocation = config.limits.channels_per_allocation;
+  policy.challenge_rate = config.limits.challenges_per_source_rate;
+  policy.challenge_burst = config.limits.challenges_per_source_burst;
+  policy.denied_clients = config.clients.deny;
+
+  HostAddresses host = ReadHostAddresses();
+  turn::PeerPolicy::Rules rules;
+  for (const Config::Listener& listener : config.listeners) {
+    rules.own_sockets.push_back({listener.address, listener.port});
+  }
+  rules.own_sockets.push_back({config.metrics.address, config.metrics.port});
+  rules.own_addresses = std::move(host.own);
+  rules.relay_addresses = relay_addresses;
+  rules.deny = config.peers.deny;
+  rules.deny.insert(rules.deny.end(), host.broadcast.begin(), host.broadcast.end());
+  rules.allow = config.peers.allow;
+  policy.peers = turn::PeerPolicy(std::move(rules));
+  return policy;
+}
+
+ShardGroup::Options MakeShardGroupOptions(
+    const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
+    std::shared_ptr<const turn::Policy> policy,
+    std::shared_ptr<const turn::CredentialSource> credentials) {
+  ShardGroup::Options options;
+  options.shards = config.shards == 0 ? UsableCores() : config.shards;
+  for (const Config::Listener& listener : config.listeners) {
+    const bool is_udp = listener.transport == Config::ListenerTransport::kUdp;
+    if (!is_udp && listener.transport != Config::ListenerTransport::kTcp) continue;
+    options.listeners.push_back(
+        {.transport = is_udp ? base::Transport::kUdp : base::Transport::kTcp,
+         .endpoint = {listener.address, listener.port},
+         .is_required = config.listeners_were_given});
+  }
+  options.connections_per_source = config.limits.connections_per_source;
+  options.limits.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8;
+  options.limits.packets_per_second = config.limits.packets_per_allocation_per_second;
+  options.ledger.allocations = config.limits.allocations;
+  options.ledger.allocations_per_user = config.limits.allocations_per_user;
+  options.ledger.allocations_per_tenant = config.limits.allocations_per_tenant;
+  options.ledger.allocations_per_source = config.limits.allocations_per_source;
+  options.ledger.min_port = config.relay.min_port;
+  options.ledger.max_port = config.relay.max_port;
+  options.ledger.excluded_ports = PortsOfListeners(config);
+  options.ledger.relay_addresses = relay_addresses;
+  options.policy = std::move(policy);
+  options.credentials = std::move(credentials);
+  return options;
+}
+
+std::size_t UsableCores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  std::size_t cores = 1;
+  if (::sched_getaffinity(0, sizeof(mask), &mask) == 0) {
+    cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&mask)));
+  }
+  const std::size_t quota = CoresOfControlGroup();
+  return quota == 0 ? cores : std::min(cores, quota);
+}
+
+}  // namespace relay

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "protocol/turn/credential_source.h"
+#include "protocol/turn/peer_policy.h"
+#include "protocol/turn/policy.h"
+#include "server/config/config.h"
+#include "server/net/shard_group.h"
+
+// From the configuration to what the relay runs on.
+namespace relay {
+
+// The rules, with everything that peers must not reach: our own sockets and addresses besides the
+// operator's lists.
+turn::Policy MakePolicy(const Config& config,
+                        const std::vector<turn::RelayAddress>& relay_addresses);
+
+// Threads, listeners, limits, ports. Listeners of a default list may be missing; those that
+// somebody wrote may not.
+ShardGroup::Options MakeShardGroupOptions(
+    const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
+    std::shared_ptr<const turn::Policy> policy,
+    std::shared_ptr<const turn::CredentialSource> credentials);
+
+// Processors that this process may use: its affinity mask, and the quota of its control group if
+// that is less. At least 1.
+std::size_t UsableCores();
+
+}  // namespace relay

@@ -1,0 +1,146 @@
+#include "server/app/serve.h"
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "protocol/base/time.h"
+#include "server/app/admin_socket.h"
+#include "server/app/embedded_default.h"
+#include "server/app/relay_addresses.h"
+#include "server/app/relay_server.h"
+#include "server/app/startup_summary.h"
+#include "server/config/load.h"
+#include "server/control/control_plane.h"
+#include "server/log/log.h"
+
+namespace relay {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitConfiguration = 2;
+
+int Fail(int code, const std::string& message) {
+  std::cerr << "senso-turn: " << message << '\n';
+  return code;
+}
+
+LogLevel From(Config::LogLevel level) {
+  switch (level) {
+    case Config::LogLevel::kTrace:
+    case Config::LogLevel::kDebug:
+      return LogLevel::kDebug;
+    case Config::LogLevel::kInfo:
+      return LogLevel::kInfo;
+    case Config::LogLevel::kWarning:
+      return LogLevel::kWarning;
+    case Config::LogLevel::kError:
+      break;
+  }
+  return LogLevel::kError;
+}
+
+// One descriptor per allocation: ask for all that the system grants.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What was loaded, and what of the default listeners is missing.
+struct Settings {
+  LoadedConfig loaded;
+  std::vector<LeftOutListener> left_out;
+  std::string secret_path;
+};
+
+base::Result<Settings> Load(const ServeOptions& options) {
+  if (!options.config_file) {
+    auto embedded = BuildEmbeddedDefault(options.overrides);
+    if (!embedded.ok()) return embedded.error();
+    EmbeddedDefault value = std::move(embedded).value();
+    return Settings{std::move(value.loaded), std::move(value.left_out),
+                    std::move(value.secret_path)};
+  }
+  Settings settings;
+  settings.loaded = LoadConfigFile(*options.config_file, options.overrides);
+  if (settings.loaded.ok())
+    settings.left_out = LeaveOutUnavailableListeners(settings.loaded.config);
+  return settings;
+}
+
+StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
+                       std::vector<turn::RelayAddress> relay_addresses, std::string admin_socket,
+                       std::string metrics_url) {
+  StartupFacts facts;
+  facts.left_out = settings.left_out;
+  for (const ShardGroup::ListenerState& state : relay.shards().listeners()) {
+    Config::Listener listener;
+    listener.transport = state.listener.transport == base::Transport::kUdp
+                             ? Config::ListenerTransport::kUdp
+                             : Config::ListenerTransport::kTcp;
+    listener.address = state.bound.address;
+    listener.port = state.bound.port;
+    if (state.error.empty()) {
+      facts.opened.push_back(std::move(listener));
+    } else {
+      facts.left_out.push_back(
+          {std::move(listener), state.error, "free the port, or name other listeners"});
+    }
+  }
+  facts.relay_addresses = std::move(relay_addresses);
+  facts.shards = relay.shards().shard_count();
+  facts.secret_path = settings.secret_path;
+  facts.admin_socket = std::move(admin_socket);
+  facts.metrics_url = std::move(metrics_url);
+  return facts;
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options) {
+  auto loaded = Load(options);
+  if (!loaded.ok()) return Fail(kExitFailed, loaded.error().message);
+  Settings settings = std::move(loaded).value();
+  for (const Diagnostic& warning : settings.loaded.warnings) {
+    std::cerr << "senso-turn: warning: " << warning.ToString() << '\n';
+  }
+  for (const Diagnostic& error : settings.loaded.errors) {
+    std::cerr << "senso-turn: " << error.ToString() << '\n';
+  }
+  if (!settings.loaded.ok()) return kExitConfiguration;
+  const Config& config = settings.loaded.config;
+
+  InitLog(config.log.format == Config::LogFormat::kJson ? LogFormat::kJson : LogFormat::kText,
+          From(config.log.level));
+  RaiseDescriptorLimit();
+  auto addresses = ResolveRelayAddresses(config);
+  if (!addresses.ok()) return Fail(kExitConfiguration, addresses.error().message);
+  auto relay = RelayServer::Open(config, addresses.value());
+  if (!relay.ok()) return Fail(kExitFailed, relay.error().message);
+
+  ControlPlane::Options control_options;
+  control_options.version = SENSO_TURN_VERSION;
+  control_options.metrics_address = base::Endpoint{config.metrics.address, config.metrics.port};
+  control_options.drain_deadline = config.drain.deadline;
+  control_options.admin_socket =
+      options.config_file ? config.admin.socket : ChooseAdminSocket(config.admin.socket);
+  ControlPlane control(control_options, *relay.value());
+  if (const auto started = control.Start(); !started.ok())
+    return Fail(kExitFailed, started.error().message);
+
+  relay.value()->Start();
+  const base::Endpoint metrics{config.metrics.address, control.metrics_port()};
+  const StartupFacts facts =
+      MakeFacts(settings, *relay.value(), std::move(addresses).value(),
+                control_options.admin_socket, "http://" + metrics.ToString() + "/metrics");
+  std::cout << StartupSummary(config, facts, base::ReadClocks().wall) << std::flush;
+  return control.Run();
+}
+
+}  // namespace relay

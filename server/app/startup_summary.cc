@@ -1,0 +1,104 @@
+#include "server/app/startup_summary.h"
+
+#include <map>
+#include <string_view>
+
+#include "server/app/ephemeral_ports.h"
+#include "server/app/ice_servers.h"
+
+namespace relay {
+namespace {
+
+// One line of the summary: a title of fixed width, then the text.
+void AppendLine(std::string_view title, const std::string& text, std::string& summary) {
+  constexpr std::size_t kWidth = 12;
+  std::string line = "  ";
+  line += title;
+  if (line.size() < kWidth + 2) line.resize(kWidth + 2, ' ');
+  summary += line + text + "\n";
+}
+
+void AppendListeners(const StartupFacts& facts, std::string& summary) {
+  std::string_view title = "listening";
+  for (const Config::Listener& listener : facts.opened) {
+    AppendLine(title, ToString(listener), summary);
+    title = "";
+  }
+  if (facts.opened.empty()) AppendLine(title, "nowhere", summary);
+
+  // Those with one fate share a line.
+  std::map<std::pair<std::string, std::string>, std::string> groups;
+  for (const LeftOutListener& left_out : facts.left_out) {
+    std::string& names = groups[{left_out.reason, left_out.remedy}];
+    names += (names.empty() ? "" : ", ") + ToString(left_out.listener);
+  }
+  title = "left out";
+  for (const auto& [why, names] : groups) {
+    AppendLine(title, names, summary);
+    AppendLine("", "  " + why.first + (why.second.empty() ? "" : "; " + why.second), summary);
+    title = "";
+  }
+}
+
+void AppendRelay(const Config& config, const StartupFacts& facts, std::string& summary) {
+  std::string_view title = "relay";
+  for (const turn::RelayAddress& address : facts.relay_addresses) {
+    std::string text = address.internal.ToString();
+    if (address.external != address.internal) text += ", outside " + address.external.ToString();
+    AppendLine(title, text, summary);
+    title = "";
+  }
+  const PortRange ports{config.relay.min_port, config.relay.max_port};
+  AppendLine("ports", std::to_string(ports.min) + "-" + std::to_string(ports.max), summary);
+  if (const auto overlap = ReadUnreservedOverlap(ports)) {
+    const std::string range = std::to_string(overlap->min) + "-" + std::to_string(overlap->max);
+    AppendLine("warning",
+               "the system may give the ports " + range + " to other programs too; reserve them:",
+               summary);
+    AppendLine("",
+               "  sysctl -w net.ipv4.ip_local_reserved_ports=" + std::to_string(ports.min) + "-" +
+                   std::to_string(ports.max),
+               summary);
+  }
+}
+
+void AppendCredentials(const Config& config, const StartupFacts& facts, base::WallTime now,
+                       std::string& summary) {
+  // With a configuration the output tends to end up in a log, where credentials do not belong.
+  if (facts.secret_path.empty()) {
+    if (!config.auth.shared_secrets.empty()) {
+      summary +=
+          "`senso-turn credentials --config FILE` prints an iceServers JSON to try it with.\n";
+    }
+    return;
+  }
+  const IceUrls urls = MakeIceUrls(facts.opened, config.node, facts.relay_addresses);
+  const auto json = MakeIceServersJson(config, urls, "startup", std::chrono::hours(24), now);
+  if (!json.ok()) {
+    summary += "No credentials to try it with: " + json.error().message + ".\n";
+    return;
+  }
+  summary += "To try it, valid for a day (more with `senso-turn credentials`):\n";
+  summary += json.value() + "\n";
+}
+
+}  // namespace
+
+std::string StartupSummary(const Config& config, const StartupFacts& facts, base::WallTime now) {
+  std::string summary = "senso-turn " SENSO_TURN_VERSION " is ready.\n";
+  AppendListeners(facts, summary);
+  AppendRelay(config, facts, summary);
+  AppendLine("realm", config.realm, summary);
+  AppendLine("shards", std::to_string(facts.shards), summary);
+  if (!facts.secret_path.empty()) {
+    AppendLine("secret",
+               "in " + facts.secret_path + ", made for this server; nobody gets in without it",
+               summary);
+  }
+  if (!facts.admin_socket.empty()) AppendLine("admin", facts.admin_socket, summary);
+  if (!facts.metrics_url.empty()) AppendLine("metrics", facts.metrics_url, summary);
+  AppendCredentials(config, facts, now, summary);
+  return summary;
+}
+
+}  // namespace relay

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "protocol/base/time.h"
+#include "protocol/turn/peer_policy.h"
+#include "server/app/embedded_default.h"
+#include "server/config/config.h"
+
+namespace relay {
+
+// What the summary tells about a server that has just opened everything.
+struct StartupFacts {
+  std::vector<Config::Listener> opened;  // with the ports that they really have
+  std::vector<LeftOutListener> left_out;
+  std::vector<turn::RelayAddress> relay_addresses;
+  std::size_t shards = 1;
+  std::string secret_path;   // where the embedded default's secret is kept; empty: configured
+  std::string admin_socket;  // empty: none
+  std::string metrics_url;   // empty: none
+};
+
+// A few readable lines for the terminal, and for the embedded default (which has a secret_path) an
+// iceServers JSON to paste with credentials that are valid for a day. Ends with a newline. `now`
+// dates them. Reads the host's ephemeral port range in order to warn of an overlap.
+std::string StartupSummary(const Config& config, const StartupFacts& facts, base::WallTime now);
+
+}  // namespace relay

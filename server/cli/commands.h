@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+// One function for each command of the program; each returns the exit code. Results go to standard
+// output, complaints to standard error.
+namespace relay {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// "senso-turn: message" to standard error; returns `code`.
+int Complain(int code, const std::string& message);
+
+// Where a command takes its configuration from.
+struct ConfigSource {
+  std::optional<std::string> file;  // nullopt: the embedded default
+  std::vector<std::string> overrides;
+};
+
+int RunCheck(const std::string& file, const std::vector<std::string>& overrides);
+
+struct CredentialsOptions {
+  ConfigSource source;
+  std::string user = "cli";
+  std::optional<std::string> ttl;   // default: credentials.ttl.default
+  std::optional<std::string> node;  // default: node of the configuration, else the relay address
+};
+int RunCredentials(const CredentialsOptions& options);
+
+struct StatusOptions {
+  std::optional<std::string> socket;
+  ConfigSource source;
+};
+int RunStatus(const StatusOptions& options);
+
+int RunVersion();
+
+// docs/configuration.md and docs/metrics.md.
+int RunGenerateConfiguration();
+int RunGenerateMetrics();
+
+}  // namespace relay

@@ -1,0 +1,58 @@
+#include <iostream>
+
+#include "protocol/base/time.h"
+#include "server/app/embedded_default.h"
+#include "server/app/ice_servers.h"
+#include "server/app/relay_addresses.h"
+#include "server/cli/commands.h"
+#include "server/config/load.h"
+#include "server/config/units.h"
+
+namespace relay {
+namespace {
+
+constexpr std::chrono::seconds kMaxTtl = std::chrono::days(365);
+
+base::Result<LoadedConfig> Load(const ConfigSource& source) {
+  if (!source.file) {
+    auto embedded = BuildEmbeddedDefault(source.overrides);
+    if (!embedded.ok()) return embedded.error();
+    return std::move(embedded).value().loaded;
+  }
+  LoadedConfig loaded = LoadConfigFile(*source.file, source.overrides);
+  if (loaded.ok()) LeaveOutUnavailableListeners(loaded.config);
+  return loaded;
+}
+
+}  // namespace
+
+int RunCredentials(const CredentialsOptions& options) {
+  std::optional<std::chrono::seconds> ttl;
+  if (options.ttl) {
+    ttl = ParseDuration(*options.ttl);
+    if (!ttl || ttl->count() == 0 || *ttl > kMaxTtl) {
+      return Complain(kExitUsage,
+                      "--ttl: '" + *options.ttl +
+                          "' is not a duration; accepted: 1s to 365d, such as 90s, 10m, "
+                          "1h, 7d");
+    }
+  }
+  const auto loaded = Load(options.source);
+  if (!loaded.ok()) return Complain(kExitFailed, loaded.error().message);
+  for (const Diagnostic& error : loaded.value().errors) Complain(kExitUsage, error.ToString());
+  if (!loaded.value().ok()) return kExitUsage;
+
+  const Config& config = loaded.value().config;
+  const auto addresses = ResolveRelayAddresses(config);
+  if (!addresses.ok()) return Complain(kExitUsage, addresses.error().message);
+  const IceUrls urls =
+      MakeIceUrls(config.listeners, options.node.value_or(config.node), addresses.value());
+  const auto json =
+      MakeIceServersJson(config, urls, options.user, ttl.value_or(config.credentials.default_ttl),
+                         base::ReadClocks().wall);
+  if (!json.ok()) return Complain(kExitFailed, json.error().message);
+  std::cout << json.value() << '\n' << std::flush;
+  return kExitDone;
+}
+
+}  // namespace relay

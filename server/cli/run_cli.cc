@@ -1,0 +1,181 @@
+#include "server/cli/run_cli.h"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <functional>
+#include <iostream>
+
+#include "server/app/serve.h"
+#include "server/cli/commands.h"
+#include "server/config/nearest.h"
+
+namespace relay {
+namespace {
+
+constexpr const char* kDescription =
+    "A STUN/TURN relay server (RFC 8489, RFC 8656).\n"
+    "\n"
+    "  senso-turn serve                        a working server, no configuration needed\n"
+    "  senso-turn serve --config FILE          the same from a YAML file\n"
+    "  senso-turn check FILE                   is the file right?\n"
+    "  senso-turn credentials --user alice     iceServers for a browser, ready to paste\n"
+    "  senso-turn status                       how the running server is doing";
+
+constexpr const char* kServeFooter =
+    "\nWithout --config the server makes a secret of its own, listens on the usual UDP and TCP "
+    "ports and\n"
+    "prints credentials to try it with. Every key is explained in docs/configuration.md.\n"
+    "\n"
+    "  senso-turn serve --set realm=example.org --set relay.ports.min=50000\n"
+    "  senso-turn serve --config /etc/senso-turn/senso-turn.yaml --set log.level=debug";
+
+constexpr const char* kCredentialsFooter =
+    "\nThey are signed with the first shared secret of the configuration, or with the secret that "
+    "`serve`\n"
+    "keeps when it runs without one.\n"
+    "\n"
+    "  senso-turn credentials --user alice --ttl 12h\n"
+    "  senso-turn credentials --config /etc/senso-turn/senso-turn.yaml --node turn.example.org";
+
+// What the arguments are read into, and the command that they chose.
+class CommandLine {
+ public:
+  CommandLine() : app_(kDescription, "senso-turn") {
+    app_.set_version_flag("--version", "senso-turn " SENSO_TURN_VERSION);
+    app_.require_subcommand(1);
+    AddServe();
+    AddCheck();
+    AddCredentials();
+    AddStatus();
+    Add("version", "Print the version", RunVersion);
+    AddGenerate();
+  }
+
+  int Run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& success) {  // --help, --version
+      return app_.exit(success) == 0 ? kExitDone : kExitUsage;
+    } catch (const CLI::ParseError& error) {
+      return Complain(kExitUsage, Explain(error, argc, argv) + " (see " + HelpCommand() + ")");
+    }
+    return command_();
+  }
+
+ private:
+  CLI::App* Add(const std::string& name, const std::string& description,
+                std::function<int()> command, CLI::App* parent = nullptr) {
+    CLI::App* sub = (parent == nullptr ? &app_ : parent)->add_subcommand(name, description);
+    sub->callback([this, command = std::move(command)] { command_ = command; });
+    return sub;
+  }
+
+  static void AddSource(CLI::App* sub, std::optional<std::string>& file,
+                        std::vector<std::string>& overrides) {
+    sub->add_option("-c,--config", file, "YAML file; without it the built-in defaults")
+        ->type_name("FILE");
+    AddOverrides(sub, overrides);
+  }
+
+  static void AddOverrides(CLI::App* sub, std::vector<std::string>& overrides) {
+    sub->add_option("--set", overrides, "Set one key on top of it; may be repeated")
+        ->type_name("KEY.PATH=VALUE")
+        ->allow_extra_args(false);
+  }
+
+  void AddServe() {
+    CLI::App* sub =
+        Add("serve", "Run the server until it is told to stop", [this] { return Serve(serve_); });
+    AddSource(sub, serve_.config_file, serve_.overrides);
+    sub->footer(kServeFooter);
+  }
+
+  void AddCheck() {
+    CLI::App* sub =
+        Add("check", "Check a configuration file: every error with its line and what is accepted",
+            [this] { return RunCheck(check_file_, check_overrides_); });
+    sub->add_option("FILE", check_file_, "YAML file")->required()->type_name("");
+    AddOverrides(sub, check_overrides_);
+  }
+
+  void AddCredentials() {
+    CLI::App* sub = Add("credentials", "Print iceServers JSON with fresh credentials",
+                        [this] { return RunCredentials(credentials_); });
+    AddSource(sub, credentials_.source.file, credentials_.source.overrides);
+    sub->add_option("-u,--user", credentials_.user, "Whom limits are counted for")
+        ->type_name("NAME")
+        ->capture_default_str();
+    sub->add_option(
+           "--ttl", credentials_.ttl,
+           "How long they are valid, such as 10m, 1h or 7d (default: credentials.ttl.default)")
+        ->type_name("DURATION");
+    sub->add_option("--node", credentials_.node,
+                    "Host name for the URLs (default: node, else the relay address)")
+        ->type_name("HOST");
+    sub->footer(kCredentialsFooter);
+  }
+
+  void AddStatus() {
+    CLI::App* sub =
+        Add("status", "Ask the running server how it is", [this] { return RunStatus(status_); });
+    sub->add_option("--socket", status_.socket, "Its admin socket (default: admin.socket)")
+        ->type_name("PATH");
+    AddSource(sub, status_.source.file, status_.source.overrides);
+  }
+
+  // For the repository's own checks.
+  void AddGenerate() {
+    CLI::App* sub = app_.add_subcommand("generate", "Print a document that is made from the code");
+    sub->group("");
+    sub->require_subcommand(1);
+    Add("configuration", "docs/configuration.md", RunGenerateConfiguration, sub);
+    Add("metrics", "docs/metrics.md", RunGenerateMetrics, sub);
+  }
+
+  // The library only says that there is no command; the word that was meant as one says more.
+  std::string Explain(const CLI::ParseError& error, int argc, char** argv) const {
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (!app_.get_subcommands().empty() || first.empty() || first.starts_with('-')) {
+      return error.what();
+    }
+    std::string nearest;
+    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; })) {
+      const std::string& name = sub->get_name();
+      if (nearest.empty() || EditDistance(first, name) < EditDistance(first, nearest)) {
+        nearest = name;
+      }
+    }
+    return "'" + std::string(first) + "' is not a command; the nearest one is '" + nearest + "'";
+  }
+
+  std::string HelpCommand() const {
+    std::string command = "senso-turn";
+    for (const CLI::App* sub : app_.get_subcommands()) command += " " + sub->get_name();
+    return command + " --help";
+  }
+
+  CLI::App app_;
+  std::function<int()> command_ = [] { return kExitUsage; };
+  ServeOptions serve_;
+  std::string check_file_;
+  std::vector<std::string> check_overrides_;
+  CredentialsOptions credentials_;
+  StatusOptions status_;
+};
+
+}  // namespace
+
+int Complain(int code, const std::string& message) {
+  std::cerr << "senso-turn: " << message << '\n';
+  return code;
+}
+
+int RunCli(int argc, char** argv) {
+  try {
+    return CommandLine().Run(argc, argv);
+  } catch (const std::exception& error) {
+    return Complain(kExitFailed, error.what());
+  }
+}
+
+}  // namespace relay

@@ -1,0 +1,50 @@
+#include "server/config/config.h"
+
+#include "protocol/base/check.h"
+
+namespace relay {
+
+std::vector<Config::Listener> Config::DefaultListeners() {
+  struct Port {
+    ListenerTransport transport;
+    std::uint16_t port;
+  };
+  constexpr Port kPorts[] = {
+      {ListenerTransport::kUdp, 3478},   {ListenerTransport::kUdp, 49152},
+      {ListenerTransport::kDtls, 49153}, {ListenerTransport::kTcp, 3478},
+      {ListenerTransport::kTls, 5349},   {ListenerTransport::kDtls, 5349},
+      {ListenerTransport::kEdge, 443},
+  };
+  std::vector<Listener> listeners;
+  for (const base::IpAddress& any : {base::IpAddress::FromV4({0, 0, 0, 0}), base::IpAddress()}) {
+    for (const Port& port : kPorts) {
+      listeners.push_back({port.transport, any, port.port, std::nullopt});
+    }
+  }
+  return listeners;
+}
+
+std::string_view TransportName(Config::ListenerTransport transport) {
+  switch (transport) {
+    case Config::ListenerTransport::kUdp:
+      return "udp";
+    case Config::ListenerTransport::kDtls:
+      return "dtls";
+    case Config::ListenerTransport::kTcp:
+      return "tcp";
+    case Config::ListenerTransport::kTls:
+      return "tls";
+    case Config::ListenerTransport::kEdge:
+      return "edge";
+  }
+  CHECK(false);
+}
+
+std::string ToString(const Config::Listener& listener) {
+  std::string text(TransportName(listener.transport));
+  text += ' ';
+  text += base::Endpoint{listener.address, listener.port}.ToString();
+  return text;
+}
+
+}  // namespace relay

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/shared_secret.h"
+#include "auth/static_user.h"
+#include "protocol/base/ip_address.h"
+
+namespace relay {
+
+// The configuration as a value: what docs/configuration.md describes, with its defaults, already
+// checked when it comes from LoadConfig (load.h). Numbers carry their unit in their name; 0 means
+// unlimited wherever a limit is meant. Every key is a row of the schema (schema.h).
+struct Config {
+  enum class Role : std::uint8_t { kRelay, kCredentials };
+
+  enum class ListenerTransport : std::uint8_t { kUdp, kDtls, kTcp, kTls, kEdge };
+  struct Listener {
+    ListenerTransport transport = ListenerTransport::kUdp;
+    base::IpAddress address;
+    std::uint16_t port = 0;
+    // Whose PROXY protocol headers are believed; set (even if empty) means that they are expected.
+    std::optional<std::vector<base::IpPrefix>> trusted_proxies;
+
+    friend bool operator==(const Listener&, const Listener&) = default;
+  };
+
+  struct Certificate {
+    std::string certificate_path;
+    std::string private_key_path;
+  };
+  struct Tls {
+    std::vector<Certificate> certificates;
+  };
+
+  enum class Datapath : std::uint8_t { kAuto, kUserspace, kXdp, kTc };
+  struct ExternalAddress {
+    base::IpAddress internal;
+    base::IpAddress external;
+  };
+  struct Relay {
+    std::vector<base::IpAddress> addresses;  // empty: those of the default routes
+    std::vector<ExternalAddress> external_addresses;
+    std::string external_addresses_auto;  // "stun:host:port", or empty
+    std::uint16_t min_port = 49152;
+    std::uint16_t max_port = 65535;
+    Datapath datapath = Datapath::kAuto;
+  };
+
+  struct Peers {
+    std::vector<base::IpPrefix> allow;
+    std::vector<base::IpPrefix> deny;
+  };
+
+  enum class ExpiredRefresh : std::uint8_t { kGrace, kRefuse };
+  struct AccessTokenKey {
+    std::string kid;
+    std::string algorithm = "A256GCM";
+    std::string key_base64;
+  };
+  struct AccessTokens {
+    std::string server_name;
+    std::vector<AccessTokenKey> keys;
+  };
+  struct Auth {
+    std::vector<auth::StaticUser> users;  // keys only: passwords are gone after loading
+    std::vector<auth::SharedSecret> shared_secrets;
+    ExpiredRefresh expired_refresh = ExpiredRefresh::kGrace;
+    std::chrono::seconds expired_refresh_max = std::chrono::hours(12);
+    AccessTokens access_tokens;
+  };
+
+  struct Limits {
+    std::uint32_t allocations = 16000;
+    std::uint32_t allocations_per_user = 300;
+    std::uint32_t allocations_per_tenant = 0;
+    std::uint32_t allocations_per_source = 0;
+    std::uint32_t permissions_per_allocation = 64;
+    std::uint32_t channels_per_allocation = 64;
+    std::uint64_t bandwidth_per_allocation_bits_per_second = 50'000'000;
+    std::uint32_t packets_per_allocation_per_second = 10'000;
+    std::uint64_t bandwidth_per_user_bits_per_second = 0;
+    std::uint64_t bandwidth_total_bits_per_second = 0;
+    std::uint32_t connections_per_source = 1000;
+    std::uint32_t challenges_per_source_rate = 200;  // a second
+    std::uint32_t challenges_per_source_burst = 1000;
+  };
+
+  struct Clients {
+    std::vector<base::IpPrefix> deny;
+  };
+
+  struct Lifetimes {
+    std::chrono::seconds default_lifetime{600};
+    std::chrono::seconds max{3600};
+    std::chrono::seconds nonce{3600};
+    std::chrono::seconds permission{300};
+    std::chrono::seconds channel{600};
+  };
+
+  enum class ChannelNumbers : std::uint8_t { kRfc8656, kRfc5766 };
+  enum class Software : std::uint8_t { kNever, kAuthenticated, kAlways };
+  struct NatDiscovery {
+    std::optional<base::IpAddress> alternate_address;
+    std::uint16_t alternate_port = 3479;
+  };
+  struct Protocol {
+    ChannelNumbers channel_numbers = ChannelNumbers::kRfc8656;
+    Software software = Software::kAuthenticated;
+    bool classic_stun = true;
+    bool tcp_relay = false;
+    bool mobility = false;
+    bool password_algorithms = true;
+    bool username_anonymity = true;
+    NatDiscovery nat_discovery;
+  };
+
+  struct Issuer {
+    std::string issuer;         // one of the two
+    std::string issuer_suffix;  // one label before it, https only
+    std::string audience;
+    std::vector<std::string> algorithms;
+  };
+  struct ApiKey {
+    std::string key;
+    std::string tenant;
+  };
+  // So many in so much time.
+  struct Rate {
+    std::uint32_t count = 0;
+    std::chrono::seconds period{1};
+  };
+  struct Credentials {
+    base::IpAddress listener_address = base::IpAddress::FromV4({127, 0, 0, 1});
+    std::uint16_t listener_port = 8080;
+    bool listener_tls = false;
+    std::vector<Issuer> issuers;
+    std::chrono::seconds default_ttl = std::chrono::hours(1);
+    std::chrono::seconds max_ttl = std::chrono::hours(12);
+    Rate mints_per_subject{10, std::chrono::seconds(1)};
+    Rate mints_per_source{100, std::chrono::seconds(1)};
+    Rate mints_per_tenant{1000, std::chrono::seconds(1)};
+    std::vector<std::string> allowed_origins;
+    std::string http_proxy;
+    std::string ca_file;
+    std::vector<ApiKey> api_keys;
+  };
+
+  struct Fleet {
+    std::string registry = "memory";
+    std::string password;
+    std::vector<std::string> read;
+  };
+
+  struct Metrics {
+    base::IpAddress address = base::IpAddress::FromV4({127, 0, 0, 1});
+    std::uint16_t port = 9641;
+  };
+  struct Admin {
+    std::string socket = "/run/senso-turn/admin.sock";
+  };
+  struct State {
+    std::string directory = "/var/lib/senso-turn";
+  };
+  struct Drain {
+    std::chrono::seconds deadline = std::chrono::hours(1);
+  };
+
+  enum class LogFormat : std::uint8_t { kText, kJson };
+  enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
+  struct Log {
+    LogFormat format = LogFormat::kText;
+    LogLevel level = LogLevel::kInfo;
+  };
+
+  std::vector<Role> roles{Role::kRelay, Role::kCredentials};
+  std::string realm = "senso-turn";
+  std::string region;
+  std::string node;          // the name handed to clients; empty: the relay address
+  std::uint32_t shards = 0;  // 0: one per usable core
+  std::vector<Listener> listeners = DefaultListeners();
+  // False when no listener was written anywhere: then `listeners` is the default list, and what
+  // this version or this host cannot open (TLS, IPv6 on a host without it) is left out instead of
+  // fatal.
+  bool listeners_were_given = false;
+  Tls tls;
+  Relay relay;
+  Peers peers;
+  Auth auth;
+  Limits limits;
+  Clients clients;
+  Lifetimes lifetimes;
+  Protocol protocol;
+  Credentials credentials;
+  Fleet fleet;
+  Metrics metrics;
+  Admin admin;
+  State state;
+  Drain drain;
+  Log log;
+
+  // Seven on 0.0.0.0 and the same seven on [::].
+  static std::vector<Listener> DefaultListeners();
+};
+
+// As in the configuration: "udp", "dtls", "tcp", "tls", "edge".
+std::string_view TransportName(Config::ListenerTransport transport);
+
+// "udp 0.0.0.0:3478": for logs and summaries.
+std::string ToString(const Config::Listener& listener);
+
+}  // namespace relay

@@ -1,0 +1,101 @@
+#include "server/config/schema.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "server/config/nearest.h"
+
+namespace relay {
+namespace {
+
+constexpr std::size_t kMaxComparedKey = 64;  // what is longer resembles no key of ours
+
+std::string_view ParentOf(std::string_view path) {
+  const std::size_t dot = path.find_last_of('.');
+  return dot == path.npos ? std::string_view() : path.substr(0, dot);
+}
+
+std::string_view NameOf(std::string_view path) {
+  const std::size_t dot = path.find_last_of('.');
+  return dot == path.npos ? path : path.substr(dot + 1);
+}
+
+// Every row and every group, in the spelling of Row::path.
+std::vector<std::string> AllKeys() {
+  std::vector<std::string> keys;
+  std::set<std::string, std::less<>> seen;
+  for (const Row& row : Schema()) {
+    for (std::size_t dot = row.path.find('.'); dot != std::string::npos;
+         dot = row.path.find('.', dot + 1)) {
+      std::string group = row.path.substr(0, dot);
+      if (!group.ends_with("[]") && seen.insert(group).second) keys.push_back(std::move(group));
+    }
+    if (seen.insert(row.path).second) keys.push_back(row.path);
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::span<const Row> Schema() {
+  static const std::vector<Row> rows = [] {
+    std::vector<Row> all;
+    AppendServerRows(all);
+    AppendRelayRows(all);
+    AppendAuthRows(all);
+    AppendServiceRows(all);
+    return all;
+  }();
+  return rows;
+}
+
+const Row* FindRow(std::string_view path) {
+  const auto rows = Schema();
+  const auto found = std::ranges::find(rows, path, &Row::path);
+  return found == rows.end() ? nullptr : &*found;
+}
+
+bool IsGroup(std::string_view path) {
+  return std::ranges::any_of(Schema(), [&](const Row& row) {
+    return row.path.size() > path.size() && row.path.starts_with(path) &&
+           row.path[path.size()] == '.';
+  });
+}
+
+std::string NearestKey(std::string_view path) {
+  static const std::vector<std::string> keys = AllKeys();
+  const std::string_view name = NameOf(path).substr(0, kMaxComparedKey);
+  const std::string_view parent = ParentOf(path);
+  std::string_view best_beside;
+  std::string_view best_anywhere;
+  std::size_t distance_beside = std::numeric_limits<std::size_t>::max() / 2;
+  std::size_t distance_anywhere = distance_beside;
+  for (const std::string& key : keys) {
+    const std::size_t distance = EditDistance(name, NameOf(key));
+    if (ParentOf(key) == parent && distance < distance_beside) {
+      distance_beside = distance;
+      best_beside = key;
+    }
+    if (distance < distance_anywhere) {
+      distance_anywhere = distance;
+      best_anywhere = key;
+    }
+  }
+  // A key of that very name elsewhere beats one beside it that merely resembles it.
+  return std::string(distance_beside <= distance_anywhere + 1 ? best_beside : best_anywhere);
+}
+
+std::string DefaultText(const Row& row) {
+  if (row.is_required) return "required";
+  Draft draft;
+  // A key of a list's items needs an item.
+  for (std::size_t end = row.path.find("[]"); end != std::string::npos;
+       end = row.path.find("[]", end + 2)) {
+    const Row* list = FindRow(std::string_view(row.path).substr(0, end));
+    if (list != nullptr) list->append(draft);
+  }
+  return row.print(draft);
+}
+
+}  // namespace relay

@@ -1,0 +1,110 @@
+#include <limits>
+
+#include "server/config/fields.h"
+#include "server/config/text_rules.h"
+
+// The process itself: what it is called, where it listens, where it keeps and shows things.
+namespace relay {
+namespace {
+
+using namespace fields;  // NOLINT(google-build-using-namespace): the table reads better
+
+void AppendListenerRows(std::vector<Row>& rows) {
+  using Transport = Config::ListenerTransport;
+  rows.push_back(NeedsRestart(ListOfMaps(
+      "listeners", "list of listeners",
+      "Where clients are served. Without this key seven on `0.0.0.0` and the same seven on `[::]`. "
+      "Written out, every one of them must open.",
+      [](Draft& draft) {
+        draft.config.listeners.clear();
+        draft.config.listeners_were_given = true;
+      },
+      [](Draft& draft) {
+        draft.config.listeners.emplace_back().address = base::IpAddress::FromV4({0, 0, 0, 0});
+      },
+      "udp 3478, udp 49152, dtls 49153, tcp 3478, tls 5349, dtls 5349, edge 443")));
+  rows.push_back(NeedsRestart(Required(Scalar("listeners[].transport",
+                                              Choice<Transport>({{"udp", Transport::kUdp},
+                                                                 {"dtls", Transport::kDtls},
+                                                                 {"tcp", Transport::kTcp},
+                                                                 {"tls", Transport::kTls},
+                                                                 {"edge", Transport::kEdge}}),
+                                              CONFIG_MEMBER(listeners.back().transport),
+                                              "`edge` is TURN over TLS, HTTPS and WebSocket on one "
+                                              "port. This version opens `udp` and `tcp`."))));
+  rows.push_back(
+      NeedsRestart(Scalar("listeners[].address", Address(), CONFIG_MEMBER(listeners.back().address),
+                          "The local address; `0.0.0.0` and `::` are all of a family.")));
+  rows.push_back(NeedsRestart(
+      Required(Scalar("listeners[].port", Port(0), CONFIG_MEMBER(listeners.back().port),
+                      "The local port. `0` lets the system choose one, which is for tests."))));
+  rows.push_back(NeedsRestart(List(
+      "listeners[].proxy_protocol.trusted", Prefix(),
+      CONFIG_MEMBER(listeners.back().trusted_proxies),
+      "Load balancers whose PROXY protocol headers are believed. Not available in this version.")));
+}
+
+}  // namespace
+
+void AppendServerRows(std::vector<Row>& rows) {
+  rows.push_back(NeedsRestart(
+      List("roles",
+           Choice<Config::Role>(
+               {{"relay", Config::Role::kRelay}, {"credentials", Config::Role::kCredentials}}),
+           CONFIG_MEMBER(roles),
+           "What this process does. The credential service is not part of this version.")));
+  rows.push_back(NeedsRestart(Scalar("realm", Realm(), CONFIG_MEMBER(realm),
+                                     "The STUN realm. Keys of users depend on it.")));
+  rows.push_back(Scalar("region", LabelOrNothing("region"), CONFIG_MEMBER(region),
+                        "The region that this node belongs to; empty for none."));
+  rows.push_back(Scalar("node", HostName(), CONFIG_MEMBER(node),
+                        "The name handed to clients in `iceServers`; empty: the relay address."));
+  rows.push_back(NeedsRestart(Scalar("shards", Number(0, 1024), CONFIG_MEMBER(shards),
+                                     "Threads of the relay; `0` is one for each usable core.")));
+  AppendListenerRows(rows);
+
+  rows.push_back(ListOfMaps(
+      "tls.certificates", "list of certificates",
+      "Certificates for TLS and DTLS, chosen by server name. Not available in this version.",
+      [](Draft& draft) { draft.config.tls.certificates.clear(); },
+      [](Draft& draft) { draft.config.tls.certificates.emplace_back(); }));
+  rows.push_back(Required(Scalar("tls.certificates[].certificate", Path(),
+                                 CONFIG_MEMBER(tls.certificates.back().certificate_path),
+                                 "PEM file with the chain, leaf first.")));
+  rows.push_back(Required(Scalar("tls.certificates[].private_key", Path(),
+                                 CONFIG_MEMBER(tls.certificates.back().private_key_path),
+                                 "PEM file with the private key.")));
+
+  rows.push_back(NeedsRestart(Scalar("metrics.address", Address(), CONFIG_MEMBER(metrics.address),
+                                     "Where `/metrics`, `/livez` and `/readyz` are served.")));
+  rows.push_back(NeedsRestart(Scalar("metrics.port", Port(0), CONFIG_MEMBER(metrics.port),
+                                     "Its port; `0` lets the system choose one.")));
+  rows.push_back(NeedsRestart(
+      Scalar("admin.socket", SocketPath(), CONFIG_MEMBER(admin.socket),
+             "Unix socket on which `senso-turn status` reaches the running server. Without a "
+             "configuration and where its folder cannot be made, it lies in "
+             "`$XDG_RUNTIME_DIR/senso-turn` or `/tmp/senso-turn-UID`.")));
+  rows.push_back(NeedsRestart(Scalar(
+      "state.directory", Path(), CONFIG_MEMBER(state.directory),
+      "Keeps the secret that is made when no configuration is given. If the default cannot be "
+      "written: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/senso-turn`, else "
+      "`~/.local/state/senso-turn`.")));
+  rows.push_back(
+      Scalar("drain.deadline", Duration(std::chrono::seconds(0), std::chrono::days(7)),
+             CONFIG_MEMBER(drain.deadline),
+             "How long existing allocations may go on after the server was told to stop."));
+  rows.push_back(Scalar("log.format",
+                        Choice<Config::LogFormat>({{"text", Config::LogFormat::kText},
+                                                   {"json", Config::LogFormat::kJson}}),
+                        CONFIG_MEMBER(log.format),
+                        "Lines for people or for machines, on standard error."));
+  rows.push_back(Scalar("log.level",
+                        Choice<Config::LogLevel>({{"trace", Config::LogLevel::kTrace},
+                                                  {"debug", Config::LogLevel::kDebug},
+                                                  {"info", Config::LogLevel::kInfo},
+                                                  {"warning", Config::LogLevel::kWarning},
+                                                  {"error", Config::LogLevel::kError}}),
+                        CONFIG_MEMBER(log.level), "The least important lines that are written."));
+}
+
+}  // namespace relay

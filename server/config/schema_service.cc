@@ -1,0 +1,91 @@
+#include "server/config/fields.h"
+#include "server/config/text_rules.h"
+
+// The credential service and the fleet. Their keys are checked; this version does not act on them.
+namespace relay {
+namespace {
+
+using namespace fields;  // NOLINT(google-build-using-namespace): the table reads better
+
+void AppendIssuerRows(std::vector<Row>& rows) {
+  rows.push_back(ListOfMaps(
+      "credentials.issuers", "list of issuers",
+      "Whose bearer tokens are accepted. Each has one of `issuer` and `issuer_suffix`. Not "
+      "available "
+      "in this version.",
+      [](Draft& draft) { draft.config.credentials.issuers.clear(); },
+      [](Draft& draft) { draft.config.credentials.issuers.emplace_back(); }));
+  rows.push_back(Scalar("credentials.issuers[].issuer", HttpsUrl(),
+                        CONFIG_MEMBER(credentials.issuers.back().issuer),
+                        "The issuer, exactly as in the token."));
+  rows.push_back(Scalar("credentials.issuers[].issuer_suffix", HostName(),
+                        CONFIG_MEMBER(credentials.issuers.back().issuer_suffix),
+                        "Any `https://label.suffix` with one label before it."));
+  rows.push_back(Required(Scalar("credentials.issuers[].audience", Secret(),
+                                 CONFIG_MEMBER(credentials.issuers.back().audience),
+                                 "The audience that a token must name.")));
+  std::vector<std::pair<std::string, std::string>> algorithms;
+  for (const char* name :
+       {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}) {
+    algorithms.emplace_back(name, name);
+  }
+  rows.push_back(Required(List("credentials.issuers[].algorithms", Choice<std::string>(algorithms),
+                               CONFIG_MEMBER(credentials.issuers.back().algorithms),
+                               "The signatures that are accepted; never chosen by the token.")));
+}
+
+}  // namespace
+
+void AppendServiceRows(std::vector<Row>& rows) {
+  const auto ttl = Duration(std::chrono::seconds(60), std::chrono::days(30));
+  rows.push_back(NeedsRestart(
+      Scalar("credentials.listener.address", Address(), CONFIG_MEMBER(credentials.listener_address),
+             "Where the HTTP API listens. Not available in this version.")));
+  rows.push_back(NeedsRestart(Scalar("credentials.listener.port", Port(0),
+                                     CONFIG_MEMBER(credentials.listener_port), "Its port.")));
+  rows.push_back(NeedsRestart(Scalar("credentials.listener.tls", Boolean(),
+                                     CONFIG_MEMBER(credentials.listener_tls), "HTTPS.")));
+  AppendIssuerRows(rows);
+  rows.push_back(Scalar("credentials.ttl.default", ttl, CONFIG_MEMBER(credentials.default_ttl),
+                        "How long credentials are valid when nobody says."));
+  rows.push_back(Scalar("credentials.ttl.max", ttl, CONFIG_MEMBER(credentials.max_ttl),
+                        "The longest that the API gives."));
+  rows.push_back(Scalar("credentials.mints.per_subject", Rate(),
+                        CONFIG_MEMBER(credentials.mints_per_subject),
+                        "Credentials for a subject."));
+  rows.push_back(Scalar("credentials.mints.per_source", Rate(),
+                        CONFIG_MEMBER(credentials.mints_per_source),
+                        "Credentials for an address."));
+  rows.push_back(Scalar("credentials.mints.per_tenant", Rate(),
+                        CONFIG_MEMBER(credentials.mints_per_tenant), "Credentials for a tenant."));
+  rows.push_back(List("credentials.allowed_origins", Origin(),
+                      CONFIG_MEMBER(credentials.allowed_origins),
+                      "Origins of web pages that may call the API (CORS)."));
+  rows.push_back(Scalar("credentials.http_proxy", AnyText("URL", "a URL, or empty"),
+                        CONFIG_MEMBER(credentials.http_proxy), "Proxy for fetching keys."));
+  rows.push_back(Scalar("credentials.ca_file", AnyText("path", "a path, or empty"),
+                        CONFIG_MEMBER(credentials.ca_file),
+                        "Further authorities that are trusted when keys are fetched."));
+  rows.push_back(ListOfMaps(
+      "credentials.api_keys", "list of API keys",
+      "For applications that use the TURN REST draft's form. Not available in this version.",
+      [](Draft& draft) { draft.config.credentials.api_keys.clear(); },
+      [](Draft& draft) { draft.config.credentials.api_keys.emplace_back(); }));
+  rows.push_back(Required(Scalar("credentials.api_keys[].key", Secret(),
+                                 CONFIG_MEMBER(credentials.api_keys.back().key), "The key.")));
+  rows.push_back(Required(Scalar("credentials.api_keys[].tenant", Label("tenant"),
+                                 CONFIG_MEMBER(credentials.api_keys.back().tenant),
+                                 "Whom its credentials are charged to.")));
+
+  rows.push_back(NeedsRestart(
+      Scalar("fleet.registry", Registry(), CONFIG_MEMBER(fleet.registry),
+             "What nodes of a region share. Only `memory` is available in this version.")));
+  rows.push_back(
+      NeedsRestart(FromFile("fleet.password_file", Secret(), CONFIG_MEMBER(fleet.password),
+                            "A file with the password of Redis.")));
+  rows.push_back(NeedsRestart(List("fleet.read", Registry(), CONFIG_MEMBER(fleet.read),
+                                   "Registries of other regions, only read. Not available in this "
+                                   "version.")));
+}
+
+}  // namespace relay

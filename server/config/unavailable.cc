@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include "server/config/validate.h"
+
+namespace relay {
+namespace {
+
+void Refuse(Draft& draft, bool is_switched_on, const std::string& key, const std::string& what) {
+  if (is_switched_on && !draft.HasError(key)) {
+    draft.AddError(key, what + " is not available in this version");
+  }
+}
+
+void ReportListeners(Draft& draft) {
+  // The default list is only shortened, in LeaveOutUnavailableListeners.
+  if (!draft.config.listeners_were_given) return;
+  for (std::size_t i = 0; i < draft.config.listeners.size(); ++i) {
+    const Config::Listener& listener = draft.config.listeners[i];
+    const std::string key = "listeners[" + std::to_string(i) + "]";
+    const bool is_available = listener.transport == Config::ListenerTransport::kUdp ||
+                              listener.transport == Config::ListenerTransport::kTcp;
+    Refuse(draft, !is_available, key + ".transport",
+           "the transport '" + std::string(TransportName(listener.transport)) + "'");
+    Refuse(draft, draft.IsWritten(key + ".proxy_protocol"), key + ".proxy_protocol",
+           "the PROXY protocol");
+  }
+}
+
+}  // namespace
+
+void ReportUnavailable(Draft& draft) {
+  const Config& config = draft.config;
+  ReportListeners(draft);
+  Refuse(draft, !config.tls.certificates.empty(), "tls.certificates", "TLS");
+  Refuse(draft, !config.relay.external_addresses_auto.empty(), "relay.external_addresses",
+         "finding the external address by STUN ('auto')");
+  Refuse(draft, config.relay.datapath == Config::Datapath::kXdp, "relay.datapath",
+         "the datapath 'xdp'");
+  Refuse(draft, config.relay.datapath == Config::Datapath::kTc, "relay.datapath",
+         "the datapath 'tc'");
+  Refuse(draft, draft.IsWritten("auth.access_tokens"), "auth.access_tokens",
+         "third-party authorization");
+  Refuse(draft, config.protocol.tcp_relay, "protocol.tcp_relay", "TCP relaying");
+  Refuse(draft, config.protocol.mobility, "protocol.mobility", "mobility");
+  Refuse(draft, draft.IsWritten("protocol.nat_discovery"), "protocol.nat_discovery",
+         "NAT behaviour discovery");
+  Refuse(draft, draft.IsWritten("credentials.listener"), "credentials.listener",
+         "the credential service");
+  Refuse(draft, !config.credentials.issuers.empty(), "credentials.issuers",
+         "the credential service");
+  Refuse(draft, !config.credentials.api_keys.empty(), "credentials.api_keys",
+         "the credential service");
+  Refuse(draft, config.fleet.registry != "memory", "fleet.registry",
+         "a registry other than 'memory'");
+  Refuse(draft, !config.fleet.read.empty(), "fleet.read", "reading other regions' registries");
+
+  const bool wants_credentials =
+      std::ranges::find(config.roles, Config::Role::kCredentials) != config.roles.end();
+  if (wants_credentials && draft.IsWritten("roles") && !draft.HasError("roles")) {
+    draft.AddWarning("roles",
+                     "the credential service is not part of this version; only the relay "
+                     "runs");
+  }
+}
+
+}  // namespace relay

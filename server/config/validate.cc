@@ -1,0 +1,219 @@
+#include "server/config/validate.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "auth/opaque_string.h"
+#include "protocol/base/crypto.h"
+#include "server/config/fields.h"
+#include "server/config/units.h"
+
+namespace relay {
+namespace {
+
+using fields::Quoted;
+
+std::string Item(const std::string& list, std::size_t index) {
+  return list + "[" + std::to_string(index) + "]";
+}
+
+bool IsOverUdp(Config::ListenerTransport transport) {
+  return transport == Config::ListenerTransport::kUdp ||
+         transport == Config::ListenerTransport::kDtls;
+}
+
+void ValidateListeners(Draft& draft) {
+  const auto& listeners = draft.config.listeners;
+  if (draft.HasError("listeners")) return;
+  if (listeners.empty()) {
+    draft.AddError("listeners",
+                   "is empty: nobody could reach the server; leave the key out for the "
+                   "default listeners");
+  }
+  std::map<std::tuple<bool, base::IpAddress, std::uint16_t>, std::size_t> taken;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const Config::Listener& listener = listeners[i];
+    if (listener.port == 0) {
+      draft.AddWarning(Item("listeners", i) + ".port",
+                       "the system chooses the port, another one at every start; meant for tests");
+      continue;
+    }
+    const auto [first, is_new] =
+        taken.try_emplace({IsOverUdp(listener.transport), listener.address, listener.port}, i);
+    if (!is_new) {
+      draft.AddError(Item("listeners", i), "has the same address and port as " +
+                                               Item("listeners", first->second) + " (" +
+                                               ToString(listeners[first->second]) + ")");
+    }
+  }
+  const base::Endpoint metrics{draft.config.metrics.address, draft.config.metrics.port};
+  const auto same = taken.find({false, metrics.address, metrics.port});
+  if (metrics.port != 0 && same != taken.end() && !draft.HasError("metrics")) {
+    draft.AddError("metrics.port", metrics.ToString() + " is also " +
+                                       Item("listeners", same->second) + " (" +
+                                       ToString(listeners[same->second]) + ")");
+  }
+}
+
+void ValidateRelay(Draft& draft) {
+  const Config::Relay& relay = draft.config.relay;
+  const bool has_addresses = !relay.addresses.empty() && !draft.HasError("relay.addresses");
+  for (std::size_t i = 0; has_addresses && i < relay.addresses.size(); ++i) {
+    const base::IpAddress& address = relay.addresses[i];
+    const bool is_multicast =
+        address.is_v4() ? (address.v4_octets()[0] & 0xf0) == 0xe0 : address.octets()[0] == 0xff;
+    const std::string key = Item("relay.addresses", i);
+    if (address.is_unspecified() || is_multicast) {
+      draft.AddError(key,
+                     Quoted(address.ToString()) +
+                         " is not the address of one interface; "
+                         "accepted: an address of this host, or no key at all for those of the "
+                         "default routes");
+    }
+    if (std::ranges::count(relay.addresses, address) > 1) {
+      draft.AddError(key, Quoted(address.ToString()) + " is written twice");
+    }
+  }
+  if (has_addresses) {
+    for (const Config::ExternalAddress& pair : relay.external_addresses) {
+      if (std::ranges::find(relay.addresses, pair.internal) == relay.addresses.end()) {
+        draft.AddWarning(
+            "relay.external_addresses",
+            Quoted(pair.internal.ToString()) + " is not one of relay.addresses: without effect");
+      }
+    }
+  }
+  if (draft.HasError("relay.ports")) return;
+  if (relay.min_port > relay.max_port) {
+    draft.AddError(draft.IsWritten("relay.ports.max") ? "relay.ports.max" : "relay.ports.min",
+                   "relay.ports.min (" + std::to_string(relay.min_port) +
+                       ") is above relay.ports.max (" + std::to_string(relay.max_port) + ")");
+    return;
+  }
+  if (relay.min_port % 2 != 0) {
+    draft.AddWarning("relay.ports.min",
+                     std::to_string(relay.min_port) +
+                         " is odd, so its even neighbour is missing: it can only "
+                         "be given to clients that do not ask for a pair");
+  }
+  if (relay.max_port % 2 == 0) {
+    draft.AddWarning("relay.ports.max",
+                     std::to_string(relay.max_port) +
+                         " is even, so its odd neighbour is missing: it can only "
+                         "be given to clients that do not ask for a pair");
+  }
+}
+
+void ValidateUsers(Draft& draft) {
+  std::map<std::string, std::size_t> seen;
+  for (std::size_t i = 0; i < draft.users.size(); ++i) {
+    const std::string key = Item("auth.users", i);
+    int ways = 0;
+    for (const char* name : {".password", ".password_file", ".key"}) {
+      ways += draft.IsWritten(key + name) ? 1 : 0;
+    }
+    if (ways != 1 && !draft.HasError(key)) {
+      draft.AddError(key, ways == 0 ? "has neither password, password_file nor key; one is needed"
+                                    : "has more than one of password, password_file and key");
+    }
+    const auto prepared = auth::PrepareOpaqueString(draft.users[i].username);
+    if (!prepared.ok()) continue;  // already reported
+    const auto [first, is_new] = seen.try_emplace(prepared.value(), i);
+    if (!is_new) {
+      draft.AddError(key + ".username", Quoted(prepared.value()) + " is also the name of " +
+                                            Item("auth.users", first->second));
+    }
+  }
+}
+
+void ValidateSecrets(Draft& draft) {
+  constexpr std::size_t kShortSecret = 16;
+  const auto& secrets = draft.config.auth.shared_secrets;
+  std::map<std::string, std::size_t> seen;
+  for (std::size_t i = 0; i < secrets.size(); ++i) {
+    const std::string key = Item("auth.shared_secrets", i);
+    const bool has_text = draft.IsWritten(key + ".secret");
+    const bool has_file = draft.IsWritten(key + ".secret_file");
+    if (has_text == has_file && !draft.HasError(key)) {
+      draft.AddError(key, has_text ? "has both secret and secret_file"
+                                   : "has neither secret nor secret_file; one is needed");
+    }
+    if (draft.HasError(key)) continue;
+    const auto [first, is_new] = seen.try_emplace(secrets[i].id, i);
+    if (!is_new) {
+      draft.AddError(key + ".id", Quoted(secrets[i].id) + " is also the name of " +
+                                      Item("auth.shared_secrets", first->second));
+    }
+    if (secrets[i].secret.size() < kShortSecret) {
+      draft.AddWarning(key,
+                       "the secret has fewer than 16 characters and can be guessed from a "
+                       "captured request; `openssl rand -base64 32` makes a good one");
+    }
+  }
+}
+
+void ValidateAuth(Draft& draft) {
+  ValidateUsers(draft);
+  ValidateSecrets(draft);
+  if (draft.users.empty() && draft.config.auth.shared_secrets.empty() && !draft.HasError("auth")) {
+    draft.AddWarning("auth",
+                     "there are no users and no shared secrets: nobody can use the relay, "
+                     "only STUN is answered");
+  }
+}
+
+void ValidateLifetimes(Draft& draft) {
+  const Config::Lifetimes& lifetimes = draft.config.lifetimes;
+  if (draft.HasError("lifetimes")) return;
+  if (lifetimes.default_lifetime > lifetimes.max) {
+    draft.AddError(draft.IsWritten("lifetimes.default") ? "lifetimes.default" : "lifetimes.max",
+                   "lifetimes.default (" + PrintDuration(lifetimes.default_lifetime) +
+                       ") is longer than lifetimes.max (" + PrintDuration(lifetimes.max) + ")");
+  }
+  const auto warn_unless = [&](bool is_fine, const std::string& key, const std::string& message) {
+    if (!is_fine) draft.AddWarning(key, message);
+  };
+  using std::chrono::seconds;
+  warn_unless(lifetimes.permission == seconds(300), "lifetimes.permission",
+              "RFC 8656 fixes permissions at 300s and clients count on it; meant for tests");
+  warn_unless(lifetimes.channel == seconds(600), "lifetimes.channel",
+              "RFC 8656 fixes channels at 600s and clients count on it; meant for tests");
+  warn_unless(lifetimes.default_lifetime == seconds(600), "lifetimes.default",
+              "RFC 8656 has 600s and some clients count on it");
+  warn_unless(lifetimes.max <= seconds(3600), "lifetimes.max",
+              "RFC 8656 recommends at most 1h: what clients forget stays that long");
+  warn_unless(lifetimes.nonce <= seconds(3600), "lifetimes.nonce",
+              "RFC 8656 wants nonces to expire within 1h");
+}
+
+void ValidateServices(Draft& draft) {
+  const Config::Credentials& credentials = draft.config.credentials;
+  if (draft.config.roles.empty() && !draft.HasError("roles")) {
+    draft.AddError("roles", "is empty; accepted: a list of relay, credentials");
+  }
+  if (credentials.default_ttl > credentials.max_ttl && !draft.HasError("credentials.ttl")) {
+    draft.AddError("credentials.ttl", "default (" + PrintDuration(credentials.default_ttl) +
+                                          ") is longer than max (" +
+                                          PrintDuration(credentials.max_ttl) + ")");
+  }
+  for (std::size_t i = 0; i < credentials.issuers.size(); ++i) {
+    const std::string key = Item("credentials.issuers", i);
+    if (draft.HasError(key)) continue;
+    if (draft.IsWritten(key + ".issuer") == draft.IsWritten(key + ".issuer_suffix")) {
+      draft.AddError(key, "needs one of issuer and issuer_suffix");
+    }
+  }
+}
+
+}  // namespace
+
+void Validate(Draft& draft) {
+  ValidateListeners(draft);
+  ValidateRelay(draft);
+  ValidateAuth(draft);
+  ValidateLifetimes(draft);
+  ValidateServices(draft);
+}
+
+}  // namespace relay

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "server/config/draft.h"
+
+namespace relay {
+
+// What only several keys together can get wrong, and what is allowed but unwise. Keys that are
+// wrong in themselves are left alone, so that one mistake is one error.
+void Validate(Draft& draft);
+
+// Derives the users' keys and wipes their passwords. The realm must be final.
+void DeriveUsers(Draft& draft);
+
+// Errors for what the configuration switches on but this version does not have, warnings for what
+// it merely mentions. The one place to edit when a feature arrives.
+void ReportUnavailable(Draft& draft);
+
+}  // namespace relay

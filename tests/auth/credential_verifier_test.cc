@@ -1,0 +1,182 @@
+#include "auth/credential_verifier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/timed_credential.h"
+#include "protocol/stun/integrity.h"
+
+namespace auth {
+namespace {
+
+using std::string_view_literals::operator""sv;
+using stun::PasswordAlgorithm;
+using testing::ElementsAreArray;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::string_view kRealm = "example.org";
+
+StaticUser User(std::string_view name, std::string_view password) {
+  return StaticUser::FromPassword(name, kRealm, password).value();
+}
+
+CredentialVerifier Verifier() {
+  return {
+      std::string(kRealm), {User("alice", "secret")}, KeyRing({{"k1", "north"}, {"k2", "south"}})};
+}
+
+std::vector<turn::Credential> Find(const CredentialVerifier& verifier, std::string_view username,
+                                   PasswordAlgorithm algorithm = PasswordAlgorithm::kMd5) {
+  std::vector<turn::Credential> found;
+  verifier.FindByUsername(username, algorithm, found);
+  return found;
+}
+
+std::vector<turn::Credential> FindHash(const CredentialVerifier& verifier,
+                                       const base::Sha256Digest& hash,
+                                       PasswordAlgorithm algorithm = PasswordAlgorithm::kMd5) {
+  std::vector<turn::Credential> found;
+  verifier.FindByUserhash(hash, algorithm, found);
+  return found;
+}
+
+TEST(CredentialVerifier, KnowsNobodyByDefault) {
+  const CredentialVerifier verifier(std::string(kRealm), {}, KeyRing());
+  EXPECT_TRUE(verifier.is_empty());
+  EXPECT_THAT(Find(verifier, "alice"), IsEmpty());
+  EXPECT_THAT(Find(verifier, "1795197600:alice"), IsEmpty());
+  EXPECT_THAT(FindHash(verifier, {}), IsEmpty());
+}
+
+class StrangeUsername : public testing::TestWithParam<std::string_view> {};
+
+TEST_P(StrangeUsername, IsNobodysName) {
+  const auto verifier = Verifier();
+  EXPECT_THAT(Find(verifier, GetParam()), IsEmpty());
+  EXPECT_THAT(Find(verifier, GetParam(), PasswordAlgorithm::kSha256), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StrangeUsername,
+                         testing::Values(""sv, "bob"sv, "Alice"sv, "alice\0"sv, "alice\n"sv,
+                                         "ali\0ce"sv, "\xff\xfe"sv, "%s%n"sv, "' OR 1=1--"sv,
+                                         "\x1b]0;x\x07"sv, "al"sv, "alicee"sv));
+
+TEST(CredentialVerifier, KnowsNobodyByALongName) {
+  const auto verifier = Verifier();
+  EXPECT_THAT(Find(verifier, std::string(763, 'a')), IsEmpty());
+  // A timed name, but longer than any USERNAME may be.
+  EXPECT_THAT(Find(verifier, "1795197600:" + std::string(753, 'a')), IsEmpty());
+}
+
+TEST(CredentialVerifier, AUTH_41_TakesANameOf763Octets) {
+  const std::string name = "1795197600:" + std::string(752, 'a');
+  ASSERT_EQ(name.size(), 763U);
+  EXPECT_THAT(Find(Verifier(), name), SizeIs(2));
+}
+
+TEST(CredentialVerifier, FindsAFixedUserWithEitherAlgorithm) {
+  const auto verifier = Verifier();
+  const auto md5 = Find(verifier, "alice");
+  ASSERT_THAT(md5, SizeIs(1));
+  EXPECT_EQ(md5[0].username, "alice");
+  EXPECT_EQ(md5[0].subject, "alice");
+  EXPECT_EQ(md5[0].tenant, "");
+  EXPECT_FALSE(md5[0].expires_at);
+  EXPECT_THAT(md5[0].key, ElementsAreArray(stun::LongTermKeyMd5("alice", kRealm, "secret")));
+  const auto sha256 = Find(verifier, "alice", PasswordAlgorithm::kSha256);
+  ASSERT_THAT(sha256, SizeIs(1));
+  EXPECT_THAT(sha256[0].key, ElementsAreArray(stun::LongTermKeySha256("alice", kRealm, "secret")));
+}
+
+TEST(CredentialVerifier, KnowsAUserWithOneKeyOnlyByItsAlgorithm) {
+  const CredentialVerifier verifier(
+      std::string(kRealm), {StaticUser::FromKey("bob", std::string(32, '1')).value()}, KeyRing());
+  EXPECT_THAT(Find(verifier, "bob"), SizeIs(1));
+  EXPECT_THAT(Find(verifier, "bob", PasswordAlgorithm::kSha256), IsEmpty());
+}
+
+TEST(CredentialVerifier, AUTH_38_FindsAFixedUserByUserhash) {
+  const auto verifier = Verifier();
+  const auto found = FindHash(verifier, stun::Userhash("alice", kRealm));
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].username, "alice");
+  EXPECT_THAT(FindHash(verifier, stun::Userhash("alice", "elsewhere")), IsEmpty());
+  EXPECT_THAT(FindHash(verifier, stun::Userhash("bob", kRealm)), IsEmpty());
+}
+
+TEST(CredentialVerifier, DoesNotFindTimedNamesByUserhash) {
+  EXPECT_THAT(FindHash(Verifier(), stun::Userhash("1795197600:alice", kRealm)), IsEmpty());
+}
+
+TEST(CredentialVerifier, OffersATimedNameUnderEverySecret) {
+  const auto found = Find(Verifier(), "1795197600:alice");
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].username, "1795197600:alice");
+  EXPECT_EQ(found[0].subject, "alice");
+  EXPECT_EQ(found[0].expires_at, base::WallTime(std::chrono::seconds(1795197600)));
+  EXPECT_EQ(base::HexEncode(found[0].key), "c779d9748c0a131e4318ee550420ee51");
+  EXPECT_NE(found[0].key, found[1].key);
+  const auto sha256 = Find(Verifier(), "1795197600:alice", PasswordAlgorithm::kSha256);
+  ASSERT_THAT(sha256, SizeIs(2));
+  EXPECT_EQ(base::HexEncode(sha256[0].key),
+            "c2c0d89e2d688d5db4c7aee5b04a4a66964c872c93e6e1a945ce61db5c9bd5f4");
+}
+
+TEST(CredentialVerifier, OffersExpiredNamesTooWithTheirExpiry) {
+  const auto found = Find(Verifier(), "1:alice");
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].expires_at, base::WallTime(std::chrono::seconds(1)));
+}
+
+TEST(CredentialVerifier, KeyOfAnotherSecretDiffers) {
+  const CredentialVerifier verifier(std::string(kRealm), {},
+                                    KeyRing({SharedSecret{"k1", "wrong"}}));
+  const auto found = Find(verifier, "1795197600:alice");
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_NE(base::HexEncode(found[0].key), "c779d9748c0a131e4318ee550420ee51");
+}
+
+TEST(CredentialVerifier, TriesOnlyTheSecretThatTheNameNames) {
+  const std::string name = "1795197600:k2.acme.9f2c:7d1e";
+  const auto found = Find(Verifier(), name);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].subject, "acme.9f2c");
+  EXPECT_EQ(found[0].tenant, "acme");
+  EXPECT_THAT(found[0].key,
+              ElementsAreArray(stun::LongTermKeyMd5(name, kRealm, TimedPassword("south", name))));
+}
+
+TEST(CredentialVerifier, TriesEverySecretWhenTheNamedOneIsUnknown) {
+  EXPECT_THAT(Find(Verifier(), "1795197600:k9.acme.9f2c:7d1e"), SizeIs(2));
+}
+
+TEST(CredentialVerifier, AFixedUserMayHaveATimedLookingName) {
+  const CredentialVerifier verifier(std::string(kRealm), {User("1795197600:alice", "p")},
+                                    KeyRing({SharedSecret{"k1", "north"}}));
+  const auto found = Find(verifier, "1795197600:alice");
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_FALSE(found[0].expires_at);
+  EXPECT_TRUE(found[1].expires_at);
+}
+
+TEST(CredentialVerifier, OfTwoUsersWithOneNameTheFirstCounts) {
+  const CredentialVerifier verifier(std::string(kRealm), {User("a", "first"), User("a", "second")},
+                                    KeyRing());
+  const auto found = Find(verifier, "a");
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].key, ElementsAreArray(stun::LongTermKeyMd5("a", kRealm, "first")));
+}
+
+TEST(CredentialVerifier, AppendsToWhatIsThere) {
+  std::vector<turn::Credential> found(1);
+  Verifier().FindByUsername("alice", PasswordAlgorithm::kMd5, found);
+  EXPECT_THAT(found, SizeIs(2));
+}
+
+}  // namespace
+}  // namespace auth

@@ -1,0 +1,137 @@
+#include "server/app/embedded_default.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "server/app/relay_addresses.h"
+#include "tests/support/temporary_directory.h"
+
+namespace relay {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class EmbeddedDefaultTest : public testing::Test {
+ protected:
+  EmbeddedDefault Build(std::vector<std::string> overrides = {}) const {
+    overrides.push_back("state.directory=" + directory_.path() + "/state");
+    auto built = BuildEmbeddedDefault(overrides);
+    if (!built.ok()) {
+      ADD_FAILURE() << built.error().message;
+      return {};
+    }
+    return std::move(built).value();
+  }
+
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(EmbeddedDefaultTest, TURN_07_IsNeverAnOpenRelay) {
+  const EmbeddedDefault embedded = Build();
+  ASSERT_TRUE(embedded.loaded.ok());
+  EXPECT_THAT(embedded.loaded.warnings, IsEmpty());
+  ASSERT_THAT(embedded.loaded.config.auth.shared_secrets, SizeIs(1));
+  EXPECT_THAT(embedded.loaded.config.auth.shared_secrets[0].secret, SizeIs(44));
+  EXPECT_EQ(embedded.secret_path, directory_.path() + "/state/secret");
+}
+
+TEST_F(EmbeddedDefaultTest, KeepsItsSecretOverARestart) {
+  const EmbeddedDefault first = Build();
+  const EmbeddedDefault second = Build();
+  EXPECT_EQ(first.loaded.config.auth.shared_secrets, second.loaded.config.auth.shared_secrets);
+}
+
+TEST_F(EmbeddedDefaultTest, HasASecretOfItsOwnInEveryDirectory) {
+  const test::TemporaryDirectory other;
+  const auto elsewhere = BuildEmbeddedDefault({"state.directory=" + other.path()});
+  ASSERT_TRUE(elsewhere.ok());
+  EXPECT_NE(elsewhere.value().loaded.config.auth.shared_secrets,
+            Build().loaded.config.auth.shared_secrets);
+}
+
+TEST_F(EmbeddedDefaultTest, MakesNoSecretWhenUsersAreGiven) {
+  const EmbeddedDefault embedded = Build({"auth.users=[{username: a, password: b}]"});
+  EXPECT_EQ(embedded.secret_path, "");
+  EXPECT_THAT(embedded.loaded.config.auth.shared_secrets, IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/state"));
+}
+
+TEST_F(EmbeddedDefaultTest, MakesNoSecretWhenOneIsGiven) {
+  const EmbeddedDefault embedded =
+      Build({"auth.shared_secrets=[{id: mine, secret: a secret of the operator}]"});
+  EXPECT_EQ(embedded.secret_path, "");
+  ASSERT_THAT(embedded.loaded.config.auth.shared_secrets, SizeIs(1));
+  EXPECT_EQ(embedded.loaded.config.auth.shared_secrets[0].id, "mine");
+}
+
+TEST_F(EmbeddedDefaultTest, MakesNoSecretWhenAnOverrideIsWrong) {
+  const EmbeddedDefault embedded = Build({"relm=x"});
+  ASSERT_THAT(embedded.loaded.errors, SizeIs(1));
+  EXPECT_EQ(embedded.loaded.errors[0].ToString(),
+            "--set: relm: is not a known key; the nearest one is realm");
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/state"));
+}
+
+TEST_F(EmbeddedDefaultTest, TakesOverrides) {
+  EXPECT_EQ(Build({"realm=example.org"}).loaded.config.realm, "example.org");
+}
+
+TEST_F(EmbeddedDefaultTest, FailsWhenThereIsNoPlaceForTheSecret) {
+  const std::string file = directory_.Write("file", "");
+  const auto built = BuildEmbeddedDefault({"state.directory=" + file + "/state"});
+  ASSERT_FALSE(built.ok());
+  EXPECT_THAT(built.error().message, HasSubstr("no folder to keep the secret in"));
+  EXPECT_THAT(built.error().message, HasSubstr(file + "/state"));
+}
+
+TEST_F(EmbeddedDefaultTest, WarnsOfASecretThatEverybodyCanRead) {
+  const std::string path = Build().secret_path;
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  const EmbeddedDefault embedded = Build();
+  EXPECT_TRUE(embedded.loaded.ok());
+  ASSERT_THAT(embedded.loaded.warnings, SizeIs(1));
+  EXPECT_THAT(embedded.loaded.warnings[0].ToString(), HasSubstr("can read the secret"));
+}
+
+TEST_F(EmbeddedDefaultTest, STUN_37_OpensTheUdpAndTcpListenersAndNamesTheOthers) {
+  const EmbeddedDefault embedded = Build();
+  std::vector<std::string> names;
+  for (const Config::Listener& listener : embedded.loaded.config.listeners) {
+    if (listener.address.is_v4()) names.push_back(ToString(listener));
+  }
+  EXPECT_THAT(names,
+              testing::ElementsAre("udp 0.0.0.0:3478", "udp 0.0.0.0:49152", "tcp 0.0.0.0:3478"));
+  std::vector<std::string> left_out;
+  for (const LeftOutListener& listener : embedded.left_out) {
+    if (!listener.listener.address.is_v4()) continue;
+    left_out.push_back(ToString(listener.listener));
+    EXPECT_FALSE(listener.reason.empty());
+    EXPECT_FALSE(listener.remedy.empty());
+  }
+  EXPECT_THAT(left_out, testing::ElementsAre("dtls 0.0.0.0:49153", "tls 0.0.0.0:5349",
+                                             "dtls 0.0.0.0:5349", "edge 0.0.0.0:443"));
+  EXPECT_EQ(embedded.loaded.config.listeners.size() + embedded.left_out.size(), 14U);
+}
+
+TEST_F(EmbeddedDefaultTest, OpensIpv6WhereItExists) {
+  const EmbeddedDefault embedded = Build();
+  const bool has_v6 = std::ranges::any_of(
+      embedded.loaded.config.listeners,
+      [](const Config::Listener& listener) { return !listener.address.is_v4(); });
+  EXPECT_EQ(has_v6, FamilyExists(base::AddressFamily::kIpv6));
+}
+
+TEST(LeaveOut, TouchesNoListThatSomebodyWrote) {
+  Config config;
+  config.listeners_were_given = true;
+  EXPECT_THAT(LeaveOutUnavailableListeners(config), IsEmpty());
+  EXPECT_THAT(config.listeners, SizeIs(14));
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,59 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/server/cli/run_command.h"
+#include "tests/support/temporary_directory.h"
+
+namespace relay {
+namespace {
+
+constexpr const char* kRight = "auth: {users: [{username: a, password: b}]}\n";
+
+TEST(Check, OfARightFileSaysSo) {
+  const test::TemporaryDirectory directory;
+  const std::string file = directory.Write("turn.yaml", kRight);
+  const CommandResult result = RunCommand({"check", file});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out, file + ": no errors\n");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(Check, ListsEveryErrorWithItsLine) {
+  const test::TemporaryDirectory directory;
+  const std::string file =
+      directory.Write("turn.yaml", std::string(kRight) + "relm: a\nrelay: {ports: {min: 80}}\n");
+  const CommandResult result = RunCommand({"check", file});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out, file + ":2: relm: is not a known key; the nearest one is realm\n" + file +
+                            ":3: relay.ports.min: '80' is too small; accepted: 1024 to 65535\n" +
+                            file + ": 2 errors\n");
+}
+
+TEST(Check, CountsWarningsButPasses) {
+  const test::TemporaryDirectory directory;
+  const std::string file = directory.Write("turn.yaml", "realm: a\n");
+  const CommandResult result = RunCommand({"check", file});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, testing::HasSubstr(": auth: warning: there are no users"));
+  EXPECT_THAT(result.out, testing::EndsWith(file + ": no errors, 1 warning\n"));
+}
+
+TEST(Check, OfAMissingFileFails) {
+  const CommandResult result = RunCommand({"check", "/nonexistent/turn.yaml"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out,
+            "/nonexistent/turn.yaml: cannot be read: No such file or directory\n"
+            "/nonexistent/turn.yaml: 1 error\n");
+}
+
+TEST(Check, TakesOverridesIntoAccount) {
+  const test::TemporaryDirectory directory;
+  const std::string file = directory.Write("turn.yaml", kRight);
+  EXPECT_EQ(RunCommand({"check", file, "--set", "realm=b"}).code, 0);
+  EXPECT_EQ(RunCommand({"check", "--set", "realm=b", "--set", "relm=b", file}).code, 1);
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,110 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/config/load.h"
+
+namespace relay {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+struct Unavailable {
+  const char* name;
+  const char* yaml;
+  int line;
+  const char* key;
+};
+
+class UnavailableFeature : public testing::TestWithParam<Unavailable> {};
+
+TEST_P(UnavailableFeature, IsAnErrorThatSaysSo) {
+  const LoadedConfig loaded = LoadConfigText(GetParam().yaml, "turn.yaml", {});
+  ASSERT_THAT(loaded.errors, SizeIs(1)) << loaded.errors.back().ToString();
+  EXPECT_EQ(loaded.errors[0].line, GetParam().line);
+  EXPECT_EQ(loaded.errors[0].key, GetParam().key);
+  EXPECT_THAT(loaded.errors[0].message, EndsWith("is not available in this version"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, UnavailableFeature,
+    testing::Values(
+        Unavailable{"Tls", "listeners:\n- {transport: tls, port: 5349}\n", 2,
+                    "listeners[0].transport"},
+        Unavailable{"Dtls",
+                    "listeners:\n- {transport: udp, port: 1}\n- {transport: dtls, port: 2}\n", 3,
+                    "listeners[1].transport"},
+        Unavailable{"Edge", "listeners: [{transport: edge, port: 443}]\n", 1,
+                    "listeners[0].transport"},
+        Unavailable{"ProxyProtocol",
+                    "listeners:\n- transport: tcp\n  port: 1\n"
+                    "  proxy_protocol: {trusted: [10.0.0.0/8]}\n",
+                    4, "listeners[0].proxy_protocol"},
+        Unavailable{"Certificates",
+                    "tls:\n  certificates: [{certificate: /a.crt, private_key: /a.key}]\n", 2,
+                    "tls.certificates"},
+        Unavailable{"ExternalAddressByStun",
+                    "relay: {external_addresses: {auto: \"stun:stun.example.org:3478\"}}\n", 1,
+                    "relay.external_addresses"},
+        Unavailable{"Xdp", "relay: {datapath: xdp}\n", 1, "relay.datapath"},
+        Unavailable{"Tc", "relay: {datapath: tc}\n", 1, "relay.datapath"},
+        Unavailable{
+            "AccessTokens",
+            "auth:\n  access_tokens: {server_name: turn.example.org, keys: [{kid: k, algorithm: "
+            "A256GCM, key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}\n",
+            2, "auth.access_tokens"},
+        Unavailable{"TcpRelay", "protocol: {tcp_relay: true}\n", 1, "protocol.tcp_relay"},
+        Unavailable{"Mobility", "protocol: {mobility: true}\n", 1, "protocol.mobility"},
+        Unavailable{"NatDiscovery",
+                    "protocol:\n  nat_discovery: {alternate_address: 198.51.100.11, "
+                    "alternate_port: 3479}\n",
+                    2, "protocol.nat_discovery"},
+        Unavailable{"CredentialListener",
+                    "credentials:\n  listener: {address: 127.0.0.1, port: 8080, tls: true}\n", 2,
+                    "credentials.listener"},
+        Unavailable{"Issuer",
+                    "credentials: {issuers: [{issuer: \"https://id.example\", audience: turn, "
+                    "algorithms: [RS256, ES256]}]}\n",
+                    1, "credentials.issuers"},
+        Unavailable{
+            "IssuerSuffix",
+            "credentials: {issuers: [{issuer_suffix: id.example, audience: turn, algorithms: "
+            "[RS256]}]}\n",
+            1, "credentials.issuers"},
+        Unavailable{"ApiKeys", "credentials: {api_keys: [{key: abc, tenant: nextcloud}]}\n", 1,
+                    "credentials.api_keys"},
+        Unavailable{"Redis", "fleet: {registry: \"redis://turn@redis.example:6379/0\"}\n", 1,
+                    "fleet.registry"},
+        Unavailable{"OtherRegions", "fleet: {read: [\"redis://a\"]}\n", 1, "fleet.read"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(UnavailableFeatures, AreStillCheckedForMistakes) {
+  const LoadedConfig loaded = LoadConfigText(
+      "credentials:\n  issuers:\n  - {issuer: \"http://id.example\", audience: turn, algorithms: "
+      "[none]}\n"
+      "fleet: {registry: postgres}\n",
+      "turn.yaml", {});
+  ASSERT_THAT(loaded.errors, SizeIs(3));
+  EXPECT_THAT(loaded.errors[0].message, HasSubstr("begins with https://"));
+  EXPECT_THAT(loaded.errors[1].message, HasSubstr("'none' is not one of"));
+  EXPECT_THAT(loaded.errors[2].message, HasSubstr("is not a registry"));
+}
+
+TEST(UnavailableFeatures, OfTheDefaultListenersAreNoError) {
+  EXPECT_TRUE(LoadConfigText("realm: a\n", "turn.yaml", {}).ok());
+}
+
+TEST(UnavailableFeatures, TheRoleOfTheCredentialServiceIsAWarning) {
+  const char* yaml = "auth: {users: [{username: a, password: b}]}\nroles: [relay, credentials]\n";
+  const LoadedConfig loaded = LoadConfigText(yaml, "turn.yaml", {});
+  EXPECT_TRUE(loaded.ok());
+  ASSERT_THAT(loaded.warnings, SizeIs(1));
+  EXPECT_EQ(loaded.warnings[0].line, 2);
+  EXPECT_THAT(loaded.warnings[0].message, HasSubstr("not part of this version"));
+}
+
+}  // namespace
+}  // namespace relay
