@@ -1,0 +1,22 @@
+# Build: everything that ./dev build needs is installed by it.
+FROM docker.io/library/debian:bookworm-slim AS build
+WORKDIR /src
+COPY . .
+RUN ./dev build
+
+# Run: the binary, the libraries it is linked with, and a user without rights.
+FROM docker.io/library/debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+      ca-certificates libboost-json1.81.0 libevent-2.1-7 libevent-pthreads-2.1-7 libfmt9 libprometheus-cpp-core1.0 \
+      libssl3 libyaml-cpp0.7 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --home-dir /var/lib/senso-turn --create-home --shell /usr/sbin/nologin senso-turn \
+ && install -d -o senso-turn -g senso-turn /run/senso-turn
+COPY --from=build /src/build/release/senso-turn /usr/bin/senso-turn
+USER senso-turn
+VOLUME /var/lib/senso-turn
+# 3478 and 49152 for clients, 49154-65535 for relays: use the host's network. 9641 is for Prometheus, on loopback.
+EXPOSE 3478/udp 3478/tcp 49152/udp
+ENTRYPOINT ["/usr/bin/senso-turn"]
+CMD ["serve"]

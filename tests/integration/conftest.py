@@ -1,0 +1,133 @@
+"""Fixtures: the server of a module, clients that clean up behind themselves, peers."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from server_fixture import ALICE, HAS_IPV6, LISTENER, LISTENER_V6, PEER, PEER_V6, Server, binary  # noqa: E402
+from stun_message import Endpoint, Method  # noqa: E402
+from turn_client import ConnectionEnded, Credentials, NoAnswer, Peer, TcpTransport, TurnClient, UdpTransport  # noqa: E402
+
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason=f"{LISTENER_V6} is not an address here: use tests/integration/run")
+
+
+def pytest_collection_modifyitems(items):
+    if not binary().exists():
+        reason = f"there is no server at {binary()}: build it, or set SENSO_TURN"
+        for item in items:
+            if "compliance" not in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ipv6: needs the addresses of the private network namespace")
+
+
+@pytest.fixture(scope="module")
+def launch(tmp_path_factory):
+    """Starts servers, one for each different set of settings; all end with the module."""
+    servers: dict[str, Server] = {}
+
+    def start(*, arguments: list[str] | None = None, **settings) -> Server:
+        key = repr((settings, arguments))
+        if key not in servers:
+            servers[key] = Server(tmp_path_factory.mktemp("server"), settings, arguments=arguments)
+            servers[key].start()
+        return servers[key]
+
+    yield start
+    failures = []
+    for server in servers.values():
+        try:
+            server.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(scope="module")
+def server(request, launch) -> Server:
+    """The server of the module, configured by the module's SETTINGS."""
+    return launch(**getattr(request.module, "SETTINGS", {}))
+
+
+@pytest.fixture
+def connect(server) -> Callable[..., TurnClient]:
+    """Makes clients of any server; when the test is over their allocations are deleted."""
+    clients: list[tuple[TurnClient, Server]] = []
+
+    def make(
+        transport: str = "udp",
+        credentials: Credentials | None = ALICE,
+        *,
+        at: Server = server,
+        address: str = LISTENER,
+        local: Endpoint | None = None,
+    ) -> TurnClient:
+        kind = UdpTransport if transport == "udp" else TcpTransport
+        client = TurnClient(kind(at.endpoint(transport, address), local), credentials)
+        clients.append((client, at))
+        return client
+
+    yield make
+    for client, at in clients:
+        if client.relayed is not None and at.is_running and client.credentials is not None:
+            try:
+                client.request(Method.REFRESH, lambda m: m.add_u32(0x000D, 0))
+            except (NoAnswer, AssertionError, ConnectionEnded, OSError):
+                pass  # the test was about that
+        client.close()
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def transport(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def client(connect, transport) -> TurnClient:
+    return connect(transport)
+
+
+@pytest.fixture
+def allocated(client) -> TurnClient:
+    client.allocate()
+    return client
+
+
+@pytest.fixture
+def make_peer() -> Callable[..., Peer]:
+    peers: list[Peer] = []
+
+    def make(address: str = PEER, port: int = 0) -> Peer:
+        peers.append(Peer(address, port))
+        return peers[-1]
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def peer(make_peer) -> Peer:
+    return make_peer()
+
+
+@pytest.fixture
+def peer_v6(make_peer) -> Peer:
+    if not HAS_IPV6:
+        pytest.skip(f"{PEER_V6} is not an address here: use tests/integration/run")
+    return make_peer(PEER_V6)
+
+
+@pytest.fixture
+def channels():
+    """Channel numbers that a test has not used yet."""
+    return itertools.count(0x4000)

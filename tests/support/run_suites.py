@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""Builds every preset that the tests need, runs every suite, and says what passed: the inside of `./dev test`.
+
+The last line is exactly "N passed, N failed, N skipped"; the exit code is 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import fuzz
+import suite_results
+from suite_results import Results
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+LOGS = BUILD / "log"
+SANITIZED = {"asan-ubsan", "tsan"}
+
+
+@dataclass
+class Step:
+    """One line of progress. `run` says what came out of it; a build has no tests, and None means that it worked."""
+
+    name: str
+    title: str
+    preset: str | None
+    run: Callable[[], Results | None]
+
+
+class Runner:
+    def __init__(self, jobs: int, fuzz_seconds: int):
+        self.jobs = jobs
+        self.fuzz_seconds = fuzz_seconds
+        self.broken_presets: set[str] = set()
+        self.live = sys.stdout.isatty()
+
+    # Commands
+
+    def call(self, log_name: str, command: list[str], *, timeout: int, env: dict[str, str] | None = None) -> tuple[int, Path]:
+        """Runs a command with its output in build/log; ends its whole process group when it takes too long."""
+        log = LOGS / f"{log_name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            output.write(f"$ {shlex.join(command)}\n".encode())
+            output.flush()
+            child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                     env={**os.environ, **(env or {})}, start_new_session=True)
+            try:
+                code = self._wait(child, log, timeout)
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGTERM)
+                    try:
+                        child.wait(10)
+                    except subprocess.TimeoutExpired:
+                        os.killpg(child.pid, signal.SIGKILL)
+                        child.wait()
+            if code is None:
+                output.write(f"\nended after {timeout} s: it took too long\n".encode())
+                code = 124
+        return code, log
+
+    def _wait(self, child: subprocess.Popen, log: Path, timeout: int) -> int | None:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                return child.wait(0.5)
+            except subprocess.TimeoutExpired:
+                if self.live:
+                    print(f"\r\033[K      {_last_line(log)}", end="", flush=True)
+            finally:
+                if self.live:
+                    print("\r\033[K", end="", flush=True)
+        return None
+
+    def environment(self, preset: str) -> dict[str, str]:
+        directory = BUILD / preset
+        env = {"SENSO_TURN": str(directory / "senso-turn"), "SENSO_TURN_LOAD": str(directory / "senso-turn-load"),
+               "SENSO_TURN_BUILD": str(directory)}
+        if preset in SANITIZED:
+            env["SENSO_TURN_SANITIZED"] = "1"
+            # Reports go to files, so that one from a server in the middle of a test is not lost with its output.
+            reports = f"log_path={self.report_directory(preset)}/report"
+            env["ASAN_OPTIONS"] = f"{reports}:detect_stack_use_after_return=1:strict_string_checks=1"
+            env["UBSAN_OPTIONS"] = f"{reports}:print_stacktrace=1"
+            env["TSAN_OPTIONS"] = f"{reports}:second_deadlock_stack=1"
+            env["ASAN_SYMBOLIZER_PATH"] = env["TSAN_SYMBOLIZER_PATH"] = shutil.which("llvm-symbolizer-16") or ""
+        return env
+
+    def report_directory(self, preset: str) -> Path:
+        return LOGS / f"sanitizer-{preset}"
+
+    def sanitizer_reports(self, preset: str, suite: str) -> Results:
+        """Each report is a failure, whoever noticed it. Reports are moved to where the next suite does not find them."""
+        results = Results()
+        for report in sorted(self.report_directory(preset).glob("report.*")):
+            kept = report.with_name(f"{suite}-{report.name}")
+            report.rename(kept)
+            results.failed.append(f"{suite}: sanitizer report in {kept.relative_to(ROOT)}")
+        return results
+
+    def launcher(self, preset: str) -> list[str]:
+        """ThreadSanitizer of clang 16 knows only the classic layout of the address space."""
+        setarch = ["setarch", platform.machine(), "-R"]
+        if preset != "tsan" or subprocess.run([*setarch, "true"], capture_output=True).returncode != 0:
+            return []
+        return setarch
+
+    # Steps
+
+    def configure_and_build(self, preset: str, targets: list[str] | None = None) -> None:
+        for phase, command in (("configure", ["cmake", "--preset", preset]),
+                               ("build", ["cmake", "--build", str(BUILD / preset), "-j", str(self.jobs),
+                                          *(["--target", *targets] if targets else [])])):
+            code, log = self.call(f"{phase}-{preset}", command, timeout=2400)
+            if code != 0:
+                self.broken_presets.add(preset)
+                print("\n".join(log.read_text(errors="replace").splitlines()[-40:]))
+                return
+
+    def unit(self, preset: str) -> Results:
+        listing = subprocess.run(["ctest", "--test-dir", str(BUILD / preset), "--show-only=json-v1"],
+                                 capture_output=True, text=True, check=True)
+        results = Results()
+        suite = f"unit-{preset}"
+        directory = LOGS / suite
+        shutil.rmtree(directory, ignore_errors=True)
+        self.report_directory(preset).mkdir(parents=True, exist_ok=True)
+        for test in json.loads(listing.stdout)["tests"]:
+            name = test["name"]
+            output = directory / f"{name}.json"
+            code, log = self.call(f"{suite}/{name}", [*self.launcher(preset), *test["command"], f"--gtest_output=json:{output}"],
+                                  timeout=600, env=self.environment(preset))
+            found = suite_results.of_gtest(name, output, log, code)
+            found.failed = [f"{failure}  (log: {log.relative_to(ROOT)})" for failure in found.failed]
+            results.add(found)
+        results.add(self.sanitizer_reports(preset, suite))
+        if not results.passed and not results.failed:
+            results.failed.append(f"{suite}: no unit test was found")
+        return results
+
+    def script(self, suite: str, command: list[str], preset: str, timeout: int) -> Results:
+        """A suite that prints the final line itself, or pytest's summary."""
+        self.report_directory(preset).mkdir(parents=True, exist_ok=True)
+        code, log = self.call(suite, [*self.launcher(preset), *command], timeout=timeout, env=self.environment(preset))
+        results = suite_results.of_output(suite, log, code)
+        results.failed = [f"{failure}  (log: {log.relative_to(ROOT)})" for failure in results.failed]
+        results.add(self.sanitizer_reports(preset, suite))
+        return results
+
+    def format(self) -> Results:
+        sources = [str(path) for folder in ("auth", "bench", "protocol", "server", "tests")
+                   for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".h", ".cc")]
+        results = Results()
+        _, log = self.call("format", ["clang-format-16", "--dry-run", *sources], timeout=300)
+        text = log.read_text(errors="replace")
+        unformatted = [path for path in sources if f"{path}:" in text]
+        results.passed = len(sources) - len(unformatted)
+        results.failed = [f"format: {Path(path).relative_to(ROOT)} (./dev format corrects it)" for path in unformatted]
+        return results
+
+    def fuzz_smoke(self) -> Results:
+        results = Results()
+        for target in fuzz.targets(BUILD / "fuzz"):
+            code, log = self.call(f"fuzz/{target.name}", fuzz.command(target, self.fuzz_seconds, LOGS / "fuzz"),
+                                  timeout=self.fuzz_seconds + 120)
+            if code == 0:
+                results.passed += 1
+            else:
+                results.failed.append(f"fuzz: {target.name}  (log: {log.relative_to(ROOT)})")
+        if not results.passed and not results.failed:
+            results.skipped.append("fuzz: no fuzz target is built")
+        return results
+
+    def steps(self, everything: bool) -> list[Step]:
+        python = [sys.executable]
+
+        def build(preset: str, targets: list[str] | None = None) -> Step:
+            return Step(f"build-{preset}", f"building the {preset} preset", None,
+                        lambda: self.configure_and_build(preset, targets))
+
+        def unit(preset: str) -> Step:
+            return Step(f"unit-{preset}", f"unit tests, {preset}", preset, lambda: self.unit(preset))
+
+        def script(name: str, title: str, command: list[str], preset: str = "dev", timeout: int = 900) -> Step:
+            return Step(name, title, preset, lambda: self.script(name, command, preset, timeout))
+
+        def integration(preset: str) -> Step:
+            return script(f"integration-{preset}", f"integration tests, {preset}", ["tests/integration/run"], preset, 1200)
+
+        steps = [
+            script("layering", "layering: includes against the floors", [*python, "tests/layering/check_layers.py"], "none"),
+            script("support", "tests of the test tools", [*python, "-m", "pytest", "-q", "-rfEs", "tests/support"], "none"),
+            Step("format", "clang-format", None, self.format),
+            build("dev"),
+            unit("dev"),
+            script("documents", "generated documents are current", [*python, "tests/support/check_documents.py"], "dev"),
+            integration("dev"),
+            script("interop", "interoperability: coturn's clients and Chromium", ["tests/interop/run"], "dev"),
+            build("fuzz", fuzz.build_targets()),
+            Step("fuzz", f"fuzzing, {self.fuzz_seconds} s a target", "fuzz", self.fuzz_smoke),
+            build("asan-ubsan"),
+            unit("asan-ubsan"),
+            integration("asan-ubsan"),
+            build("tsan"),
+            unit("tsan"),
+            integration("tsan"),
+        ]
+        if everything:
+            steps += [
+                script("lint", "clang-tidy", [*python, "tests/support/run_clang_tidy.py", "--jobs", str(self.jobs)], "dev", 3600),
+                script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
+            ]
+        return steps
+
+
+def _last_line(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 400))
+        lines = file.read().decode(errors="replace").split("\n")
+    text = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(letter for letter in text if letter.isprintable())[:100]
+
+
+def choose(steps: list[Step], suites: list[str]) -> list[Step]:
+    """The suites asked for, and the builds that they need. "unit" stands for every suite named unit-…"""
+    if not suites:
+        return steps
+    wanted = {step.name for step in steps if any(step.name == suite or step.name.startswith(f"{suite}-") for suite in suites)}
+    unknown = [suite for suite in suites if not any(name == suite or name.startswith(f"{suite}-") for name in wanted)]
+    if unknown:
+        sys.exit(f"dev test: no suite named {', '.join(unknown)}; there are: {' '.join(step.name for step in steps)}")
+    presets = {step.preset for step in steps if step.name in wanted}
+    return [step for step in steps if step.name in wanted or step.name.removeprefix("build-") in presets]
+
+
+def run(runner: Runner, steps: list[Step]) -> Results:
+    total = Results()
+    for number, step in enumerate(steps, 1):
+        print(f"[{number}/{len(steps)}] {step.title} …", flush=True)
+        began = time.monotonic()
+        if step.preset in runner.broken_presets:
+            results = Results(failed=[f"{step.name}: not run, because the {step.preset} preset did not build"])
+        else:
+            results = step.run()
+            if results is None and step.name.removeprefix("build-") in runner.broken_presets:
+                log = (LOGS / f"{step.name}.log").relative_to(ROOT)
+                results = Results(failed=[f"{step.name}: does not build  (log: {log})"])
+        took = f"{time.monotonic() - began:.0f} s"
+        print(f"      done in {took}" if results is None else f"      {results} in {took}", flush=True)
+        if results is not None:
+            total.add(results)
+    return total
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev test", description="Runs the test suites.")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="only these")
+    parser.add_argument("--all", action="store_true", help="the long ones, too")
+    parser.add_argument("--list", action="store_true", help="name the suites")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--fuzz-seconds", type=int, default=5)
+    arguments = parser.parse_args()
+    runner = Runner(arguments.jobs, arguments.fuzz_seconds)
+    steps = runner.steps(arguments.all or arguments.list)
+    if arguments.list:
+        print("\n".join(f"{step.name:24} {step.title}" for step in steps if not step.name.startswith("build-")))
+        return 0
+    for preset in SANITIZED:
+        shutil.rmtree(runner.report_directory(preset), ignore_errors=True)
+    began = time.monotonic()
+    results = run(runner, choose(steps, arguments.suites))
+    if results.skipped:
+        print("\nSkipped, with the reason:")
+        print("\n".join(f"  {line}" for line in results.skipped))
+    if results.failed:
+        print("\nFailed:")
+        print("\n".join(f"  {line}" for line in results.failed))
+    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+    print(f"\nAll of it took {minutes} min {seconds} s; the logs are in build/log/.")
+    print(results)
+    return 1 if results.failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
