@@ -11,23 +11,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from server_fixture import ALICE, HAS_IPV6, LISTENER, LISTENER_V6, PEER, PEER_V6, Server, binary  # noqa: E402
+from server_fixture import ALICE, HAS_IPV6, LISTENER, PEER, PEER_V6, Server, binary  # noqa: E402
 from stun_message import Endpoint, Method  # noqa: E402
-from turn_client import ConnectionEnded, Credentials, NoAnswer, Peer, TcpTransport, TurnClient, UdpTransport  # noqa: E402
-
-needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason=f"{LISTENER_V6} is not an address here: use tests/integration/run")
+from turn_client import (  # noqa: E402
+    ConnectionEnded,
+    Credentials,
+    NoAnswer,
+    Peer,
+    TcpTransport,
+    TurnClient,
+    UdpTransport,
+)
 
 
 def pytest_collection_modifyitems(items):
     if not binary().exists():
         reason = f"there is no server at {binary()}: build it, or set SENSO_TURN"
         for item in items:
-            if "compliance" not in item.nodeid:
-                item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "ipv6: needs the addresses of the private network namespace")
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")

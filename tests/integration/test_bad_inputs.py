@@ -16,8 +16,7 @@ import struct
 
 import pytest
 
-from conftest import needs_ipv6
-from server_fixture import ALICE, BOB, LISTENER, REALM, SHARED_SECRET, listeners, run_command
+from server_fixture import ALICE, BOB, LISTENER, REALM, SHARED_SECRET, listeners, needs_ipv6, run_command
 from stun_message import (
     MAGIC_COOKIE,
     MD5,

@@ -174,7 +174,9 @@ def test_CHAN_17_length_beyond_the_datagram_is_discarded(connect, peer, carried)
     assert peer.receive() == b"first"
 
 
-@pytest.mark.parametrize("payload, pad", [(b"12345", bytes(3)), (b"1", b"\xff\xff\xff"), (b"", bytes(4)), (b"1234", b"x")])
+@pytest.mark.parametrize(
+    "payload, pad", [(b"12345", bytes(3)), (b"1", b"\xff\xff\xff"), (b"", bytes(4)), (b"1234", b"x")]
+)
 def test_CHAN_18_padding_over_udp_is_not_relayed(connect, peer, payload, pad):
     client = connect("udp")
     client.allocate()

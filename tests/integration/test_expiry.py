@@ -14,7 +14,16 @@ import pytest
 
 from server_fixture import ALICE, BOB, LISTENER, RELAY, SHARED_SECRET, Server
 from stun_message import UDP, Attribute, Builder, ChannelData, Message, Method
-from turn_client import ConnectionEnded, Credentials, NoAnswer, Peer, TcpTransport, TurnClient, UdpTransport, timed_credentials
+from turn_client import (
+    ConnectionEnded,
+    Credentials,
+    NoAnswer,
+    Peer,
+    TcpTransport,
+    TurnClient,
+    UdpTransport,
+    timed_credentials,
+)
 
 ALLOCATION_SECONDS = 10
 PERMISSION_SECONDS = 5

@@ -5,8 +5,7 @@ import socket
 
 import pytest
 
-from conftest import needs_ipv6
-from server_fixture import ALICE, LISTENER, LISTENER_V6, OTHER_PEER, PEER, PEER_V6, RELAY, RELAY_V6
+from server_fixture import ALICE, LISTENER, LISTENER_V6, OTHER_PEER, PEER, PEER_V6, RELAY, RELAY_V6, needs_ipv6
 from stun_message import IPV4, IPV6, UDP, Attribute, Method, encode_xor_address
 
 pytestmark = needs_ipv6

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from conftest import needs_ipv6
 from server_fixture import (
     ALICE,
     BOB,
@@ -19,6 +18,7 @@ from server_fixture import (
     is_sanitized,
     merged,
     run_command,
+    needs_ipv6,
 )
 from stun_message import UDP, Attribute, Builder, Method, channel_data
 from turn_client import ConnectionEnded, Credentials, TcpTransport, TurnClient, UdpTransport, timed_credentials

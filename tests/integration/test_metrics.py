@@ -96,7 +96,8 @@ def test_METRICS_relayed_packets_and_bytes_move_live(server, client, peer, by_ch
     def relayed(what: str, direction: str) -> float:
         return server.metric(f"senso_turn_relayed_{what}_total", direction=direction)
 
-    before = {(what, way): relayed(what, way) for what in ("packets", "bytes") for way in ("client_to_peer", "peer_to_client")}
+    ways = ("client_to_peer", "peer_to_client")
+    before = {(what, way): relayed(what, way) for what in ("packets", "bytes") for way in ways}
     for _ in range(10):
         if by_channel:
             client.send_channel(0x4000, bytes(100))

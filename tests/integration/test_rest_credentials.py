@@ -56,7 +56,9 @@ def test_REST_wrong_secret_is_401(connect, transport):
     assert Attribute.REALM in response and Attribute.NONCE in response
 
 
-@pytest.mark.parametrize("username", ["0:x", "-1:x", "99999999999999999999999:x", "abc:x", ":x", "1e9:x", " 9999999999:x"])
+@pytest.mark.parametrize(
+    "username", ["0:x", "-1:x", "99999999999999999999999:x", "abc:x", ":x", "1e9:x", " 9999999999:x"]
+)
 def test_REST_odd_times_never_pass(connect, transport, username):
     password = base64.b64encode(hmac.new(SHARED_SECRET.encode(), username.encode(), hashlib.sha1).digest()).decode()
     assert connect(transport, Credentials(username, password)).try_allocate().error in (400, 401)

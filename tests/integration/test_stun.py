@@ -6,8 +6,7 @@ import struct
 
 import pytest
 
-from conftest import needs_ipv6
-from server_fixture import ALICE, LISTENER, LISTENER_V6, REALM, listeners
+from server_fixture import ALICE, LISTENER, LISTENER_V6, REALM, listeners, needs_ipv6
 from stun_message import (
     UDP,
     Attribute,
@@ -494,11 +493,18 @@ def test_STUN_45_classic_response_address_is_refused(server, make_peer):
     assert TurnClient(UdpTransport(server.udp)).binding().is_success
 
 
-def test_STUN_45_change_request_is_420_without_a_second_address(client):
+def test_STUN_45_NBD_02_change_request_is_420_without_a_second_address(client):
     response = client.binding(lambda m: m.add_u32(Attribute.CHANGE_REQUEST, 6))
     assert response.error == 420
     assert response.unknown_attributes == [Attribute.CHANGE_REQUEST]
     assert Attribute.OTHER_ADDRESS not in client.binding()
+
+
+@pytest.mark.parametrize("attribute", [Attribute.RESPONSE_PORT, Attribute.PADDING])
+def test_NBD_09_B88_attributes_of_nat_discovery_are_420_where_it_is_off(client, attribute):
+    response = client.binding(lambda m: m.add_u32(attribute, 0x12340000))
+    assert response.error == 420
+    assert response.unknown_attributes == [attribute]
 
 
 def test_STUN_48_first_octet_of_an_address_is_ignored(allocated, peer):

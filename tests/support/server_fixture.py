@@ -19,6 +19,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from stun_message import Builder, Endpoint, Method
 from turn_client import Credentials, UdpTransport, endpoint_of, socket_family
 
@@ -64,6 +66,7 @@ def has_address(address: str) -> bool:
 
 
 HAS_IPV6 = has_address(LISTENER_V6)
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason=f"{LISTENER_V6} is not an address here: use tests/integration/run")
 
 
 def free_port(address: str) -> int:

@@ -294,7 +294,9 @@ class TurnClient:
         self.learn(response)
         return response
 
-    def add_credentials(self, builder: Builder, *, omit: frozenset[int] | set[int] = frozenset(), pad: int = 0) -> Builder:
+    def add_credentials(
+        self, builder: Builder, *, omit: frozenset[int] | set[int] = frozenset(), pad: int = 0
+    ) -> Builder:
         """USERNAME or USERHASH, REALM, NONCE and, for modern credentials, the password algorithms."""
         assert self.credentials is not None
         if self.nonce is None:
@@ -304,7 +306,8 @@ class TurnClient:
             identity = (Attribute.USERHASH, userhash_of(who.username, self.realm or ""))
         else:
             identity = (Attribute.USERNAME, who.username.encode())
-        parts = [identity, (Attribute.REALM, (self.realm or "").encode()), (Attribute.NONCE, (self.nonce or "").encode())]
+        parts = [identity, (Attribute.REALM, (self.realm or "").encode())]
+        parts.append((Attribute.NONCE, (self.nonce or "").encode()))
         if who.is_modern:
             parts.append((Attribute.PASSWORD_ALGORITHMS, self.algorithms or b""))
             parts.append((Attribute.PASSWORD_ALGORITHM, encode_algorithm(who.algorithm)))

@@ -1,36 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
 
 #include "tests/protocol/turn/engine_fixture.h"
-
-namespace {
-
-thread_local std::int64_t allocations = 0;
-thread_local std::int64_t frees = 0;
-
-void* Allocate(std::size_t size) {
-  ++allocations;
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void Free(void* memory) {
-  if (memory != nullptr) ++frees;
-  std::free(memory);
-}
-
-}  // namespace
-
-// Every use of the heap in this executable is counted.
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { Free(memory); }
-void operator delete[](void* memory) noexcept { Free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { Free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { Free(memory); }
+#include "tests/support/heap_count.h"
 
 namespace turn {
 namespace {
@@ -69,6 +42,14 @@ class CountingEffects final : public Effects {
 
 class EngineHeap : public ::testing::Test {
  protected:
+  void SetUp() override {
+    if (!test_support::kHeapIsCounted) GTEST_SKIP() << "sanitizers have a heap of their own";
+  }
+  static std::int64_t Allocations() { return test_support::HeapUseOfThisThread().allocations; }
+  static std::int64_t Live() {
+    const test_support::HeapUse use = test_support::HeapUseOfThisThread();
+    return use.allocations - use.frees;
+  }
   static std::shared_ptr<const Policy> MakePolicy() {
     Policy policy;
     policy.realm = kRealm;
@@ -118,12 +99,12 @@ TEST_F(EngineHeap, DataFromPeersIsHandledWithoutTheHeap) {
   const PeerAddress bound{kPeer};
   const PeerAddress unbound{{kPeer.address, 9}};
   const PeerAddress stranger{At("20.9.9.10:1")};
-  const std::int64_t before = allocations;
+  const std::int64_t before = Allocations();
   for (int i = 0; i < 1000; ++i) {
     for (const PeerAddress& peer : {bound, unbound, stranger})
       engine_.OnPeerDatagram(RelayHandle{1}, peer, payload, now_);
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(Allocations(), before);
   EXPECT_EQ(effects_.data, 2000);
 }
 
@@ -136,12 +117,12 @@ TEST_F(EngineHeap, SendIndicationsAreHandledWithoutTheHeap) {
   };
   const TurnMessage permitted = send(kPeer);
   const TurnMessage forbidden = send(At("20.9.9.10:1"));
-  const std::int64_t before = allocations;
+  const std::int64_t before = Allocations();
   for (int i = 0; i < 1000; ++i) {
     Send(permitted);
     Send(forbidden);
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(Allocations(), before);
   EXPECT_EQ(effects_.to_peer, 1000);
 }
 
@@ -164,9 +145,9 @@ TEST_F(EngineHeap, D2_B92_AHundredThousandStrangersLeaveNoMemoryBehind) {
     }
   };
   flood(100);  // what is kept for its memory gets it here
-  const std::int64_t live_before = allocations - frees;
+  const std::int64_t live_before = Live();
   flood(100'000);
-  EXPECT_EQ(allocations - frees, live_before);
+  EXPECT_EQ(Live(), live_before);
   EXPECT_EQ(effects_.sent, 100'100);
   EXPECT_EQ(engine_.allocation_count(), 0u);
 }

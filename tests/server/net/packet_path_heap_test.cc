@@ -2,47 +2,13 @@
 // heap. This program counts every call of operator new on the shard's thread.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
-#include <vector>
+#include <string>
 
 #include "server/net/shard_group.h"
 #include "tests/support/fixed_credentials.h"
+#include "tests/support/heap_count.h"
 #include "tests/support/udp_turn_client.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations_elsewhere{0};
-// The test's own thread uses the heap as it likes.
-thread_local bool is_test_thread = false;
-
-}  // namespace
-
-// Sanitizers bring their own operator new.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SENSO_TURN_SANITIZED 1
-#endif
-#endif
-#else
-#define SENSO_TURN_SANITIZED 1
-#endif
-
-#ifndef SENSO_TURN_SANITIZED
-// The compiler cannot see that the two belong together.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-void* operator new(std::size_t size) {
-  if (!is_test_thread) allocations_elsewhere.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace relay {
 namespace {
@@ -54,10 +20,7 @@ using test_support::UdpTurnClient;
 class PacketPathHeap : public testing::Test {
  protected:
   void SetUp() override {
-#ifdef SENSO_TURN_SANITIZED
-    GTEST_SKIP() << "sanitizers replace the heap that this test counts";
-#endif
-    is_test_thread = true;
+    if (!test_support::kHeapIsCounted) GTEST_SKIP() << "sanitizers have a heap of their own";
     const base::IpAddress relay_address = *base::IpAddress::Parse("127.0.0.2");
     turn::Policy policy;
     policy.peers = turn::PeerPolicy({.own_sockets = {},
@@ -82,10 +45,16 @@ class PacketPathHeap : public testing::Test {
     relayed_ = *relayed;
   }
 
+  // What every thread but the test's own took from the heap so far.
+  static std::int64_t AllocationsElsewhere() {
+    return test_support::HeapUseOfAllThreads().allocations -
+           test_support::HeapUseOfThisThread().allocations;
+  }
+
   // Relays `rounds` packets each way, one at a time, and returns what the shard took from the heap
   // meanwhile.
   template <typename ToPeer>
-  std::uint64_t CountOver(int rounds, ToPeer&& to_peer) {
+  std::int64_t CountOver(int rounds, ToPeer&& to_peer) {
     const auto relay_both_ways = [&](int count) {
       for (int i = 0; i < count; ++i) {
         to_peer();
@@ -95,9 +64,9 @@ class PacketPathHeap : public testing::Test {
       }
     };
     relay_both_ways(100);
-    const std::uint64_t before = allocations_elsewhere.load();
+    const std::int64_t before = AllocationsElsewhere();
     relay_both_ways(rounds);
-    return allocations_elsewhere.load() - before;
+    return AllocationsElsewhere() - before;
   }
 
   std::unique_ptr<ShardGroup> group_;
@@ -109,7 +78,7 @@ class PacketPathHeap : public testing::Test {
 // A few octets of slack would hide a leak of one allocation a packet only if there were fewer
 // packets than slack: the shard's timer handlers are the only other users of the heap.
 constexpr int kRounds = 2000;
-constexpr std::uint64_t kSlack = 20;
+constexpr std::int64_t kSlack = 20;
 
 TEST_F(PacketPathHeap, ChannelDataTakesNothingFromTheHeap) {
   ASSERT_TRUE(client_->ChannelBind(0x4000, peer_.endpoint()));
@@ -122,9 +91,9 @@ TEST_F(PacketPathHeap, SendAndDataIndicationsTakeNothingFromTheHeap) {
 }
 
 TEST_F(PacketPathHeap, TheCountIsRealAnAllocationOfTheShardIsSeen) {
-  const std::uint64_t before = allocations_elsewhere.load();
+  const std::int64_t before = AllocationsElsewhere();
   ASSERT_TRUE(client_->ChannelBind(0x4005, peer_.endpoint()));
-  EXPECT_GT(allocations_elsewhere.load(), before);
+  EXPECT_GT(AllocationsElsewhere(), before);
 }
 
 }  // namespace
