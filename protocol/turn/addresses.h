@@ -7,7 +7,8 @@
 #include "protocol/base/five_tuple.h"
 #include "protocol/base/ip_address.h"
 
-// The three roles that a transport address can have in TURN are three types, so that they cannot be swapped.
+// The three roles that a transport address can have in TURN are three types, so that they cannot be
+// swapped.
 namespace turn {
 
 // Where a peer is reached, or where its datagram came from.
@@ -16,15 +17,17 @@ struct PeerAddress {
   friend constexpr auto operator<=>(const PeerAddress&, const PeerAddress&) = default;
 };
 
-// A transport address of this host that belongs to an allocation, as sockets know it (RFC 8656 section 3.2). Behind 1:1
-// NAT the world knows it under another address: see RelayAddress in policy.h.
+// A transport address of this host that belongs to an allocation, as sockets know it (RFC 8656
+// section 3.2). Behind 1:1 NAT the world knows it under another address: see RelayAddress in
+// policy.h.
 struct RelayedTransportAddress {
   base::Endpoint endpoint;
-  friend constexpr auto operator<=>(const RelayedTransportAddress&, const RelayedTransportAddress&) = default;
+  friend constexpr auto operator<=>(const RelayedTransportAddress&,
+                                    const RelayedTransportAddress&) = default;
 };
 
-// A client as the engine's caller knows it: the 5-tuple, and a number of the caller's own that finds the socket or
-// connection again (the engine only stores it and hands it back).
+// A client as the engine's caller knows it: the 5-tuple, and a number of the caller's own that
+// finds the socket or connection again (the engine only stores it and hands it back).
 struct ClientHandle {
   std::uint32_t value = 0;
   friend constexpr auto operator<=>(const ClientHandle&, const ClientHandle&) = default;
@@ -35,7 +38,8 @@ struct Client {
   ClientHandle handle;
 };
 
-// An open relay socket, numbered by Effects::OpenRelay. Never reused while it is open, in any shard of the process.
+// An open relay socket, numbered by Effects::OpenRelay. Never reused while it is open, in any shard
+// of the process.
 struct RelayHandle {
   std::int32_t value = -1;
   friend constexpr auto operator<=>(const RelayHandle&, const RelayHandle&) = default;

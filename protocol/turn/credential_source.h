@@ -22,16 +22,18 @@ struct Credential {
   std::optional<base::WallTime> expires_at;
 };
 
-// Who may use the server. Implementations are immutable snapshots and thread-safe; a reload gives the engine a new one.
+// Who may use the server. Implementations are immutable snapshots and thread-safe; a reload gives
+// the engine a new one.
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
 
-  // Appends every credential that the user name may stand for (a user, or one per shared secret), expired ones too;
-  // none for an unknown name. `username` is any octets from the network.
+  // Appends every credential that the user name may stand for (a user, or one per shared secret),
+  // expired ones too; none for an unknown name. `username` is any octets from the network.
   virtual void FindByUsername(std::string_view username, stun::PasswordAlgorithm algorithm,
                               std::vector<Credential>& out) const = 0;
-  // The same by USERHASH (RFC 8489 section 14.4). Names that are made up by timestamp cannot be found this way.
+  // The same by USERHASH (RFC 8489 section 14.4). Names that are made up by timestamp cannot be
+  // found this way.
   virtual void FindByUserhash(const base::Sha256Digest& userhash, stun::PasswordAlgorithm algorithm,
                               std::vector<Credential>& out) const = 0;
 };

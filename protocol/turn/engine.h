@@ -18,9 +18,10 @@
 
 namespace turn {
 
-// The rules of STUN and TURN (RFC 8489, 8656, 5389, 5766, 3489) for the clients of one shard. Sans-IO: octets and a time
-// point in, calls on Effects out; no socket, thread or clock. It never sees ChannelData: datapaths forward it along the
-// routes that the engine installs. All calls on one thread.
+// The rules of STUN and TURN (RFC 8489, 8656, 5389, 5766, 3489) for the clients of one shard.
+// Sans-IO: octets and a time point in, calls on Effects out; no socket, thread or clock. It never
+// sees ChannelData: datapaths forward it along the routes that the engine installs. All calls on
+// one thread.
 class Engine {
  public:
   // `ledger`, `random` and `effects` must outlive the engine.
@@ -31,25 +32,30 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  // What a stream listener must know about a message: after too many invalid ones in a row it closes the connection.
+  // What a stream listener must know about a message: after too many invalid ones in a row it
+  // closes the connection.
   enum class Outcome : std::uint8_t { kValid, kInvalid };
 
-  // One message that Classify calls STUN: a whole UDP datagram, or what the framer cut out of a stream.
+  // One message that Classify calls STUN: a whole UDP datagram, or what the framer cut out of a
+  // stream.
   Outcome OnMessage(const Client& client, base::Bytes octets, const base::Now& now);
 
-  // A datagram that arrived at a relay socket and that no datapath forwarded. `payload` may be preceded by
-  // kHeadroomBytes and followed by kTailroomBytes of writable room, which is used to build a Data indication in place.
-  // `source` is as on the wire.
-  void OnPeerDatagram(RelayHandle relay, const PeerAddress& source, base::MutableBytes payload, const base::Now& now);
+  // A datagram that arrived at a relay socket and that no datapath forwarded. `payload` may be
+  // preceded by kHeadroomBytes and followed by kTailroomBytes of writable room, which is used to
+  // build a Data indication in place. `source` is as on the wire.
+  void OnPeerDatagram(RelayHandle relay, const PeerAddress& source, base::MutableBytes payload,
+                      const base::Now& now);
 
   // The stream connection (or association) ended: its allocation goes (TURN-45).
   void OnClientGone(const Client& client, const base::Now& now);
 
-  // Ends what is over: allocations, permissions, channels, reservations. Call it about once a second, and at any time.
+  // Ends what is over: allocations, permissions, channels, reservations. Call it about once a
+  // second, and at any time.
   void Advance(const base::Now& now);
 
-  // Snapshots that a reload brings. Existing allocations keep the lifetimes they were promised; peers are judged by the
-  // new policy from now on, and routes to peers that are no longer allowed are removed.
+  // Snapshots that a reload brings. Existing allocations keep the lifetimes they were promised;
+  // peers are judged by the new policy from now on, and routes to peers that are no longer allowed
+  // are removed.
   void SetPolicy(std::shared_ptr<const Policy> policy, const base::Now& now);
   void SetCredentials(std::shared_ptr<const CredentialSource> credentials);
 
@@ -63,7 +69,8 @@ class Engine {
     std::size_t channels;
   };
   std::size_t allocation_count() const;
-  void ForEachAllocation(const base::Now& now, const std::function<void(const AllocationSummary&)>& visit) const;
+  void ForEachAllocation(const base::Now& now,
+                         const std::function<void(const AllocationSummary&)>& visit) const;
   // Ends one allocation by the id that AllocationOpened reported. False: no such allocation.
   bool Disconnect(std::uint64_t allocation_id, const base::Now& now);
   // Ends all of them (the process stops).

@@ -11,7 +11,8 @@
 #include "protocol/stun/message_type.h"
 #include "protocol/turn/addresses.h"
 
-// What the engine tells its surroundings for counters and logs. Views live during the call of Effects::Report only.
+// What the engine tells its surroundings for counters and logs. Views live during the call of
+// Effects::Report only.
 namespace turn {
 
 // A request was answered, or would have been if the challenge limiter had not held the answer back.
@@ -21,13 +22,13 @@ struct RequestAnswered {
 };
 
 enum class AuthFailure : std::uint8_t {
-  kMissing,        // no integrity attribute: the ordinary first request
-  kMalformed,      // 400 of RFC 8489 section 9.2.4
+  kMissing,    // no integrity attribute: the ordinary first request
+  kMalformed,  // 400 of RFC 8489 section 9.2.4
   kUnknownUser,
   kWrongIntegrity,
   kStaleNonce,
-  kExpired,        // the user name carries a date that is past
-  kBidDown,        // PASSWORD-ALGORITHMS differs from what was offered
+  kExpired,  // the user name carries a date that is past
+  kBidDown,  // PASSWORD-ALGORITHMS differs from what was offered
 };
 inline constexpr int kAuthFailureCount = 7;
 struct AuthenticationFailed {
@@ -59,37 +60,47 @@ struct ChannelsChanged {
   std::int64_t delta;
 };
 
-enum class QuotaScope : std::uint8_t { kUser, kTenant, kSource, kTotal, kPorts, kPermissions, kChannels };
+enum class QuotaScope : std::uint8_t {
+  kUser,
+  kTenant,
+  kSource,
+  kTotal,
+  kPorts,
+  kPermissions,
+  kChannels
+};
 inline constexpr int kQuotaScopeCount = 7;
 struct QuotaRejected {
   QuotaScope scope;
 };
 
-// Control messages and datagrams that ended in silence. Datapaths count their own drops with the same reasons.
+// Control messages and datagrams that ended in silence. Datapaths count their own drops with the
+// same reasons.
 enum class DropReason : std::uint8_t {
-  kMalformed,            // not STUN, or broken
-  kUnknownMethod,        // or a class that the method does not have
+  kMalformed,      // not STUN, or broken
+  kUnknownMethod,  // or a class that the method does not have
   kBadFingerprint,
-  kUnknownAttribute,     // in an indication
+  kUnknownAttribute,  // in an indication
   kNoAllocation,
   kNoPermission,
-  kNoChannel,            // ChannelData on an unbound or expired channel
-  kPolicy,               // the peer is denied
-  kTooLarge,             // does not fit the message it would travel in
-  kRateLimited,          // the challenge limiter
-  kClientDenied,         // clients.deny, source port 0, multicast or broadcast source
-  kOverLimit,            // bandwidth or packets per allocation
-  kSendFailed,           // the system refused the datagram
-  kQueueFull,            // a stream client reads too slowly
-  kOversizedDatagram,    // truncated by the system on receipt
+  kNoChannel,          // ChannelData on an unbound or expired channel
+  kPolicy,             // the peer is denied
+  kTooLarge,           // does not fit the message it would travel in
+  kRateLimited,        // the challenge limiter
+  kClientDenied,       // clients.deny, source port 0, multicast or broadcast source
+  kOverLimit,          // bandwidth or packets per allocation
+  kSendFailed,         // the system refused the datagram
+  kQueueFull,          // a stream client reads too slowly
+  kOversizedDatagram,  // truncated by the system on receipt
 };
 inline constexpr int kDropReasonCount = 15;
 struct PacketDropped {
   DropReason reason;
 };
 
-using Event = std::variant<RequestAnswered, AuthenticationFailed, AllocationOpened, AllocationClosed, PermissionsChanged,
-                           ChannelsChanged, QuotaRejected, PacketDropped>;
+using Event =
+    std::variant<RequestAnswered, AuthenticationFailed, AllocationOpened, AllocationClosed,
+                 PermissionsChanged, ChannelsChanged, QuotaRejected, PacketDropped>;
 
 // Label values of the metrics: "expired", "no_permission" and so on.
 std::string_view ToString(AuthFailure reason);

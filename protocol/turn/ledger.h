@@ -37,8 +37,9 @@ struct Reservation {
   base::MonotonicTime expires_at;
 };
 
-// Everything that shards of one process share: quotas, relay ports, reservations. Control messages touch it, packets
-// only ask IsLive, which takes no lock. Thread-safe: one mutex, held for microseconds (docs/adr/0003).
+// Everything that shards of one process share: quotas, relay ports, reservations. Control messages
+// touch it, packets only ask IsLive, which takes no lock. Thread-safe: one mutex, held for
+// microseconds (docs/adr/0003).
 class Ledger {
  public:
   struct Options {
@@ -49,21 +50,26 @@ class Ledger {
     std::uint16_t min_port = 49152;
     std::uint16_t max_port = 65535;
     std::vector<std::uint16_t> excluded_ports;
-    std::vector<RelayAddress> relay_addresses;  // both families; several of one family are used evenly
+    std::vector<RelayAddress>
+        relay_addresses;  // both families; several of one family are used evenly
   };
   explicit Ledger(Options options);
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
   ~Ledger();
 
-  // Charges one relayed transport address to the owner. nullopt: charged; else what stands against it.
+  // Charges one relayed transport address to the owner. nullopt: charged; else what stands against
+  // it.
   std::optional<QuotaScope> Charge(const Owner& owner);
   void Discharge(const Owner& owner);
 
   bool HasFamily(base::AddressFamily family) const;
-  // Takes a port (for kEvenPair two) of some relay address of the family; nullopt: none left. It is not live yet.
-  std::optional<RelayedTransportAddress> TakePort(base::AddressFamily family, RelayPortPool::Request request,
-                                                  base::RandomSource& random, base::MonotonicTime now);
+  // Takes a port (for kEvenPair two) of some relay address of the family; nullopt: none left. It is
+  // not live yet.
+  std::optional<RelayedTransportAddress> TakePort(base::AddressFamily family,
+                                                  RelayPortPool::Request request,
+                                                  base::RandomSource& random,
+                                                  base::MonotonicTime now);
   void ReturnPort(const RelayedTransportAddress& address, base::MonotonicTime now);
   // The system would not bind it.
   void ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now);
@@ -74,9 +80,11 @@ class Ledger {
 
   // Keeps the reservation under a new random token.
   stun::ReservationToken Reserve(Reservation reservation, base::RandomSource& random);
-  // Hands the reservation over if the token is known, not expired, and its owner has the same subject and tenant; the
-  // token is used up. Ports, charge and relay socket then belong to the caller.
-  std::optional<Reservation> Redeem(const stun::ReservationToken& token, const Owner& owner, base::MonotonicTime now);
+  // Hands the reservation over if the token is known, not expired, and its owner has the same
+  // subject and tenant; the token is used up. Ports, charge and relay socket then belong to the
+  // caller.
+  std::optional<Reservation> Redeem(const stun::ReservationToken& token, const Owner& owner,
+                                    base::MonotonicTime now);
   // Takes back what nobody redeemed; nullopt if it was redeemed.
   std::optional<Reservation> TakeBack(const stun::ReservationToken& token);
 

@@ -18,8 +18,9 @@ struct NonceKey {
   std::array<std::uint8_t, 32> octets{};
 };
 
-// Nonces that need no table (RFC 8489 section 9.2): the cookie "obMatJos2" with the security feature bits, then, in
-// base64, a time that is masked and a salt, both bound by HMAC to the client's transport address and the feature bits.
+// Nonces that need no table (RFC 8489 section 9.2): the cookie "obMatJos2" with the security
+// feature bits, then, in base64, a time that is masked and a salt, both bound by HMAC to the
+// client's transport address and the feature bits.
 class NonceIssuer {
  public:
   // `start` is the origin of the time inside nonces.

@@ -10,8 +10,9 @@
 
 namespace turn {
 
-// Everything about the rules that an operator can decide, as one immutable value (std::shared_ptr<const Policy>).
-// Defaults are those of docs/configuration.md. A limit of 0 means unlimited.
+// Everything about the rules that an operator can decide, as one immutable value
+// (std::shared_ptr<const Policy>). Defaults are those of docs/configuration.md. A limit of 0 means
+// unlimited.
 struct Policy {
   std::string realm = "senso-turn";  // under 128 characters
   std::string software = "senso-turn";
@@ -41,7 +42,8 @@ struct Policy {
   std::uint32_t permissions_per_allocation = 64;
   std::uint32_t channels_per_allocation = 64;
 
-  // Unauthenticated answers over UDP for one source (/32 or /64): tokens a second, and at most so many at once.
+  // Unauthenticated answers over UDP for one source (/32 or /64): tokens a second, and at most so
+  // many at once.
   std::uint32_t challenge_rate = 200;
   std::uint32_t challenge_burst = 1000;
 

@@ -10,10 +10,10 @@
 
 namespace turn {
 
-// The relay ports of one relay address: uniformly random choice (RFC 8656 section 7.2, RFC 6056), even ports and
-// even/odd pairs on request, and a quarantine in which a returned port rests so that late datagrams for its last owner
-// die out. Rest is a preference: when nothing else is free, the port that rested longest is given out. Every port has
-// one owner. Not thread-safe.
+// The relay ports of one relay address: uniformly random choice (RFC 8656 section 7.2, RFC 6056),
+// even ports and even/odd pairs on request, and a quarantine in which a returned port rests so that
+// late datagrams for its last owner die out. Rest is a preference: when nothing else is free, the
+// port that rested longest is given out. Every port has one owner. Not thread-safe.
 class RelayPortPool {
  public:
   enum class Request : std::uint8_t {
@@ -26,7 +26,8 @@ class RelayPortPool {
   RelayPortPool(std::uint16_t min, std::uint16_t max, std::span<const std::uint16_t> excluded);
 
   // nullopt: none left that fits.
-  std::optional<std::uint16_t> Take(Request request, base::RandomSource& random, base::MonotonicTime now);
+  std::optional<std::uint16_t> Take(Request request, base::RandomSource& random,
+                                    base::MonotonicTime now);
   // The port was taken before; it rests for kQuarantine.
   void Return(std::uint16_t port, base::MonotonicTime now);
   // The port was taken before but the system would not bind it: it rests for kForeignQuarantine.

@@ -132,8 +132,7 @@ class ControlPlane::Impl {
     const auto remaining = drain_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
     Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
         {{"allocations", CountAllocations()},
-         {"deadline_seconds",
-          std::chrono::round<std::chrono::seconds>(remaining).count()}});
+         {"deadline_seconds", std::chrono::round<std::chrono::seconds>(remaining).count()}});
     drain_timer_->Start(options_.drain_poll);
   }
 

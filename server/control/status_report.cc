@@ -107,7 +107,8 @@ class JsonObject {
     return *this;
   }
   template <std::integral Number>
-  requires(!std::same_as<Number, bool>) JsonObject& Add(std::string_view key, Number value) {
+    requires(!std::same_as<Number, bool>)
+  JsonObject& Add(std::string_view key, Number value) {
     return Add(key, std::string_view(std::to_string(value)));
   }
   std::string Finish() const { return text_.empty() ? "{}" : text_ + "}"; }

@@ -41,7 +41,8 @@ struct LogField {
   LogField(std::string_view field_key, Number number)
       : key(field_key), value(std::int64_t{number}) {}
   template <std::unsigned_integral Number>
-  requires(!std::same_as<Number, bool>) LogField(std::string_view field_key, Number number)
+    requires(!std::same_as<Number, bool>)
+  LogField(std::string_view field_key, Number number)
       : key(field_key), value(std::uint64_t{number}) {}
 
   std::string_view key;  // ours: snake_case, a unit in it where it has one
