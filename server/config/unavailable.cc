@@ -38,6 +38,10 @@ void ReportUnavailable(Draft& draft) {
          "the datapath 'xdp'");
   Refuse(draft, config.relay.datapath == Config::Datapath::kTc, "relay.datapath",
          "the datapath 'tc'");
+  Refuse(draft, config.limits.bandwidth_per_user_bits_per_second != 0, "limits.bandwidth_per_user",
+         "a bandwidth limit over all allocations of a user");
+  Refuse(draft, config.limits.bandwidth_total_bits_per_second != 0, "limits.bandwidth_total",
+         "a bandwidth limit over all allocations");
   Refuse(draft, draft.IsWritten("auth.access_tokens"), "auth.access_tokens",
          "third-party authorization");
   Refuse(draft, config.protocol.tcp_relay, "protocol.tcp_relay", "TCP relaying");

@@ -60,8 +60,8 @@ limits:
   channels_per_allocation: 6
   bandwidth_per_allocation: 7Mbit
   packets_per_allocation: 8
-  bandwidth_per_user: 9kbit
-  bandwidth_total: 10Gbit
+  bandwidth_per_user: 0
+  bandwidth_total: 0
   connections_per_source: 11
   challenges_per_source: {rate: 12, burst: 13}
 clients: {deny: [192.0.2.0/24]}
@@ -129,8 +129,8 @@ TEST(AcceptedConfiguration, TakesOverEveryLimit) {
   EXPECT_EQ(limits.channels_per_allocation, 6U);
   EXPECT_EQ(limits.bandwidth_per_allocation_bits_per_second, 7'000'000U);
   EXPECT_EQ(limits.packets_per_allocation_per_second, 8U);
-  EXPECT_EQ(limits.bandwidth_per_user_bits_per_second, 9'000U);
-  EXPECT_EQ(limits.bandwidth_total_bits_per_second, 10'000'000'000U);
+  EXPECT_EQ(limits.bandwidth_per_user_bits_per_second, 0U);
+  EXPECT_EQ(limits.bandwidth_total_bits_per_second, 0U);
   EXPECT_EQ(limits.connections_per_source, 11U);
   EXPECT_EQ(limits.challenges_per_source_rate, 12U);
   EXPECT_EQ(limits.challenges_per_source_burst, 13U);

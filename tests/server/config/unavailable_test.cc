@@ -56,6 +56,10 @@ INSTANTIATE_TEST_SUITE_P(
             "auth:\n  access_tokens: {server_name: turn.example.org, keys: [{kid: k, algorithm: "
             "A256GCM, key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}\n",
             2, "auth.access_tokens"},
+        Unavailable{"BandwidthPerUser", "limits: {bandwidth_per_user: 1Mbit}\n", 1,
+                    "limits.bandwidth_per_user"},
+        Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,
+                    "limits.bandwidth_total"},
         Unavailable{"TcpRelay", "protocol: {tcp_relay: true}\n", 1, "protocol.tcp_relay"},
         Unavailable{"Mobility", "protocol: {mobility: true}\n", 1, "protocol.mobility"},
         Unavailable{"NatDiscovery",
