@@ -16,6 +16,7 @@ PacketBatch::PacketBatch() {
   CHECK(memory != MAP_FAILED);
   memory_ = static_cast<std::uint8_t*>(memory);
   for (std::size_t i = 0; i < kPackets; ++i) {
+    std::memset(buffer(i), 0, kHeadroom + kOrdinaryPayload);
     vectors_[i] = {buffer(i) + kHeadroom, kPayload};
     msghdr& header = plain_headers_[i].msg_hdr;
     header.msg_name = &packets_[i].source.generic;
