@@ -10,11 +10,15 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
-  FakeRelay relay;
-  relay.AddAllocations(3);
+class MetricsRoutes : public testing::Test {
+ protected:
+  FakeRelay relay_;
+};
+
+TEST_F(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
+  relay_.AddAllocations(3);
   const ProcessCounters process;
-  const HttpResponse response = AnswerMetrics(relay, process, "1.2.3", true);
+  const HttpResponse response = AnswerMetrics(relay_, process, "1.2.3", true);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.headers.front().second, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(response.body,
@@ -24,15 +28,14 @@ TEST(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
   EXPECT_THAT(response.body, HasSubstr("\nsenso_turn_build_info{version=\"1.2.3\"} 1\n"));
 }
 
-TEST(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
-  FakeRelay relay;
+TEST_F(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
   const ProcessCounters process;
   const auto lines = [&] {
-    const std::string body = AnswerMetrics(relay, process, "1.2.3", false).body;
+    const std::string body = AnswerMetrics(relay_, process, "1.2.3", false).body;
     return std::count(body.begin(), body.end(), '\n');
   };
   const auto before = lines();
-  relay.AddAllocations(1'000'000);
+  relay_.AddAllocations(1'000'000);
   EXPECT_EQ(lines(), before);
 }
 
