@@ -9,7 +9,7 @@
 
 #include "protocol/base/check.h"
 
-namespace test {
+namespace test_support {
 
 // A folder of its own, removed with everything in it.
 class TemporaryDirectory {
@@ -26,9 +26,11 @@ class TemporaryDirectory {
 
   const std::string& path() const { return path_; }
 
+  // The path of a file in it, which need not be there.
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
   // Writes a file and returns its path.
   std::string Write(const std::string& name, const std::string& content) const {
-    const std::string file = path_ + "/" + name;
+    const std::string file = File(name);
     std::ofstream(file, std::ios::binary) << content;
     return file;
   }
@@ -62,4 +64,4 @@ class ScopedVariable {
   bool had_value_ = false;
 };
 
-}  // namespace test
+}  // namespace test_support

@@ -28,7 +28,7 @@ class EmbeddedDefaultTest : public testing::Test {
     return std::move(built).value();
   }
 
-  test::TemporaryDirectory directory_;
+  test_support::TemporaryDirectory directory_;
 };
 
 TEST_F(EmbeddedDefaultTest, TURN_07_IsNeverAnOpenRelay) {
@@ -47,7 +47,7 @@ TEST_F(EmbeddedDefaultTest, KeepsItsSecretOverARestart) {
 }
 
 TEST_F(EmbeddedDefaultTest, HasASecretOfItsOwnInEveryDirectory) {
-  const test::TemporaryDirectory other;
+  const test_support::TemporaryDirectory other;
   const auto elsewhere = BuildEmbeddedDefault({"state.directory=" + other.path()});
   ASSERT_TRUE(elsewhere.ok());
   EXPECT_NE(elsewhere.value().loaded.config.auth.shared_secrets,

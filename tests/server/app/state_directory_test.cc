@@ -34,12 +34,12 @@ std::size_t CountFiles(const std::string& directory) {
 }
 
 TEST(StateDirectory, FallsBackToTheEnvironmentAndThenToTheHome) {
-  const test::ScopedVariable state("STATE_DIRECTORY", "/srv/a:/srv/b");
-  const test::ScopedVariable xdg("XDG_STATE_HOME", nullptr);
-  const test::ScopedVariable home("HOME", "/home/alice");
+  const test_support::ScopedVariable state("STATE_DIRECTORY", "/srv/a:/srv/b");
+  const test_support::ScopedVariable xdg("XDG_STATE_HOME", nullptr);
+  const test_support::ScopedVariable home("HOME", "/home/alice");
   EXPECT_THAT(StateDirectoryCandidates(Config()),
               ElementsAre("/var/lib/senso-turn", "/srv/a", "/home/alice/.local/state/senso-turn"));
-  const test::ScopedVariable xdg_set("XDG_STATE_HOME", "/home/alice/state");
+  const test_support::ScopedVariable xdg_set("XDG_STATE_HOME", "/home/alice/state");
   EXPECT_THAT(StateDirectoryCandidates(Config()),
               ElementsAre("/var/lib/senso-turn", "/srv/a", "/home/alice/state/senso-turn"));
 }
@@ -51,7 +51,7 @@ TEST(StateDirectory, HasNoFallbackWhenItWasNamed) {
 }
 
 TEST(StateDirectory, IsMadeForItsOwnerAlone) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   Config config;
   config.state.directory = directory.path() + "/deep/state";
   const auto opened = OpenStateDirectory(config);
@@ -61,7 +61,7 @@ TEST(StateDirectory, IsMadeForItsOwnerAlone) {
 }
 
 TEST(StateDirectory, ThatIsAFileIsAnErrorWithTheWayOut) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   Config config;
   config.state.directory = directory.Write("state", "");
   const auto opened = OpenStateDirectory(config);
@@ -71,7 +71,7 @@ TEST(StateDirectory, ThatIsAFileIsAnErrorWithTheWayOut) {
 }
 
 TEST(KeptSecret, IsMadeOnceAndOnlyForItsOwner) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const auto made = KeepSecret(directory.path());
   ASSERT_TRUE(made.ok()) << made.error().message;
   EXPECT_EQ(made.value().path, directory.path() + "/secret");
@@ -84,7 +84,7 @@ TEST(KeptSecret, IsMadeOnceAndOnlyForItsOwner) {
 }
 
 TEST(KeptSecret, IsMadeUnderAnyUmask) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const mode_t before = ::umask(0);
   const auto made = KeepSecret(directory.path());
   ::umask(before);
@@ -93,13 +93,13 @@ TEST(KeptSecret, IsMadeUnderAnyUmask) {
 }
 
 TEST(KeptSecret, LeavesNothingElseBehind) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   ASSERT_TRUE(KeepSecret(directory.path()).ok());
   EXPECT_EQ(CountFiles(directory.path()), 1U);
 }
 
 TEST(KeptSecret, IsTheSameForAllWhoAskAtOnce) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   std::vector<std::string> secrets(8);
   std::vector<std::thread> threads;
   for (std::string& secret : secrets) {
@@ -115,14 +115,14 @@ TEST(KeptSecret, IsTheSameForAllWhoAskAtOnce) {
 }
 
 TEST(KeptSecret, MayBeOfTheOperatorsMaking) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   directory.Write("secret", "a secret of the operator\n");
   EXPECT_EQ(KeepSecret(directory.path()).value().secret, "a secret of the operator");
 }
 
 TEST(KeptSecret, ThatIsEmptyOrShortIsAnErrorAndStays) {
   for (const char* content : {"", "\n", "short"}) {
-    const test::TemporaryDirectory directory;
+    const test_support::TemporaryDirectory directory;
     const std::string path = directory.Write("secret", content);
     const auto kept = KeepSecret(directory.path());
     ASSERT_FALSE(kept.ok());
@@ -133,7 +133,7 @@ TEST(KeptSecret, ThatIsEmptyOrShortIsAnErrorAndStays) {
 }
 
 TEST(KeptSecret, ThatIsAFolderIsAnError) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   std::filesystem::create_directory(directory.path() + "/secret");
   EXPECT_FALSE(KeepSecret(directory.path()).ok());
 }

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kRight = "auth: {users: [{username: a, password: b}]}\n";
 
 TEST(Check, OfARightFileSaysSo) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string file = directory.Write("turn.yaml", kRight);
   const CommandResult result = RunCommand({"check", file});
   EXPECT_EQ(result.code, 0);
@@ -21,7 +21,7 @@ TEST(Check, OfARightFileSaysSo) {
 }
 
 TEST(Check, ListsEveryErrorWithItsLine) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string file =
       directory.Write("turn.yaml", std::string(kRight) + "relm: a\nrelay: {ports: {min: 80}}\n");
   const CommandResult result = RunCommand({"check", file});
@@ -32,7 +32,7 @@ TEST(Check, ListsEveryErrorWithItsLine) {
 }
 
 TEST(Check, CountsWarningsButPasses) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string file = directory.Write("turn.yaml", "realm: a\n");
   const CommandResult result = RunCommand({"check", file});
   EXPECT_EQ(result.code, 0);
@@ -49,7 +49,7 @@ TEST(Check, OfAMissingFileFails) {
 }
 
 TEST(Check, TakesOverridesIntoAccount) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string file = directory.Write("turn.yaml", kRight);
   EXPECT_EQ(RunCommand({"check", file, "--set", "realm=b"}).code, 0);
   EXPECT_EQ(RunCommand({"check", "--set", "realm=b", "--set", "relm=b", file}).code, 1);

@@ -31,7 +31,7 @@ class CredentialsCommand : public testing::Test {
     return boost::json::parse(result.out).at("iceServers").as_array().back();
   }
 
-  test::TemporaryDirectory directory_;
+  test_support::TemporaryDirectory directory_;
   const std::string secrets_ =
       "auth: {shared_secrets: [{id: k1, secret: the first of them all}, {id: k2, secret: the "
       "second "

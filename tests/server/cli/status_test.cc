@@ -55,7 +55,7 @@ class OneAnswer {
 };
 
 TEST(Status, AsksOverTheSocketAndPrintsTheAnswer) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string path = directory.path() + "/admin.sock";
   OneAnswer server(path, "allocations 3\nshards 2\n");
   const CommandResult result = RunCommand({"status", "--socket", path});
@@ -65,7 +65,7 @@ TEST(Status, AsksOverTheSocketAndPrintsTheAnswer) {
 }
 
 TEST(Status, TakesTheSocketFromTheConfiguration) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const std::string path = directory.path() + "/admin.sock";
   const std::string config = directory.Write("turn.yaml", "admin: {socket: " + path + "}\n");
   const OneAnswer server(path, "fine\n");
@@ -73,7 +73,7 @@ TEST(Status, TakesTheSocketFromTheConfiguration) {
 }
 
 TEST(Status, WithoutAServerFails) {
-  const test::TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const CommandResult result = RunCommand({"status", "--socket", directory.path() + "/admin.sock"});
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.out, "");

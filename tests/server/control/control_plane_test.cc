@@ -11,7 +11,7 @@
 #include "server/http/line_client.h"
 #include "tests/server/control/fake_relay.h"
 #include "tests/server/http/stream_client.h"
-#include "tests/server/http/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace relay {
 namespace {
@@ -60,7 +60,7 @@ class ControlPlaneTest : public testing::Test {
   }
   static void Signal(int signal) { kill(getpid(), signal); }
 
-  TemporaryDirectory directory_;
+  test_support::TemporaryDirectory directory_;
   FakeRelay relay_;
   ControlPlane::Options options_;
   std::unique_ptr<ControlPlane> plane_;

@@ -10,7 +10,7 @@
 #include "server/http/line_client.h"
 #include "tests/server/http/loop_thread.h"
 #include "tests/server/http/stream_client.h"
-#include "tests/server/http/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace relay {
 namespace {
@@ -39,7 +39,7 @@ class LineServerTest : public testing::Test {
   }
   std::string path() const { return directory_.File("run/admin.sock"); }
 
-  TemporaryDirectory directory_;
+  test_support::TemporaryDirectory directory_;
   LoopThread loop_;
   std::unique_ptr<LineServer> server_;
 };
@@ -174,7 +174,7 @@ TEST_F(LineServerTest, DoesNotRemoveAFileThatIsNoSocket) {
 }
 
 TEST(AskLine, SaysThatNobodyListens) {
-  const TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const auto answer = AskLine(directory.File("none.sock"), "status");
   ASSERT_FALSE(answer.ok());
   EXPECT_THAT(answer.error().message, HasSubstr("No such file or directory"));
@@ -187,7 +187,7 @@ TEST(AskLine, SaysThatThePathIsTooLong) {
 }
 
 TEST(AskLine, GivesUpOnAServerThatDoesNotAnswer) {
-  const TemporaryDirectory directory;
+  const test_support::TemporaryDirectory directory;
   const auto listener = ListenUnix(directory.File("deaf.sock"));
   const auto answer = AskLine(directory.File("deaf.sock"), "status", std::chrono::milliseconds(20));
   ASSERT_FALSE(answer.ok());
