@@ -33,19 +33,35 @@ class Results:
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
+def _skip_reasons(log: Path) -> dict[str, str]:
+    """What the skipped tests of a program said: its output has it, its JSON does not (GoogleTest 1.12)."""
+    reasons: dict[str, str] = {}
+    said: list[str] | None = None
+    for line in log.read_text(errors="replace").splitlines() if log.exists() else []:
+        if line.endswith(": Skipped"):
+            said = []
+        elif line.startswith("[  SKIPPED ] ") and said is not None:
+            reasons[line.removeprefix("[  SKIPPED ] ").split(" ", 1)[0].rstrip(",")] = " ".join(" ".join(said).split())
+            said = None
+        elif said is not None:
+            said.append(line)
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
 def of_gtest(program: str, json_file: Path, log: Path, exit_code: int) -> Results:
     """A program that crashed has written no JSON: then its output says which test was running."""
     if not json_file.exists():
         return _of_crashed_gtest(program, log, exit_code)
     results = Results()
+    reasons = _skip_reasons(log)
     for suite in json.loads(json_file.read_text())["testsuites"]:
         for test in suite["testsuite"]:
             name = f"{program}: {suite['name']}.{test['name']}"
             if test.get("failures"):
                 results.failed.append(name)
             elif test.get("result") == "SKIPPED":
-                reason = " ".join(line["message"] for line in test.get("skipped", []))
-                results.skipped.append(f"{name}: {' '.join(reason.split()) or 'no reason given'}")
+                reason = reasons.get(f"{suite['name']}.{test['name']}", "no reason given")
+                results.skipped.append(f"{name}: {reason}")
             elif test.get("status") == "NOTRUN":
                 results.skipped.append(f"{name}: disabled in the source")
             else:

@@ -46,14 +46,17 @@ def test_json_of_googletest_is_read(tmp_path):
     tests = [
         {"name": "Works", "status": "RUN", "result": "COMPLETED"},
         {"name": "Breaks", "status": "RUN", "result": "COMPLETED", "failures": [{"failure": "no"}]},
-        {"name": "Waits", "status": "RUN", "result": "SKIPPED", "skipped": [{"message": "needs root\n"}]},
+        {"name": "Waits", "status": "RUN", "result": "SKIPPED"},
+        {"name": "Sleeps", "status": "RUN", "result": "SKIPPED"},
     ]
+    said = ("[ RUN      ] Suite.Waits\n/src/suite_test.cc:7: Skipped\nneeds\nroot\n\n[  SKIPPED ] Suite.Waits (0 ms)\n"
+            "[ RUN      ] Suite.Sleeps\n/src/suite_test.cc:9: Skipped\n\n[  SKIPPED ] Suite.Sleeps (0 ms)\n")
     file = tmp_path / "out.json"
     file.write_text(json.dumps({"testsuites": [{"name": "Suite", "testsuite": tests}]}))
-    results = of_gtest("program", file, log_of(tmp_path, ""), 1)
+    results = of_gtest("program", file, log_of(tmp_path, said), 1)
     assert results.passed == 1
     assert results.failed == ["program: Suite.Breaks"]
-    assert results.skipped == ["program: Suite.Waits: needs root"]
+    assert results.skipped == ["program: Suite.Waits: needs root", "program: Suite.Sleeps: no reason given"]
 
 
 def test_crash_of_a_googletest_program_names_the_test_that_ran(tmp_path):
