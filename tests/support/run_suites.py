@@ -92,7 +92,8 @@ class Runner:
                "SENSO_TURN_BUILD": str(directory)}
         if preset in SANITIZED:
             env["SENSO_TURN_SANITIZED"] = "1"
-            # Reports go to files, so that one from a server in the middle of a test is not lost with its output.
+            # Reports go to files, so that one from a server in the middle of a test is not lost with its output. g++'s
+            # UndefinedBehaviorSanitizer writes to standard error all the same; there, the exit code tells.
             reports = f"log_path={self.report_directory(preset)}/report"
             env["ASAN_OPTIONS"] = f"{reports}:detect_stack_use_after_return=1:strict_string_checks=1"
             env["UBSAN_OPTIONS"] = f"{reports}:print_stacktrace=1"
@@ -144,7 +145,7 @@ class Runner:
             output = directory / f"{name}.json"
             code, log = self.call(f"{suite}/{name}", [*self.launcher(preset), *test["command"], f"--gtest_output=json:{output}"],
                                   timeout=600, env=self.environment(preset))
-            found = suite_results.of_gtest(name, output, log, code)
+            found = suite_results.of_gtest(name if preset == "dev" else f"{name} [{preset}]", output, log, code)
             found.failed = [f"{failure}  (log: {log.relative_to(ROOT)})" for failure in found.failed]
             results.add(found)
         results.add(self.sanitizer_reports(preset, suite))
@@ -157,7 +158,8 @@ class Runner:
         self.report_directory(preset).mkdir(parents=True, exist_ok=True)
         code, log = self.call(suite, [*self.launcher(preset), *command], timeout=timeout, env=self.environment(preset))
         results = suite_results.of_output(suite, log, code)
-        results.failed = [f"{failure}  (log: {log.relative_to(ROOT)})" for failure in results.failed]
+        results.skipped = [_with_suite(suite, skip) for skip in results.skipped]
+        results.failed = [f"{_with_suite(suite, failure)}  (log: {log.relative_to(ROOT)})" for failure in results.failed]
         results.add(self.sanitizer_reports(preset, suite))
         return results
 
@@ -225,6 +227,10 @@ class Runner:
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
         return steps
+
+
+def _with_suite(suite: str, name: str) -> str:
+    return name if name.startswith(f"{suite}:") else f"{suite}: {name}"
 
 
 def _last_line(log: Path) -> str:
