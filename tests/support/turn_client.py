@@ -62,6 +62,14 @@ def endpoint_of(address: tuple) -> Endpoint:
     return address[0], address[1]
 
 
+def bind_local(client: socket.socket, local: Endpoint) -> None:
+    """A port that a test names may be used again at once. Among ports that the system chooses, sharing would let two
+    clients have one 5-tuple."""
+    if local[1] != 0:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(local)
+
+
 class UdpTransport:
     is_stream = False
 
@@ -70,8 +78,7 @@ class UdpTransport:
         self.socket = socket.socket(socket_family(server[0]), socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
         if local is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(local)
+            bind_local(self.socket, local)
         self.socket.connect(server)
 
     @property
@@ -105,8 +112,7 @@ class TcpTransport:
         self.server = server
         self.socket = socket.socket(socket_family(server[0]), socket.SOCK_STREAM)
         if local is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(local)
+            bind_local(self.socket, local)
         self.socket.settimeout(ANSWER_SECONDS)
         self.socket.connect(server)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
