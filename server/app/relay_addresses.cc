@@ -1,15 +1,15 @@
 #include "server/app/relay_addresses.h"
 
-#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
+
+#include "server/datapath/userspace/socket_address.h"
+#include "server/net/listener_socket.h"
 
 namespace relay {
 namespace {
@@ -18,65 +18,9 @@ namespace {
 constexpr int kAddressPreferences = 72;
 constexpr int kPreferPublic = 0x0002;
 
-class Socket {
- public:
-  explicit Socket(int family) : fd_(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-// An address of the family as the system has it.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-SocketAddress ToSocketAddress(const base::IpAddress& address, std::uint16_t port) {
-  SocketAddress out;
-  if (address.is_v4()) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, address.v4_octets().data(), 4);
-    std::memcpy(&out.storage, &v4, sizeof(v4));
-    out.size = sizeof(v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, address.octets().data(), 16);
-    std::memcpy(&out.storage, &v6, sizeof(v6));
-    out.size = sizeof(v6);
-  }
-  return out;
-}
-
-std::optional<base::IpAddress> FromSocketAddress(const sockaddr* address) {
-  if (address == nullptr) return std::nullopt;
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, address, sizeof(v4));
-    std::array<std::uint8_t, 4> octets;
-    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-    return base::IpAddress::FromV4(octets);
-  }
-  if (address->sa_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, address, sizeof(v6));
-    std::array<std::uint8_t, 16> octets;
-    std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-    return base::IpAddress::FromV6(octets);
-  }
-  return std::nullopt;
+Descriptor OpenSocket(base::AddressFamily family) {
+  const int domain = family == base::AddressFamily::kIpv4 ? AF_INET : AF_INET6;
+  return Descriptor(::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
 // Neither loopback nor link-local nor unspecified.
@@ -94,24 +38,19 @@ bool IsGlobal(const base::IpAddress& address) {
 
 std::optional<base::IpAddress> AddressOfRoute(base::AddressFamily family) {
   const bool is_v4 = family == base::AddressFamily::kIpv4;
-  const Socket socket(is_v4 ? AF_INET : AF_INET6);
-  if (socket.fd() < 0) return std::nullopt;
+  const Descriptor socket = OpenSocket(family);
+  if (socket.get() < 0) return std::nullopt;
   if (!is_v4) {
     // A temporary address would be gone tomorrow. If the option is not known, any address will do.
-    ::setsockopt(socket.fd(), IPPROTO_IPV6, kAddressPreferences, &kPreferPublic,
+    ::setsockopt(socket.get(), IPPROTO_IPV6, kAddressPreferences, &kPreferPublic,
                  sizeof(kPreferPublic));
   }
   // Documentation addresses: nothing is sent, only a route is looked up.
-  SocketAddress far =
-      ToSocketAddress(*base::IpAddress::Parse(is_v4 ? "192.0.2.1" : "2001:db8::1"), 9);
-  SocketAddress own;
-  own.size = sizeof(own.storage);
-  if (::connect(socket.fd(), far.get(), far.size) != 0 ||
-      ::getsockname(socket.fd(), own.get(), &own.size) != 0) {
-    return std::nullopt;
-  }
-  const auto address = FromSocketAddress(own.get());
-  if (!address || !IsGlobal(*address)) return std::nullopt;
+  const SocketAddress far =
+      ToSocketAddress({*base::IpAddress::Parse(is_v4 ? "192.0.2.1" : "2001:db8::1"), 9});
+  if (::connect(socket.get(), &far.generic, far.length) != 0) return std::nullopt;
+  const base::IpAddress address = LocalEndpoint(socket.get()).address;
+  if (!IsGlobal(address)) return std::nullopt;
   return address;
 }
 
@@ -121,8 +60,9 @@ std::optional<base::IpAddress> AddressOfInterface(base::AddressFamily family) {
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owned(list, ::freeifaddrs);
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     if ((entry->ifa_flags & IFF_UP) == 0 || (entry->ifa_flags & IFF_LOOPBACK) != 0) continue;
-    const auto address = FromSocketAddress(entry->ifa_addr);
-    if (address && address->family() == family && IsGlobal(*address)) return address;
+    if (!IsInternetAddress(entry->ifa_addr)) continue;
+    const base::IpAddress address = ToEndpoint(*entry->ifa_addr).address;
+    if (address.family() == family && IsGlobal(address)) return address;
   }
   return std::nullopt;
 }
@@ -136,15 +76,15 @@ std::optional<base::IpAddress> DefaultRouteAddress(base::AddressFamily family) {
 
 bool FamilyExists(base::AddressFamily family) {
   const bool is_v4 = family == base::AddressFamily::kIpv4;
-  const Socket socket(is_v4 ? AF_INET : AF_INET6);
-  if (socket.fd() < 0) return false;
+  const Descriptor socket = OpenSocket(family);
+  if (socket.get() < 0) return false;
   if (!is_v4) {
     const int only_v6 = 1;
-    ::setsockopt(socket.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6));
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6));
   }
-  SocketAddress any =
-      ToSocketAddress(is_v4 ? base::IpAddress::FromV4({0, 0, 0, 0}) : base::IpAddress(), 0);
-  return ::bind(socket.fd(), any.get(), any.size) == 0;
+  const SocketAddress any =
+      ToSocketAddress({is_v4 ? base::IpAddress::FromV4({0, 0, 0, 0}) : base::IpAddress(), 0});
+  return ::bind(socket.get(), &any.generic, any.length) == 0;
 }
 
 base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config& config) {

@@ -1,14 +1,15 @@
 #include "server/app/relay_settings.h"
 
 #include <ifaddrs.h>
-#include <netinet/in.h>
 #include <sched.h>
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <fstream>
 #include <string>
 #include <utility>
+
+#include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
 namespace {
@@ -25,14 +26,6 @@ turn::Policy::SoftwareAttribute From(Config::Software software) {
   return turn::Policy::SoftwareAttribute::kAlways;
 }
 
-std::array<std::uint8_t, 4> Octets(const sockaddr* address) {
-  sockaddr_in v4;
-  std::memcpy(&v4, address, sizeof(v4));
-  std::array<std::uint8_t, 4> octets;
-  std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-  return octets;
-}
-
 // Every address of the host's interfaces, and the broadcast addresses of its networks.
 struct HostAddresses {
   std::vector<base::IpAddress> own;
@@ -44,25 +37,18 @@ HostAddresses ReadHostAddresses() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return out;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr) continue;
-    if (entry->ifa_addr->sa_family == AF_INET) {
-      const auto octets = Octets(entry->ifa_addr);
-      out.own.push_back(base::IpAddress::FromV4(octets));
-      if (entry->ifa_netmask == nullptr) continue;
-      const auto mask = Octets(entry->ifa_netmask);
-      // A network of one or two addresses has no broadcast address, and loopback is no network to
-      // flood.
-      if (mask[3] >= 254 || octets[0] == 127) continue;
-      std::array<std::uint8_t, 4> last;
-      for (std::size_t i = 0; i < 4; ++i) last[i] = static_cast<std::uint8_t>(octets[i] | ~mask[i]);
-      out.broadcast.emplace_back(base::IpAddress::FromV4(last), 128);
-    } else if (entry->ifa_addr->sa_family == AF_INET6) {
-      sockaddr_in6 v6;
-      std::memcpy(&v6, entry->ifa_addr, sizeof(v6));
-      std::array<std::uint8_t, 16> octets;
-      std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-      out.own.push_back(base::IpAddress::FromV6(octets));
-    }
+    if (!IsInternetAddress(entry->ifa_addr)) continue;
+    const base::IpAddress own = ToEndpoint(*entry->ifa_addr).address;
+    out.own.push_back(own);
+    if (!own.is_v4() || !IsInternetAddress(entry->ifa_netmask)) continue;
+    const auto octets = own.v4_octets();
+    const auto mask = ToEndpoint(*entry->ifa_netmask).address.v4_octets();
+    // A network of one or two addresses has no broadcast address, and loopback is no network to
+    // flood.
+    if (mask[3] >= 254 || octets[0] == 127) continue;
+    std::array<std::uint8_t, 4> last;
+    for (std::size_t i = 0; i < 4; ++i) last[i] = static_cast<std::uint8_t>(octets[i] | ~mask[i]);
+    out.broadcast.emplace_back(base::IpAddress::FromV4(last), 128);
   }
   ::freeifaddrs(list);
   return out;

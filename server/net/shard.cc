@@ -72,10 +72,6 @@ void Shard::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
   engine_.SetPolicy(std::move(policy), clock_.now());
 }
 
-void Shard::SetCredentials(std::shared_ptr<const turn::CredentialSource> credentials) {
-  engine_.SetCredentials(std::move(credentials));
-}
-
 void Shard::Stop() {
   clock_.Refresh();
   engine_.CloseAll(clock_.now());

@@ -60,7 +60,6 @@ class Shard {
 
   // The rest on the shard's thread, by way of the mailbox.
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
-  void SetCredentials(std::shared_ptr<const turn::CredentialSource> credentials);
   // Ends every allocation and lets Run return.
   void Stop();
 

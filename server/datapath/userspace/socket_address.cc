@@ -30,6 +30,10 @@ SocketAddress ToSocketAddress(const base::Endpoint& endpoint) {
   return ToSocketAddress(endpoint, endpoint.address.is_v4() ? AF_INET : AF_INET6);
 }
 
+bool IsInternetAddress(const sockaddr* address) {
+  return address != nullptr && (address->sa_family == AF_INET || address->sa_family == AF_INET6);
+}
+
 base::Endpoint ToEndpoint(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     sockaddr_in v4;

@@ -26,6 +26,9 @@ SocketAddress ToSocketAddress(const base::Endpoint& endpoint, int socket_family)
 // In the address's own family.
 SocketAddress ToSocketAddress(const base::Endpoint& endpoint);
 
+// Whether ToEndpoint takes it; nullptr and other families (as getifaddrs lists them) are not.
+bool IsInternetAddress(const sockaddr* address);
+
 // The family must be AF_INET or AF_INET6; IPv4-mapped becomes IPv4.
 base::Endpoint ToEndpoint(const sockaddr& address);
 

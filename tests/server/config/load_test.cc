@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "protocol/stun/integrity.h"
+#include "tests/support/temporary_directory.h"
 
 namespace relay {
 namespace {
@@ -15,22 +14,14 @@ namespace {
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// A folder that is removed afterwards.
 class LoadFile : public testing::Test {
  protected:
-  LoadFile() {
-    std::string name = testing::TempDir() + "senso-turn-load-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~LoadFile() override { std::filesystem::remove_all(directory_); }
-
   std::string Write(const std::string& name, const std::string& content) const {
-    const std::string path = directory_ + "/" + name;
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
+    return folder_.Write(name, content);
   }
 
-  std::string directory_;
+  test_support::TemporaryDirectory folder_;
+  const std::string& directory_ = folder_.path();
 };
 
 TEST_F(LoadFile, ThatIsNotThereIsAnError) {

@@ -21,6 +21,17 @@ TEST(SocketAddress, STUN_25_AnIpv4ClientOfADualStackSocketIsIpv4) {
   EXPECT_EQ(ToEndpoint(mapped.generic), At("192.0.2.1:3478"));
 }
 
+TEST(SocketAddress, OtherFamiliesAndNothingAreNoInternetAddresses) {
+  EXPECT_FALSE(IsInternetAddress(nullptr));
+  sockaddr other{};
+  other.sa_family = AF_UNIX;
+  EXPECT_FALSE(IsInternetAddress(&other));
+  for (const char* text : {"192.0.2.1:1", "[2001:db8::1]:1"}) {
+    const SocketAddress address = ToSocketAddress(At(text));
+    EXPECT_TRUE(IsInternetAddress(&address.generic));
+  }
+}
+
 TEST(SocketAddress, ASocketThatIsNotBoundHasNoAddress) {
   EXPECT_EQ(LocalEndpoint(-1), base::Endpoint{});
 }
