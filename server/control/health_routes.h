@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "server/http/http_message.h"
+#include "server/web/http_message.h"
 
 namespace relay {
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "server/control/relay_control.h"
-#include "server/http/http_message.h"
 #include "server/metrics/process_counters.h"
+#include "server/web/http_message.h"
 
 namespace relay {
 

@@ -9,7 +9,7 @@
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "server/http/event_loop.h"
-#include "server/http/http_message.h"
+#include "server/web/http_message.h"
 
 namespace relay {
 

@@ -19,7 +19,7 @@ from pathlib import Path
 # Floor by floor, from the bottom up. A folder may include every folder of a lower floor and none of its own.
 FLOORS = [
     ["protocol/base"],
-    ["protocol/stun", "server/metrics", "server/log"],
+    ["protocol/stun", "server/metrics", "server/log", "server/web"],
     ["protocol/turn"],
     ["server/datapath", "auth"],
     ["server/net", "server/http", "server/fleet", "server/config"],
