@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "protocol/stun/fingerprint.h"
+#include "protocol/turn/client_filter.h"
 #include "protocol/turn/engine_state.h"
 
 namespace turn {
@@ -16,29 +17,13 @@ using stun::ErrorCode;
 using stun::MessageClass;
 using stun::Method;
 
+// No stranger gets an answer of more than so many times what was sent.
+constexpr std::size_t kMaxAmplification = 5;
+
 // Requests that need the long-term credential mechanism (RFC 8656 section 5).
 bool IsTurnRequest(Method method) {
   return method == Method::kAllocate || method == Method::kRefresh ||
          method == Method::kCreatePermission || method == Method::kChannelBind;
-}
-
-// A source address that no client can have: an answer would hit bystanders, ourselves, or nobody.
-bool IsImpossibleSource(const base::FiveTuple& five_tuple) {
-  const base::Endpoint& client = five_tuple.client;
-  if (client.port == 0 || client.address.is_unspecified()) return true;
-  if (client == five_tuple.server) return true;
-  if (client.address.is_v4()) {
-    const std::array<std::uint8_t, 4> octets = client.address.v4_octets();
-    const bool is_multicast = octets[0] >= 224 && octets[0] < 240;
-    return is_multicast || octets[0] == 0 ||
-           octets == std::array<std::uint8_t, 4>{255, 255, 255, 255};
-  }
-  return client.address.octets()[0] == 0xff;
-}
-
-bool IsDenied(const Policy& policy, const base::IpAddress& client) {
-  return std::any_of(policy.denied_clients.begin(), policy.denied_clients.end(),
-                     [&](const base::IpPrefix& prefix) { return prefix.Contains(client); });
 }
 
 }  // namespace
@@ -57,7 +42,7 @@ Engine::State::State(std::shared_ptr<const Policy> policy,
 
 Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octets,
                                          const base::Now& now) {
-  if (IsImpossibleSource(client.five_tuple) || IsDenied(*policy_, client.five_tuple.client.address))
+  if (IsRefusedClient(*policy_, client.five_tuple))
     return Drop(DropReason::kClientDenied, Outcome::kInvalid);
 
   stun::ParseError error{};
@@ -156,7 +141,15 @@ void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal
     response.AddChallenge(
         authenticator_.IssueNonce(request.client.five_tuple, *policy_, request.now.monotonic));
   }
-  effects_.SendToClient(request.client, response.Finish());
+  const base::Bytes octets = response.Finish();
+  // A request without any attribute is nobody's who means to use the server; every real one leaves
+  // room for the challenge (with a realm of up to 60 characters, see docs/security.md).
+  const std::size_t asked_bytes = request.message.octets().size();
+  if (asked_bytes == stun::kHeaderBytes && octets.size() > kMaxAmplification * asked_bytes) {
+    effects_.Report(PacketDropped{DropReason::kRateLimited});
+    return;
+  }
+  effects_.SendToClient(request.client, octets);
 }
 
 void Engine::State::Answer(const Request& request, const std::optional<StunError>& error,

@@ -88,6 +88,8 @@ std::string_view ToString(DropReason reason) {
       return "send_failed";
     case DropReason::kQueueFull:
       return "queue_full";
+    case DropReason::kQueueExpired:
+      return "queue_expired";
     case DropReason::kOversizedDatagram:
       return "oversized_datagram";
   }

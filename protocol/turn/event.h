@@ -91,9 +91,10 @@ enum class DropReason : std::uint8_t {
   kOverLimit,          // bandwidth or packets per allocation
   kSendFailed,         // the system refused the datagram
   kQueueFull,          // a stream client reads too slowly
+  kQueueExpired,       // the same: what waited became too old to be of use
   kOversizedDatagram,  // truncated by the system on receipt
 };
-inline constexpr int kDropReasonCount = 15;
+inline constexpr int kDropReasonCount = 16;
 struct PacketDropped {
   DropReason reason;
 };

@@ -14,12 +14,12 @@ namespace {
 constexpr std::string_view kCookie = "obMatJos2";
 constexpr std::size_t kFeatureChars = 4;
 constexpr std::size_t kTimeBytes = 4;
-constexpr std::size_t kSaltBytes = 3;
+constexpr std::size_t kSaltBytes = 2;
 constexpr std::size_t kMacBytes = 8;
-// A multiple of three, so that the base64 form has no padding and every bit of it counts.
 constexpr std::size_t kBodyBytes = kTimeBytes + kSaltBytes + kMacBytes;
-constexpr std::size_t kBodyChars = kBodyBytes / 3 * 4;
-static_assert(kBodyBytes % 3 == 0);
+constexpr std::size_t kBodyChars = (kBodyBytes * 4 + 2) / 3;  // base64 without padding
+// What a stranger gets is to be small, and an attribute is padded to a multiple of four.
+static_assert((kCookie.size() + kFeatureChars + kBodyChars) % 4 == 0);
 static_assert(kCookie.size() + kFeatureChars + kBodyChars <= NonceIssuer::kMaxChars);
 
 // Shards read their clocks at different moments.
@@ -36,6 +36,20 @@ std::string FeatureText(NonceIssuer::Features features) {
   if (features.password_algorithms) bits[0] |= 0x80;
   if (features.username_anonymity) bits[0] |= 0x40;
   return base::Base64Encode(bits);
+}
+
+// The body in base64 (RFC 4648 section 4) without the padding, which says nothing.
+std::string BodyText(base::Bytes body) {
+  std::string text = base::Base64Encode(body);
+  text.resize(kBodyChars);
+  return text;
+}
+
+std::optional<std::vector<std::uint8_t>> ParseBody(std::string_view text) {
+  auto body = base::Base64Decode(std::string(text).append((4 - text.size() % 4) % 4, '='));
+  // The bits of the last character that stand for nothing have one right value.
+  if (!body || body->size() != kBodyBytes || BodyText(*body) != text) return std::nullopt;
+  return body;
 }
 
 ClientOctets EncodeClient(const base::Endpoint& client) {
@@ -88,7 +102,7 @@ std::string NonceIssuer::Issue(const base::Endpoint& client, Features features,
 
   std::string nonce;
   nonce.reserve(kMaxChars);
-  nonce.append(kCookie).append(feature_text).append(base::Base64Encode(body));
+  nonce.append(kCookie).append(feature_text).append(BodyText(body));
   return nonce;
 }
 
@@ -100,8 +114,8 @@ NonceIssuer::Verdict NonceIssuer::Check(std::string_view nonce, const base::Endp
   if (!nonce.starts_with(kCookie)) return Verdict::kForged;
   if (nonce.substr(kCookie.size(), kFeatureChars) != feature_text) return Verdict::kForged;
   const std::optional<std::vector<std::uint8_t>> body =
-      base::Base64Decode(nonce.substr(kCookie.size() + kFeatureChars));
-  if (!body || body->size() != kBodyBytes) return Verdict::kForged;
+      ParseBody(nonce.substr(kCookie.size() + kFeatureChars));
+  if (!body) return Verdict::kForged;
 
   const base::Bytes octets = *body;
   Time masked;

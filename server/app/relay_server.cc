@@ -5,16 +5,47 @@
 
 #include "auth/credential_verifier.h"
 #include "server/app/relay_settings.h"
+#include "server/log/log.h"
+#include "server/log/log_text.h"
 
 namespace relay {
+namespace {
+
+// nullptr: none are configured.
+base::Result<std::unique_ptr<CertificateStore>> OpenCertificates(const Config& config) {
+  if (config.tls.certificates.empty()) return std::unique_ptr<CertificateStore>();
+  std::vector<CertificateStore::Source> sources;
+  sources.reserve(config.tls.certificates.size());
+  for (const Config::Certificate& pair : config.tls.certificates) {
+    sources.push_back({pair.certificate_path, pair.private_key_path});
+  }
+  return CertificateStore::Open(std::move(sources), base::ReadClocks().monotonic);
+}
+
+void LogCertificates(const std::vector<Certificate>& certificates) {
+  for (const Certificate& certificate : certificates) {
+    std::string names;
+    for (const std::string& name : certificate.names()) names += (names.empty() ? "" : ",") + name;
+    Log(LogLevel::kInfo, "a certificate is in use for new connections",
+        {{"certificate", certificate.path()},
+         {"names", names},
+         {"not_after", TimeText(certificate.not_after())}});
+  }
+}
+
+}  // namespace
 
 base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
     const Config& config, std::vector<turn::RelayAddress> relay_addresses) {
   auto policy = std::make_shared<const turn::Policy>(MakePolicy(config, relay_addresses));
   auto credentials = std::make_shared<const auth::CredentialVerifier>(
       config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets));
-  auto shards = ShardGroup::Open(
-      MakeShardGroupOptions(config, relay_addresses, policy, std::move(credentials)));
+  auto certificate_store = OpenCertificates(config);
+  if (!certificate_store.ok()) return certificate_store.error();
+  ShardGroup::Options options =
+      MakeShardGroupOptions(config, relay_addresses, policy, std::move(credentials));
+  if (certificate_store.value() != nullptr) options.tls = certificate_store.value()->context();
+  auto shards = ShardGroup::Open(options);
   if (!shards.ok()) return shards.error();
   const auto& listeners = shards.value()->listeners();
   if (std::none_of(
@@ -24,17 +55,20 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
                            ? "no listener is configured"
                            : "no listener could be opened: " + listeners.front().error};
   }
-  return std::unique_ptr<RelayServer>(new RelayServer(
-      config, std::move(relay_addresses), std::move(policy), std::move(shards).value()));
+  return std::unique_ptr<RelayServer>(
+      new RelayServer(config, std::move(relay_addresses), std::move(policy),
+                      std::move(certificate_store).value(), std::move(shards).value()));
 }
 
 RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
                          std::shared_ptr<const turn::Policy> policy,
+                         std::unique_ptr<CertificateStore> certificate_store,
                          std::unique_ptr<ShardGroup> shards)
     : min_port_(config.relay.min_port),
       max_port_(config.relay.max_port),
       relay_addresses_(std::move(relay_addresses)),
       policy_(std::move(policy)),
+      certificate_store_(std::move(certificate_store)),
       shards_(std::move(shards)),
       started_(base::ReadClocks().monotonic) {}
 
@@ -42,9 +76,13 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
   RelaySnapshot snapshot;
   snapshot.shards = shards_->shard_count();
   for (const ShardGroup::ListenerState& listener : shards_->listeners()) {
-    snapshot.listeners.push_back({std::string(base::TransportName(listener.listener.transport)) +
-                                      " " + listener.bound.ToString(),
-                                  listener.error.empty() ? "open" : listener.error});
+    snapshot.listeners.push_back(
+        {std::string(KindName(listener.listener.kind)) + " " + listener.bound.ToString(),
+         listener.error.empty() ? "open" : listener.error});
+  }
+  for (const Certificate& certificate : certificates()) {
+    snapshot.certificates.push_back(
+        {certificate.path(), certificate.names(), certificate.not_after()});
   }
   for (const turn::RelayAddress& address : relay_addresses_) {
     std::string text = address.internal.ToString();
@@ -68,6 +106,34 @@ std::vector<std::string> RelayServer::unready_reasons() const {
   const turn::Ledger::Totals totals = shards_->ledger().ReadTotals();
   if (totals.ports_in_use >= totals.ports_limit) return {"no relay port is free"};
   return {};
+}
+
+std::vector<Certificate> RelayServer::certificates() const {
+  if (certificate_store_ == nullptr) return {};
+  return certificate_store_->context()->certificates();
+}
+
+void RelayServer::RefreshCertificates() {
+  if (certificate_store_ == nullptr) return;
+  const CertificateStore::Refreshed refreshed =
+      certificate_store_->Refresh(base::ReadClocks().monotonic);
+  switch (refreshed.outcome) {
+    case CertificateStore::Outcome::kSame:
+      return;
+    case CertificateStore::Outcome::kFailed:
+      if (refreshed.problem.empty()) return;
+      Log(LogLevel::kWarning,
+          "certificate files have changed but cannot be used; the former ones stay in use",
+          {{"problem", refreshed.problem}});
+      return;
+    case CertificateStore::Outcome::kCertificatesChanged:
+      shards_->SetTls(certificate_store_->context());
+      LogCertificates(certificates());
+      return;
+    case CertificateStore::Outcome::kTicketKeysChanged:
+      shards_->SetTls(certificate_store_->context());
+      return;
+  }
 }
 
 void RelayServer::SetDraining(bool is_draining) {

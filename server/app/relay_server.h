@@ -11,34 +11,45 @@
 #include "server/config/config.h"
 #include "server/control/relay_control.h"
 #include "server/net/shard_group.h"
+#include "server/tls/certificate.h"
+#include "server/tls/certificate_store.h"
 
 namespace relay {
 
 // The relay as the control plane sees it: the shards, behind RelayControl.
 class RelayServer final : public RelayControl {
  public:
-  // Opens every socket; nothing is served before Start. Fails when a listener that the operator
-  // named cannot be opened, or when none could be.
+  // Opens every socket and loads the certificates; nothing is served before Start. Fails when a
+  // listener that the operator named cannot be opened, when none could be, and when a certificate
+  // cannot be used.
   static base::Result<std::unique_ptr<RelayServer>> Open(
       const Config& config, std::vector<turn::RelayAddress> relay_addresses);
+  // Who answers the HTTP requests of edge listeners (http_handler.h). Before Start.
+  void SetHttpHandler(HttpHandler handler) { shards_->SetHttpHandler(std::move(handler)); }
   void Start() { shards_->Start(); }
 
   const ShardGroup& shards() const { return *shards_; }
+  // Those that new connections get.
+  std::vector<Certificate> certificates() const;
 
   std::vector<const ShardCounters*> counters() const override { return shards_->counters(); }
   RelaySnapshot ReadSnapshot() const override;
   std::vector<std::string> unready_reasons() const override;
+  void RefreshCertificates() override;
   void SetDraining(bool is_draining) override;
   void Stop() override { shards_->Stop(); }
 
  private:
   RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
-              std::shared_ptr<const turn::Policy> policy, std::unique_ptr<ShardGroup> shards);
+              std::shared_ptr<const turn::Policy> policy,
+              std::unique_ptr<CertificateStore> certificate_store,
+              std::unique_ptr<ShardGroup> shards);
 
   std::uint16_t min_port_;
   std::uint16_t max_port_;
   std::vector<turn::RelayAddress> relay_addresses_;
   std::shared_ptr<const turn::Policy> policy_;
+  std::unique_ptr<CertificateStore> certificate_store_;  // nullptr: no TLS
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;
 };

@@ -26,6 +26,22 @@ turn::Policy::SoftwareAttribute From(Config::Software software) {
   return turn::Policy::SoftwareAttribute::kAlways;
 }
 
+ShardGroup::ListenerKind From(Config::ListenerTransport transport) {
+  switch (transport) {
+    case Config::ListenerTransport::kUdp:
+      return ShardGroup::ListenerKind::kUdp;
+    case Config::ListenerTransport::kDtls:
+      return ShardGroup::ListenerKind::kDtls;
+    case Config::ListenerTransport::kTcp:
+      return ShardGroup::ListenerKind::kTcp;
+    case Config::ListenerTransport::kTls:
+      return ShardGroup::ListenerKind::kTls;
+    case Config::ListenerTransport::kEdge:
+      break;
+  }
+  return ShardGroup::ListenerKind::kEdge;
+}
+
 // Every address of the host's interfaces, and the broadcast addresses of its networks.
 struct HostAddresses {
   std::vector<base::IpAddress> own;
@@ -129,6 +145,15 @@ turn::Policy MakePolicy(const Config& config,
   return policy;
 }
 
+std::string_view KindName(ShardGroup::ListenerKind kind) {
+  using Transport = Config::ListenerTransport;
+  for (const Transport transport :
+       {Transport::kUdp, Transport::kDtls, Transport::kTcp, Transport::kTls}) {
+    if (From(transport) == kind) return TransportName(transport);
+  }
+  return TransportName(Transport::kEdge);
+}
+
 ShardGroup::Options MakeShardGroupOptions(
     const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
     std::shared_ptr<const turn::Policy> policy,
@@ -136,12 +161,11 @@ ShardGroup::Options MakeShardGroupOptions(
   ShardGroup::Options options;
   options.shards = config.shards == 0 ? UsableCores() : config.shards;
   for (const Config::Listener& listener : config.listeners) {
-    const bool is_udp = listener.transport == Config::ListenerTransport::kUdp;
-    if (!is_udp && listener.transport != Config::ListenerTransport::kTcp) continue;
     options.listeners.push_back(
-        {.transport = is_udp ? base::Transport::kUdp : base::Transport::kTcp,
+        {.kind = From(listener.transport),
          .endpoint = {listener.address, listener.port},
-         .is_required = config.listeners_were_given});
+         .is_required = config.listeners_were_given,
+         .trusted_proxies = listener.trusted_proxies.value_or(std::vector<base::IpPrefix>())});
   }
   options.connections_per_source = config.limits.connections_per_source;
   options.limits.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "protocol/turn/credential_source.h"
@@ -18,8 +19,11 @@ namespace relay {
 turn::Policy MakePolicy(const Config& config,
                         const std::vector<turn::RelayAddress>& relay_addresses);
 
-// Threads, listeners, limits, ports. Listeners of a default list may be missing; those that
-// somebody wrote may not.
+// "udp", "dtls", "tcp", "tls", "edge".
+std::string_view KindName(ShardGroup::ListenerKind kind);
+
+// Threads, listeners (in the order of the configuration), limits, ports. Listeners of a default
+// list may fail to open; those that somebody wrote may not.
 ShardGroup::Options MakeShardGroupOptions(
     const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
     std::shared_ptr<const turn::Policy> policy,

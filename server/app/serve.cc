@@ -2,7 +2,10 @@
 
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -57,15 +60,16 @@ struct Settings {
   LoadedConfig loaded;
   std::vector<LeftOutListener> left_out;
   std::string secret_path;
+  bool has_self_signed = false;
 };
 
 base::Result<Settings> Load(const ServeOptions& options) {
   if (!options.config_file) {
-    auto embedded = BuildEmbeddedDefault(options.overrides);
+    auto embedded = BuildEmbeddedDefault(options.overrides, SelfSigned::kKeep);
     if (!embedded.ok()) return embedded.error();
     EmbeddedDefault value = std::move(embedded).value();
     return Settings{std::move(value.loaded), std::move(value.left_out),
-                    std::move(value.secret_path)};
+                    std::move(value.secret_path), value.has_self_signed};
   }
   Settings settings;
   settings.loaded = LoadConfigFile(*options.config_file, options.overrides);
@@ -74,25 +78,34 @@ base::Result<Settings> Load(const ServeOptions& options) {
   return settings;
 }
 
+// What to do about a listener that could not be opened.
+std::string RemedyFor(const std::string& error) {
+  if (error.find(std::strerror(EACCES)) == error.npos) {
+    return "free the port, or name other listeners";
+  }
+  std::error_code ignored;
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+  return "run as root, or `setcap cap_net_bind_service=+ep " +
+         (program.empty() ? "senso-turn" : program) + "`, or name other listeners";
+}
+
 StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
                        std::vector<turn::RelayAddress> relay_addresses, std::string admin_socket,
                        std::string metrics_url) {
   StartupFacts facts;
   facts.left_out = settings.left_out;
-  for (const ShardGroup::ListenerState& state : relay.shards().listeners()) {
-    Config::Listener listener;
-    listener.transport = state.listener.transport == base::Transport::kUdp
-                             ? Config::ListenerTransport::kUdp
-                             : Config::ListenerTransport::kTcp;
-    listener.address = state.bound.address;
-    listener.port = state.bound.port;
-    if (state.error.empty()) {
+  const auto& states = relay.shards().listeners();  // in the order of the configuration
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Config::Listener listener = settings.loaded.config.listeners[i];
+    listener.port = states[i].bound.port;
+    if (states[i].error.empty()) {
       facts.opened.push_back(std::move(listener));
     } else {
-      facts.left_out.push_back(
-          {std::move(listener), state.error, "free the port, or name other listeners"});
+      facts.left_out.push_back({std::move(listener), states[i].error, RemedyFor(states[i].error)});
     }
   }
+  facts.certificates = relay.certificates();
+  facts.has_self_signed = settings.has_self_signed;
   facts.relay_addresses = std::move(relay_addresses);
   facts.shards = relay.shards().shard_count();
   facts.secret_path = settings.secret_path;
@@ -134,6 +147,9 @@ int Serve(const ServeOptions& options) {
   if (const auto started = control.Start(); !started.ok())
     return Fail(kExitFailed, started.error().message);
 
+  relay.value()->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
+    control.AnswerEdgeRequest(std::move(request), std::move(reply));
+  });
   relay.value()->Start();
   const base::Endpoint metrics{config.metrics.address, control.metrics_port()};
   const StartupFacts facts =

@@ -5,6 +5,7 @@
 
 #include "server/app/ephemeral_ports.h"
 #include "server/app/ice_servers.h"
+#include "server/log/log_text.h"
 
 namespace relay {
 namespace {
@@ -40,6 +41,30 @@ void AppendListeners(const StartupFacts& facts, std::string& summary) {
   }
 }
 
+void AppendCertificates(const StartupFacts& facts, std::string& summary) {
+  std::string_view title = "certificate";
+  for (const Certificate& certificate : facts.certificates) {
+    std::string names;
+    for (const std::string& name : certificate.names()) {
+      if (!names.empty()) names += ", ";
+      AppendLogText(names, name);
+    }
+    AppendLine(title,
+               certificate.path() + " (" + certificate.key_type() + ") until " +
+                   TimeText(certificate.not_after()),
+               summary);
+    AppendLine("", "  for " + names, summary);
+    title = "";
+  }
+  if (!facts.has_self_signed) return;
+  AppendLine("", "made for this server: clients have to be told to trust it, browsers refuse it;",
+             summary);
+  AppendLine("",
+             "a real one: --set 'tls.certificates=[{certificate: CHAIN.pem, private_key: "
+             "KEY.pem}]'",
+             summary);
+}
+
 void AppendRelay(const Config& config, const StartupFacts& facts, std::string& summary) {
   std::string_view title = "relay";
   for (const turn::RelayAddress& address : facts.relay_addresses) {
@@ -72,7 +97,9 @@ void AppendCredentials(const Config& config, const StartupFacts& facts, base::Wa
     }
     return;
   }
-  const IceUrls urls = MakeIceUrls(facts.opened, config.node, facts.relay_addresses);
+  const IceUrls urls =
+      MakeIceUrls(facts.opened, config.node, facts.relay_addresses,
+                  facts.has_self_signed ? std::vector<Certificate>() : facts.certificates);
   const auto json = MakeIceServersJson(config, urls, "startup", std::chrono::hours(24), now);
   if (!json.ok()) {
     summary += "No credentials to try it with: " + json.error().message + ".\n";
@@ -87,6 +114,7 @@ void AppendCredentials(const Config& config, const StartupFacts& facts, base::Wa
 std::string StartupSummary(const Config& config, const StartupFacts& facts, base::WallTime now) {
   std::string summary = "senso-turn " SENSO_TURN_VERSION " is ready.\n";
   AppendListeners(facts, summary);
+  AppendCertificates(facts, summary);
   AppendRelay(config, facts, summary);
   AppendLine("realm", config.realm, summary);
   AppendLine("shards", std::to_string(facts.shards), summary);

@@ -8,6 +8,7 @@
 #include "protocol/turn/peer_policy.h"
 #include "server/app/embedded_default.h"
 #include "server/config/config.h"
+#include "server/tls/certificate.h"
 
 namespace relay {
 
@@ -15,6 +16,8 @@ namespace relay {
 struct StartupFacts {
   std::vector<Config::Listener> opened;  // with the ports that they really have
   std::vector<LeftOutListener> left_out;
+  std::vector<Certificate> certificates;
+  bool has_self_signed = false;  // whether they are those of the embedded default
   std::vector<turn::RelayAddress> relay_addresses;
   std::size_t shards = 1;
   std::string secret_path;   // where the embedded default's secret is kept; empty: configured

@@ -36,6 +36,7 @@ std::string MakeWritable(const std::string& directory) {
   return {};
 }
 
+// A file under a name of its own, gone with this object unless it has been renamed.
 class NewFile {
  public:
   explicit NewFile(std::string path)
@@ -53,6 +54,7 @@ class NewFile {
            ::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
            ::fsync(fd_) == 0;
   }
+  bool SetMode(::mode_t mode) const { return ::fchmod(fd_, mode) == 0; }
   const std::string& path() const { return path_; }
 
  private:
@@ -60,14 +62,20 @@ class NewFile {
   int fd_;
 };
 
+// A name in that folder that nobody else has.
+std::string UniqueName(const std::string& directory, const char* prefix) {
+  base::OsRandom random;
+  std::array<std::uint8_t, 8> suffix;
+  random.Fill(suffix);
+  return directory + "/" + prefix + base::HexEncode(suffix);
+}
+
 // Under a name of its own first: whoever looks sees a whole secret or none.
 base::Result<void> MakeSecret(const std::string& directory, const std::string& path) {
   base::OsRandom random;
   std::array<std::uint8_t, kSecretOctets> octets;
   random.Fill(octets);
-  std::array<std::uint8_t, 8> suffix;
-  random.Fill(suffix);
-  const NewFile file(directory + "/.secret." + base::HexEncode(suffix));
+  const NewFile file(UniqueName(directory, ".secret."));
   std::string text = base::Base64Encode(octets) + "\n";
   const bool is_written = file.Write(text);
   const int write_error = errno;
@@ -113,8 +121,17 @@ base::Result<std::string> OpenStateDirectory(const Config& config) {
     if (!tried.empty()) tried += ", ";
     tried.append("'").append(candidate).append("' (").append(problem).append(")");
   }
-  return base::Error{"there is no folder to keep the secret in: tried " + tried +
+  return base::Error{"there is no folder to keep secrets in: tried " + tried +
                      "; name one with --set state.directory=PATH"};
+}
+
+base::Result<void> ReplaceFile(const std::string& path, std::string_view text, ::mode_t mode) {
+  const NewFile file(UniqueName(fs::path(path).parent_path().string(), ".new."));
+  if (!file.Write(text) || !file.SetMode(mode) ||
+      ::rename(file.path().c_str(), path.c_str()) != 0) {
+    return base::Error{"cannot write '" + path + "': " + std::strerror(errno)};
+  }
+  return {};
 }
 
 base::Result<KeptSecret> KeepSecret(const std::string& directory) {

@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kMaxTtl = std::chrono::days(365);
 
 base::Result<LoadedConfig> Load(const ConfigSource& source) {
   if (!source.file) {
-    auto embedded = BuildEmbeddedDefault(source.overrides);
+    auto embedded = BuildEmbeddedDefault(source.overrides, SelfSigned::kSpare);
     if (!embedded.ok()) return embedded.error();
     return std::move(embedded).value().loaded;
   }
@@ -45,8 +45,8 @@ int RunCredentials(const CredentialsOptions& options) {
   const Config& config = loaded.value().config;
   const auto addresses = ResolveRelayAddresses(config);
   if (!addresses.ok()) return Complain(kExitUsage, addresses.error().message);
-  const IceUrls urls =
-      MakeIceUrls(config.listeners, options.node.value_or(config.node), addresses.value());
+  const IceUrls urls = MakeIceUrls(config.listeners, options.node.value_or(config.node),
+                                   addresses.value(), LoadCertificates(config));
   const auto json =
       MakeIceServersJson(config, urls, options.user, ttl.value_or(config.credentials.default_ttl),
                          base::ReadClocks().wall);

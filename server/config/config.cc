@@ -40,6 +40,11 @@ std::string_view TransportName(Config::ListenerTransport transport) {
   CHECK(false);
 }
 
+bool NeedsCertificate(Config::ListenerTransport transport) {
+  return transport != Config::ListenerTransport::kUdp &&
+         transport != Config::ListenerTransport::kTcp;
+}
+
 std::string ToString(const Config::Listener& listener) {
   std::string text(TransportName(listener.transport));
   text += ' ';

@@ -24,15 +24,18 @@ struct Config {
     ListenerTransport transport = ListenerTransport::kUdp;
     base::IpAddress address;
     std::uint16_t port = 0;
-    // Whose PROXY protocol headers are believed; set (even if empty) means that they are expected.
+    // Whose PROXY protocol headers are believed, and required; never an empty list.
     std::optional<std::vector<base::IpPrefix>> trusted_proxies;
 
     friend bool operator==(const Listener&, const Listener&) = default;
   };
 
+  // Relative paths have been put behind the configuration's folder.
   struct Certificate {
     std::string certificate_path;
     std::string private_key_path;
+
+    friend bool operator==(const Certificate&, const Certificate&) = default;
   };
   struct Tls {
     std::vector<Certificate> certificates;
@@ -185,7 +188,7 @@ struct Config {
   std::uint32_t shards = 0;  // 0: one per usable core
   std::vector<Listener> listeners = DefaultListeners();
   // False when no listener was written anywhere: then `listeners` is the default list, and what
-  // this version or this host cannot open (TLS, IPv6 on a host without it) is left out instead of
+  // cannot be opened (TLS without a certificate, IPv6 on a host without it) is left out instead of
   // fatal.
   bool listeners_were_given = false;
   Tls tls;
@@ -210,6 +213,9 @@ struct Config {
 
 // As in the configuration: "udp", "dtls", "tcp", "tls", "edge".
 std::string_view TransportName(Config::ListenerTransport transport);
+
+// Whether it takes nothing in the clear: dtls, tls, edge.
+bool NeedsCertificate(Config::ListenerTransport transport);
 
 // "udp 0.0.0.0:3478": for logs and summaries.
 std::string ToString(const Config::Listener& listener);

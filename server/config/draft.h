@@ -22,7 +22,8 @@ class Draft {
  public:
   Config config;
   std::vector<UserDraft> users;
-  std::string directory;  // relative files are looked up from here
+  std::string directory;                    // relative files are looked up from here
+  bool makes_missing_certificates = false;  // whoever loads does, if a listener needs one
 
   void MarkWritten(const std::string& key, const Position& position) { written_[key] = position; }
   bool IsWritten(const std::string& key) const { return written_.contains(key); }

@@ -32,10 +32,11 @@ std::string Diagnostic::ToString() const {
 }
 
 LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
-                            const std::vector<std::string>& overrides,
-                            const std::string& directory) {
+                            const std::vector<std::string>& overrides, const std::string& directory,
+                            CertificateNeed need) {
   Draft draft;
   draft.directory = directory;
+  draft.makes_missing_certificates = need == CertificateNeed::kIsMadeIfMissing;
   // What is nowhere written is placed at the file as a whole.
   draft.MarkWritten("", {source, 0});
   Value root = ReadYaml(text, source, draft.errors);
@@ -47,6 +48,7 @@ LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
     ExpandEnvironment(root, draft);
     ApplySchema(root, draft);
     Validate(draft);
+    CheckCertificates(draft, base::ReadClocks().wall);
     DeriveUsers(draft);
     ReportUnavailable(draft);
   }

@@ -32,13 +32,19 @@ struct LoadedConfig {
 // Reads, expands, checks and converts a YAML file, and reports everything that is wrong with it,
 // not only the first thing. `overrides` ("key.path=value", the value being YAML) are applied on
 // top, in their order. A file that cannot be read is an error like any other. Reads the environment
-// and the files that secret_file and password_file name (relative to the configuration's folder).
+// and the files that secret_file and password_file name (relative to the configuration's folder),
+// and those of tls.certificates (likewise), and compares their expiry with the clock.
 LoadedConfig LoadConfigFile(const std::string& path, const std::vector<std::string>& overrides);
+
+// Whether a listener that needs a certificate where there is none is an error, or whoever loads is
+// going to make one.
+enum class CertificateNeed : unsigned char { kMustBeConfigured, kIsMadeIfMissing };
 
 // The same for text; `source` stands for the file's name in diagnostics. Empty text gives the
 // defaults. Relative files are looked up from `directory`, or from the working directory.
 LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
                             const std::vector<std::string>& overrides,
-                            const std::string& directory = {});
+                            const std::string& directory = {},
+                            CertificateNeed need = CertificateNeed::kMustBeConfigured);
 
 }  // namespace relay

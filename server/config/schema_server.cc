@@ -31,7 +31,11 @@ void AppendListenerRows(std::vector<Row>& rows) {
                                                                  {"edge", Transport::kEdge}}),
                                               CONFIG_MEMBER(listeners.back().transport),
                                               "`edge` is TURN over TLS, HTTPS and WebSocket on one "
-                                              "port. This version opens `udp` and `tcp`."))));
+                                              "port. With `tls.certificates`, `udp` takes DTLS as "
+                                              "well and `tcp` takes TLS, told apart by the first "
+                                              "octet; without, `dtls`, `tls` and `edge` are an "
+                                              "error. `udp` and `dtls` may have one address and "
+                                              "port, and so may `tcp` and `tls`."))));
   rows.push_back(
       NeedsRestart(Scalar("listeners[].address", Address(), CONFIG_MEMBER(listeners.back().address),
                           "The local address; `0.0.0.0` and `::` are all of a family.")));
@@ -41,7 +45,10 @@ void AppendListenerRows(std::vector<Row>& rows) {
   rows.push_back(NeedsRestart(List(
       "listeners[].proxy_protocol.trusted", Prefix(),
       CONFIG_MEMBER(listeners.back().trusted_proxies),
-      "Load balancers whose PROXY protocol headers are believed. Not available in this version.")));
+      "Proxies in front of this listener. What they send must begin with a PROXY protocol header "
+      "(version 1 or 2; on `udp` and `dtls` each datagram with one of version 2), and the client "
+      "is then the one that it names. Everybody else is served directly, and a header from them "
+      "closes the connection.")));
 }
 
 }  // namespace
@@ -65,15 +72,18 @@ void AppendServerRows(std::vector<Row>& rows) {
 
   rows.push_back(ListOfMaps(
       "tls.certificates", "list of certificates",
-      "Certificates for TLS and DTLS, chosen by server name. Not available in this version.",
+      "Certificates for TLS and DTLS, chosen by server name; the first one for clients that name "
+      "none that fits. The files are watched: new ones are in use within two seconds, without a "
+      "reload, and no connection is lost.",
       [](Draft& draft) { draft.config.tls.certificates.clear(); },
       [](Draft& draft) { draft.config.tls.certificates.emplace_back(); }));
   rows.push_back(Required(Scalar("tls.certificates[].certificate", Path(),
                                  CONFIG_MEMBER(tls.certificates.back().certificate_path),
-                                 "PEM file with the chain, leaf first.")));
+                                 "PEM file with the chain, leaf first; relative to the "
+                                 "configuration's folder.")));
   rows.push_back(Required(Scalar("tls.certificates[].private_key", Path(),
                                  CONFIG_MEMBER(tls.certificates.back().private_key_path),
-                                 "PEM file with the private key.")));
+                                 "PEM file with its private key, not encrypted; likewise.")));
 
   rows.push_back(NeedsRestart(Scalar("metrics.address", Address(), CONFIG_MEMBER(metrics.address),
                                      "Where `/metrics`, `/livez` and `/readyz` are served.")));

@@ -11,27 +11,10 @@ void Refuse(Draft& draft, bool is_switched_on, const std::string& key, const std
   }
 }
 
-void ReportListeners(Draft& draft) {
-  // The default list is only shortened, in LeaveOutUnavailableListeners.
-  if (!draft.config.listeners_were_given) return;
-  for (std::size_t i = 0; i < draft.config.listeners.size(); ++i) {
-    const Config::Listener& listener = draft.config.listeners[i];
-    const std::string key = "listeners[" + std::to_string(i) + "]";
-    const bool is_available = listener.transport == Config::ListenerTransport::kUdp ||
-                              listener.transport == Config::ListenerTransport::kTcp;
-    Refuse(draft, !is_available, key + ".transport",
-           "the transport '" + std::string(TransportName(listener.transport)) + "'");
-    Refuse(draft, draft.IsWritten(key + ".proxy_protocol"), key + ".proxy_protocol",
-           "the PROXY protocol");
-  }
-}
-
 }  // namespace
 
 void ReportUnavailable(Draft& draft) {
   const Config& config = draft.config;
-  ReportListeners(draft);
-  Refuse(draft, !config.tls.certificates.empty(), "tls.certificates", "TLS");
   Refuse(draft, !config.relay.external_addresses_auto.empty(), "relay.external_addresses",
          "finding the external address by STUN ('auto')");
   Refuse(draft, config.relay.datapath == Config::Datapath::kXdp, "relay.datapath",

@@ -23,6 +23,46 @@ bool IsOverUdp(Config::ListenerTransport transport) {
          transport == Config::ListenerTransport::kDtls;
 }
 
+// Told apart by the first octet, so that they can share a socket.
+bool CanShare(const Config::Listener& one, const Config::Listener& other) {
+  using Transport = Config::ListenerTransport;
+  return one.transport != other.transport && one.transport != Transport::kEdge &&
+         other.transport != Transport::kEdge;
+}
+
+void ValidateCertificateNeed(Draft& draft, std::size_t index) {
+  const Config::Listener& listener = draft.config.listeners[index];
+  const bool has_certificates = !draft.config.tls.certificates.empty() || draft.HasError("tls") ||
+                                draft.makes_missing_certificates;
+  if (!NeedsCertificate(listener.transport) || has_certificates) return;
+  draft.AddError(Item("listeners", index) + ".transport",
+                 Quoted(TransportName(listener.transport)) +
+                     " needs a certificate: add tls.certificates, for example [{certificate: "
+                     "/etc/senso-turn/tls.crt, private_key: /etc/senso-turn/tls.key}]");
+}
+
+void ValidateProxies(Draft& draft, std::size_t index) {
+  const Config::Listener& listener = draft.config.listeners[index];
+  const std::string key = Item("listeners", index) + ".proxy_protocol";
+  if (!draft.IsWritten(key)) return;
+  if (!listener.trusted_proxies || listener.trusted_proxies->empty()) {
+    draft.AddError(key + ".trusted",
+                   "names no proxy: nobody's header would be believed; accepted: the addresses of "
+                   "the proxies, such as [10.0.0.0/8], or no proxy_protocol at all");
+    return;
+  }
+  for (const base::IpPrefix& prefix : *listener.trusted_proxies) {
+    // From ::/0 to 0.0.0.0/1, everything counts as everybody.
+    constexpr int kIpv4Offset = 96;
+    const bool is_v4 = prefix.address().is_v4() && prefix.bits() >= kIpv4Offset;
+    if (prefix.bits() - (is_v4 ? kIpv4Offset : 0) > 1) continue;
+    draft.AddWarning(key + ".trusted",
+                     Quoted(prefix.ToString()) +
+                         " trusts everybody: every client has to send a header, and can claim any "
+                         "address");
+  }
+}
+
 void ValidateListeners(Draft& draft) {
   const auto& listeners = draft.config.listeners;
   if (draft.HasError("listeners")) return;
@@ -31,21 +71,34 @@ void ValidateListeners(Draft& draft) {
                    "is empty: nobody could reach the server; leave the key out for the "
                    "default listeners");
   }
-  std::map<std::tuple<bool, base::IpAddress, std::uint16_t>, std::size_t> taken;
+  std::multimap<std::tuple<bool, base::IpAddress, std::uint16_t>, std::size_t> taken;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     const Config::Listener& listener = listeners[i];
+    if (draft.config.listeners_were_given) {  // the default list is only shortened
+      ValidateCertificateNeed(draft, i);
+      ValidateProxies(draft, i);
+    }
     if (listener.port == 0) {
       draft.AddWarning(Item("listeners", i) + ".port",
                        "the system chooses the port, another one at every start; meant for tests");
       continue;
     }
-    const auto [first, is_new] =
-        taken.try_emplace({IsOverUdp(listener.transport), listener.address, listener.port}, i);
-    if (!is_new) {
-      draft.AddError(Item("listeners", i), "has the same address and port as " +
-                                               Item("listeners", first->second) + " (" +
-                                               ToString(listeners[first->second]) + ")");
+    const std::tuple place(IsOverUdp(listener.transport), listener.address, listener.port);
+    const auto [first, end] = taken.equal_range(place);
+    for (auto other = first; other != end; ++other) {
+      const Config::Listener& neighbour = listeners[other->second];
+      const std::string name = Item("listeners", other->second) + " (" + ToString(neighbour) + ")";
+      if (!CanShare(listener, neighbour)) {
+        draft.AddError(Item("listeners", i), "has the same address and port as " + name);
+        break;
+      }
+      if (listener.trusted_proxies != neighbour.trusted_proxies) {
+        draft.AddError(Item("listeners", i),
+                       "shares a socket with " + name + ", so both need the same proxy_protocol");
+        break;
+      }
     }
+    taken.emplace(place, i);
   }
   const base::Endpoint metrics{draft.config.metrics.address, draft.config.metrics.port};
   const auto same = taken.find({false, metrics.address, metrics.port});
@@ -206,9 +259,21 @@ void ValidateServices(Draft& draft) {
   }
 }
 
+// See docs/security.md, "Amplification".
+void ValidateRealm(Draft& draft) {
+  constexpr std::size_t kLongRealm = 60;
+  if (draft.config.realm.size() > kLongRealm) {
+    draft.AddWarning("realm",
+                     "is longer than " + std::to_string(kLongRealm) +
+                         " octets, so that strangers may get answers of more than five times what "
+                         "they send");
+  }
+}
+
 }  // namespace
 
 void Validate(Draft& draft) {
+  ValidateRealm(draft);
   ValidateListeners(draft);
   ValidateRelay(draft);
   ValidateAuth(draft);

@@ -7,6 +7,7 @@
 
 #include "server/control/admin_routes.h"
 #include "server/control/drain_controller.h"
+#include "server/control/edge_routes.h"
 #include "server/control/health_routes.h"
 #include "server/control/metrics_routes.h"
 #include "server/control/status_report.h"
@@ -44,6 +45,8 @@ class ControlPlane::Impl {
     if (!loop.ok()) return loop.error();
     loop_ = std::move(loop).value();
     drain_timer_ = std::make_unique<Timer>(*loop_, [this] { AdvanceDrain(); });
+    certificate_timer_ = std::make_unique<Timer>(*loop_, [this] { RefreshCertificates(); });
+    certificate_timer_->Start(options_.certificate_poll);
     WatchSignals();
     AddCommands();
 
@@ -74,6 +77,14 @@ class ControlPlane::Impl {
     http_server_.reset();
     relay_.Stop();
     return 0;
+  }
+
+  void AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply) {
+    loop_->Post([this, begin = Now(), request = std::move(request), reply = std::move(reply)] {
+      HttpResponse response = AnswerEdge(request);
+      process_counters_.ObserveHttpRequest(Now() - begin);
+      reply(std::move(response));
+    });
   }
 
   void RequestStop() {
@@ -150,6 +161,11 @@ class ControlPlane::Impl {
     loop_->Stop();
   }
 
+  void RefreshCertificates() {
+    relay_.RefreshCertificates();
+    certificate_timer_->Start(options_.certificate_poll);
+  }
+
   HttpResponse Serve(const HttpRequest& request) {
     const auto begin = Now();
     HttpResponse response = Route(request);
@@ -193,6 +209,7 @@ class ControlPlane::Impl {
   AdminRoutes commands_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Timer> drain_timer_;
+  std::unique_ptr<Timer> certificate_timer_;
   std::unique_ptr<HttpServer> http_server_;
   std::unique_ptr<LineServer> line_server_;
 };
@@ -203,6 +220,9 @@ ControlPlane::~ControlPlane() = default;
 
 base::Result<void> ControlPlane::Start() { return impl_->Start(); }
 int ControlPlane::Run() { return impl_->Run(); }
+void ControlPlane::AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply) {
+  impl_->AnswerEdgeRequest(std::move(request), std::move(reply));
+}
 void ControlPlane::RequestStop() { impl_->RequestStop(); }
 std::uint16_t ControlPlane::metrics_port() const { return impl_->metrics_port(); }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "server/control/relay_control.h"
+#include "server/web/http_message.h"
 
 namespace relay {
 
@@ -25,6 +27,7 @@ class ControlPlane {
     std::chrono::nanoseconds drain_deadline = std::chrono::hours(1);
     std::chrono::nanoseconds drain_poll = std::chrono::milliseconds(250);
     std::chrono::milliseconds http_timeout = std::chrono::seconds(30);
+    std::chrono::nanoseconds certificate_poll = std::chrono::seconds(1);
   };
 
   // `relay` must outlive the plane.
@@ -40,6 +43,11 @@ class ControlPlane {
   // Serves until a drain ends or a signal stops it, then stops the relay. Returns the process's
   // exit code.
   int Run();
+
+  // Answers an HTTP request that came in at an edge listener. The control thread calls `reply`,
+  // once and soon; after Run has returned, never. Whoever asks has to limit how many requests wait.
+  // Any thread, between Start and the destruction of the plane.
+  void AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply);
 
   // Ends Run as SIGINT does. Any thread.
   void RequestStop();

@@ -7,12 +7,17 @@ namespace relay {
 HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
                            const std::string& version, bool is_draining) {
   const RelaySnapshot state = relay.ReadSnapshot();
+  std::vector<MetricsSnapshot::Certificate> certificates;
+  certificates.reserve(state.certificates.size());
+  for (const RelaySnapshot::Certificate& certificate : state.certificates) {
+    certificates.push_back({certificate.name, certificate.not_after});
+  }
   const MetricsSnapshot snapshot{.version = version,
                                  .is_draining = is_draining,
                                  .relay_ports_in_use = state.ports_in_use,
                                  .relay_ports_limit = state.ports_limit,
                                  .kernel_datapath_mode = std::nullopt,
-                                 .certificates = {},
+                                 .certificates = std::move(certificates),
                                  .process = ReadProcessUsage()};
   const std::vector<const ShardCounters*> shards = relay.counters();
   return {200, {{"Content-Type", kMetricsContentType}}, RenderMetrics({shards, process, snapshot})};

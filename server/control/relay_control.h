@@ -16,9 +16,15 @@ struct RelaySnapshot {
     std::string description;  // "udp 0.0.0.0:3478"
     std::string state;        // "open", or why not
   };
+  struct Certificate {
+    std::string name;                   // the path that it was configured as
+    std::vector<std::string> subjects;  // DNS names and IP addresses
+    base::WallTime not_after;
+  };
 
   std::size_t shards = 0;
   std::vector<Listener> listeners;
+  std::vector<Certificate> certificates;     // those that new connections get
   std::vector<std::string> relay_addresses;  // "10.0.0.5 (known as 203.0.113.7)"
   std::uint16_t min_relay_port = 0;
   std::uint16_t max_relay_port = 0;
@@ -43,6 +49,10 @@ class RelayControl {
   // Why this node should get no new clients, one phrase each; empty: it should. Draining is not
   // among them: the control plane knows that itself.
   virtual std::vector<std::string> unready_reasons() const = 0;
+
+  // Puts certificates into use whose files have been replaced, and logs it, and new keys for
+  // session tickets when it is time. Called about once a second; cheap when nothing has changed.
+  virtual void RefreshCertificates() = 0;
 
   // From now on new Allocate requests are refused (or no longer); existing allocations go on.
   virtual void SetDraining(bool is_draining) = 0;

@@ -69,6 +69,16 @@ std::string AllocationsText(const StatusTotals& totals) {
   return parts.empty() ? out : out + " (" + parts + ")";
 }
 
+// "/etc/senso-turn/tls.crt until 2026-11-20T18:00:00Z (turn.example.org)".
+std::string CertificateText(const RelaySnapshot::Certificate& certificate) {
+  std::string subjects;
+  for (const std::string& subject : certificate.subjects) {
+    if (!subjects.empty()) subjects += ", ";
+    AppendLogText(subjects, subject);
+  }
+  return certificate.name + " until " + TimeText(certificate.not_after) + " (" + subjects + ")";
+}
+
 struct Flow {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -143,11 +153,24 @@ std::string ListenersJson(const RelaySnapshot& relay) {
   return out + "]";
 }
 
-std::string AddressesJson(const RelaySnapshot& relay) {
+std::string TextsJson(const std::vector<std::string>& texts) {
   std::string out = "[";
-  for (const std::string& address : relay.relay_addresses) {
+  for (const std::string& text : texts) {
     if (out.size() > 1) out += ',';
-    out += Quoted(address);
+    out += Quoted(text);
+  }
+  return out + "]";
+}
+
+std::string CertificatesJson(const RelaySnapshot& relay) {
+  std::string out = "[";
+  for (const auto& certificate : relay.certificates) {
+    if (out.size() > 1) out += ',';
+    out += JsonObject()
+               .Add("certificate", Quoted(certificate.name))
+               .Add("subjects", TextsJson(certificate.subjects))
+               .Add("not_after", Quoted(TimeText(certificate.not_after)))
+               .Finish();
   }
   return out + "]";
 }
@@ -194,6 +217,9 @@ std::string StatusReporter::RenderText(const StatusInput& input) {
     out += Line(i == 0 ? "listeners" : "",
                 relay.listeners[i].description + "  " + relay.listeners[i].state);
   }
+  for (std::size_t i = 0; i < relay.certificates.size(); ++i) {
+    out += Line(i == 0 ? "certificates" : "", CertificateText(relay.certificates[i]));
+  }
   for (std::size_t i = 0; i < relay.relay_addresses.size(); ++i) {
     out += Line(i == 0 ? "relay" : "", relay.relay_addresses[i] + " ports " +
                                            std::to_string(relay.min_relay_port) + "-" +
@@ -235,7 +261,8 @@ std::string StatusReporter::RenderJson(const StatusInput& input) const {
     object.Add("drain_remaining_seconds", WholeSeconds(*input.drain_remaining));
   object.Add("shards", relay.shards)
       .Add("listeners", ListenersJson(relay))
-      .Add("relay_addresses", AddressesJson(relay))
+      .Add("certificates", CertificatesJson(relay))
+      .Add("relay_addresses", TextsJson(relay.relay_addresses))
       .Add("min_relay_port", relay.min_relay_port)
       .Add("max_relay_port", relay.max_relay_port)
       .Add("relay_ports_in_use", relay.ports_in_use)

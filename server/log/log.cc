@@ -66,12 +66,8 @@ void AppendTime(std::string& out, base::WallTime time) {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::floor,
       std::chrono::seconds;
   const auto whole = floor<seconds>(time);
-  const std::time_t since_epoch = std::chrono::system_clock::to_time_t(whole);
-  std::tm calendar{};
-  gmtime_r(&since_epoch, &calendar);
-  char buffer[40];
-  const std::size_t length = std::strftime(buffer, sizeof(buffer), "%Y-%m-%dT%H:%M:%S.", &calendar);
-  out.append(buffer, length);
+  out += TimeText(whole);
+  out.back() = '.';
   std::string fraction = std::to_string(duration_cast<milliseconds>(time - whole).count());
   fraction.insert(0, fraction.size() < 3 ? 3 - fraction.size() : 0, '0');
   out += fraction + "Z";

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <optional>
 
 namespace relay {
@@ -121,6 +123,15 @@ void AppendJsonString(std::string& out, std::string_view value, std::size_t max_
   }
   if (value.size() > max_bytes) out += kCut;
   out += '"';
+}
+
+std::string TimeText(base::WallTime time) {
+  const std::time_t since_epoch =
+      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
+  std::tm calendar{};
+  gmtime_r(&since_epoch, &calendar);
+  char buffer[40];
+  return {buffer, std::strftime(buffer, sizeof(buffer), "%Y-%m-%dT%H:%M:%SZ", &calendar)};
 }
 
 }  // namespace relay

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/base/time.h"
+
 // Text of strangers made safe to print. Control characters (C0, DEL, C1), line and paragraph
 // separators, marks that turn the writing direction and octets that are not UTF-8 never reach the
 // output as they are.
@@ -21,5 +23,8 @@ void AppendLogText(std::string& out, std::string_view value,
 // U+FFFD.
 void AppendJsonString(std::string& out, std::string_view value,
                       std::size_t max_bytes = kMaxLogValueBytes);
+
+// "2026-11-20T18:00:00Z" (RFC 3339), in whole seconds.
+std::string TimeText(base::WallTime time);
 
 }  // namespace relay

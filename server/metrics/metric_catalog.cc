@@ -117,9 +117,10 @@ std::vector<MetricRow> RelayRows() {
        .type = MetricType::kCounter,
        .unit = "",
        .help = "Packets that ended in silence, by reason",
-       .hint = "\"send_failed\" and \"queue_full\" hurt users; \"no_permission\", \"malformed\" "
-               "and \"rate_limited\" are the "
-               "noise of the open Internet until they surge.",
+       .hint = "\"send_failed\", \"queue_full\" and \"queue_expired\" hurt users (the last two: "
+               "a client on TCP or TLS reads more slowly than its peers send); \"no_permission\", "
+               "\"malformed\" and \"rate_limited\" are the noise of the open Internet until they "
+               "surge.",
        .labels = {{"reason", kDropReasonLabels}},
        .source = ShardReader([](const ShardCounters& shard, std::size_t reason, std::size_t) {
          return Number(shard.dropped_packets[reason]);
@@ -176,9 +177,13 @@ std::vector<MetricRow> RelayRows() {
       {.name = "connections_refused_total",
        .type = MetricType::kCounter,
        .unit = "",
-       .help = "Client connections that were closed at once, by reason",
-       .hint = "\"system_limit\": out of file descriptors or memory; \"source_limit\": one address "
-               "holds too many.",
+       .help = "Client connections and DTLS associations that were closed before they were of any "
+               "use, by reason",
+       .hint =
+           "\"system_limit\": out of file descriptors or memory; \"source_limit\": one address "
+           "holds too many; \"handshake_limit\": a flood of handshakes that nobody finishes, or "
+           "a node that is too slow for them; \"proxy_header\": a proxy among those trusted "
+           "does not send PROXY headers.",
        .labels = {{"reason", kConnectionRefusalLabels}},
        .source = ShardReader([](const ShardCounters& shard, std::size_t reason, std::size_t) {
          return Number(shard.connections_refused[reason]);

@@ -37,7 +37,7 @@ inline constexpr auto kQuotaScopeLabels = std::to_array<std::string_view>(
 inline constexpr auto kDropReasonLabels = std::to_array<std::string_view>(
     {"malformed", "unknown_method", "bad_fingerprint", "unknown_attribute", "no_allocation",
      "no_permission", "no_channel", "policy", "too_large", "rate_limited", "client_denied",
-     "over_limit", "send_failed", "queue_full", "oversized_datagram"});
+     "over_limit", "send_failed", "queue_full", "queue_expired", "oversized_datagram"});
 
 enum class Direction : std::uint8_t { kClientToPeer, kPeerToClient };
 inline constexpr auto kDirectionLabels =
@@ -53,9 +53,15 @@ enum class RelayPath : std::uint8_t { kUserspace, kKernel, kStream };
 inline constexpr auto kPathLabels =
     std::to_array<std::string_view>({"userspace", "kernel", "stream"});
 
-enum class ConnectionRefusal : std::uint8_t { kSourceLimit, kClientDenied, kSystemLimit };
-inline constexpr auto kConnectionRefusalLabels =
-    std::to_array<std::string_view>({"source_limit", "client_denied", "system_limit"});
+enum class ConnectionRefusal : std::uint8_t {
+  kSourceLimit,
+  kClientDenied,
+  kSystemLimit,
+  kHandshakeLimit,  // too many unfinished handshakes: the oldest made room
+  kProxyHeader,     // a trusted proxy sent no PROXY header, or a broken one
+};
+inline constexpr auto kConnectionRefusalLabels = std::to_array<std::string_view>(
+    {"source_limit", "client_denied", "system_limit", "handshake_limit", "proxy_header"});
 
 enum class HandshakeOutcome : std::uint8_t { kSuccess, kFailure, kTimeout };
 inline constexpr auto kHandshakeOutcomeLabels =

@@ -37,18 +37,24 @@ void PacketPoller::Wait() {
 
 void PacketPoller::Run() {
   for (int round = 0; round < kRounds; ++round) {
-    const int count =
-        ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
-    if (count <= 0) {
+    if (!Round()) {
       Wait();
       return;
     }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-      ready_[i] = events_[i].data.fd;
-    on_ready_(std::span<const int>(ready_.data(), static_cast<std::size_t>(count)));
   }
   // Still busy: let the others go first.
   boost::asio::post(epoll_.get_executor(), [this] { Run(); });
 }
+
+bool PacketPoller::Round() {
+  const int count =
+      ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+  if (count <= 0) return false;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) ready_[i] = events_[i].data.fd;
+  on_ready_(std::span<const int>(ready_.data(), static_cast<std::size_t>(count)));
+  return true;
+}
+
+void PacketPoller::ServeOnce() { Round(); }
 
 }  // namespace relay

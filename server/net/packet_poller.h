@@ -24,12 +24,16 @@ class PacketPoller {
   void Remove(int socket);
 
   void Start();
+  // Serves what is readable now, in one round. For handlers of the io_context that take long.
+  void ServeOnce();
 
  private:
   static constexpr int kRounds = 8;
 
   void Wait();
   void Run();
+  // False: nothing was readable.
+  bool Round();
 
   std::function<void(std::span<const int>)> on_ready_;
   boost::asio::posix::stream_descriptor epoll_;

@@ -24,19 +24,24 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)]),
       forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, queue_, counters_),
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
-      datagrams_(udp_listeners_, forwarder_, queue_, streams_, counters_, clock_),
+      dtls_(forwarder_, census, counters_, clock_, random_),
+      connected_(streams_, dtls_),
+      datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, counters_, clock_),
       poller_(io_, [this](std::span<const int> sockets) { datagrams_.OnReady(sockets); }),
-      effects_(forwarder_, streams_, poller_, counters_, clock_),
+      effects_(forwarder_, connected_, poller_, counters_, clock_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin),
       tick_(io_) {
-  ApplyChannelRange(*options.policy);
+  ApplyPolicy(options.policy);
+  SetTls(std::move(options.tls));
   streams_.SetEngine(&engine_);
+  streams_.SetServeDatagrams([this] { poller_.ServeOnce(); });
+  dtls_.SetEngine(&engine_);
   datagrams_.SetEngine(&engine_);
   for (const UdpListener& listener : udp_listeners_) CHECK(poller_.Add(listener.socket.get()));
   for (TcpListener& listener : options.tcp_listeners) {
     stream_listeners_.push_back(std::make_unique<StreamListener>(
-        io_, std::move(listener.socket), listener.transport, streams_, counters_));
+        io_, std::move(listener.socket), std::move(listener.entrance), streams_, counters_));
   }
 }
 
@@ -53,21 +58,31 @@ void Shard::Tick() {
     if (error) return;
     clock_.Refresh();
     engine_.Advance(clock_.now());
-    queue_.Flush();
     streams_.CloseOverdue();
+    dtls_.Advance();
+    datagrams_.Expire();
+    queue_.Flush();
     Tick();
   });
 }
 
-void Shard::ApplyChannelRange(const turn::Policy& policy) {
+void Shard::ApplyPolicy(std::shared_ptr<const turn::Policy> policy) {
   const std::uint8_t octet =
-      policy.channel_numbers == turn::Policy::ChannelNumbers::kRfc5766 ? 0x7f : 0x4f;
+      policy->channel_numbers == turn::Policy::ChannelNumbers::kRfc5766 ? 0x7f : 0x4f;
   streams_.SetLastChannelFirstOctet(octet);
+  dtls_.SetLastChannelFirstOctet(octet);
   datagrams_.SetLastChannelFirstOctet(octet);
+  streams_.SetPolicy(policy);
+  dtls_.SetPolicy(std::move(policy));
+}
+
+void Shard::SetTls(std::shared_ptr<const TlsContext> tls) {
+  streams_.SetTls(tls);
+  dtls_.SetTls(std::move(tls));
 }
 
 void Shard::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
-  ApplyChannelRange(*policy);
+  ApplyPolicy(policy);
   clock_.Refresh();
   engine_.SetPolicy(std::move(policy), clock_.now());
 }

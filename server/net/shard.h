@@ -15,7 +15,10 @@
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/send_queue.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/connected_clients.h"
 #include "server/net/connection_census.h"
+#include "server/net/dtls_service.h"
+#include "server/net/http_handler.h"
 #include "server/net/packet_poller.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_effects.h"
@@ -23,13 +26,14 @@
 #include "server/net/stream_listener.h"
 #include "server/net/stream_service.h"
 #include "server/net/udp_service.h"
+#include "server/tls/tls_context.h"
 
 namespace relay {
 
 // A TCP listener of one shard.
 struct TcpListener {
   Descriptor socket;
-  base::Transport transport = base::Transport::kTcp;
+  StreamEntrance entrance;
 };
 
 // One thread's share of the relay: an io_context, an engine, its sockets. Shards share nothing but
@@ -42,6 +46,7 @@ class Shard {
     std::vector<TcpListener> tcp_listeners;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;
+    std::shared_ptr<const TlsContext> tls;  // nullptr: none
     // The same for all shards of the process, so that each accepts what another one issued.
     turn::NonceKey nonce_key;
     base::MonotonicTime nonce_origin;
@@ -58,15 +63,20 @@ class Shard {
   ShardMailbox& mailbox() { return mailbox_; }                 // any thread
   const ShardCounters& counters() const { return counters_; }  // any thread
 
+  // Before Run.
+  void SetHttpHandler(HttpHandler handler) { streams_.edge_http().SetHandler(std::move(handler)); }
+
   // The rest on the shard's thread, by way of the mailbox.
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+  void SetTls(std::shared_ptr<const TlsContext> tls);
   // Ends every allocation and lets Run return.
   void Stop();
 
  private:
   static constexpr std::chrono::milliseconds kTick{250};
 
-  void ApplyChannelRange(const turn::Policy& policy);
+  // What of the policy the transports have to know.
+  void ApplyPolicy(std::shared_ptr<const turn::Policy> policy);
   void Tick();
 
   boost::asio::io_context io_;
@@ -78,6 +88,8 @@ class Shard {
   SendQueue queue_;
   Forwarder forwarder_;
   StreamService streams_;
+  DtlsService dtls_;
+  ConnectedClients connected_;
   UdpService datagrams_;
   PacketPoller poller_;
   ShardEffects effects_;

@@ -13,25 +13,26 @@ static_assert(kCloseReasonLabels.size() == turn::kCloseReasonCount);
 static_assert(kQuotaScopeLabels.size() == turn::kQuotaScopeCount);
 static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
 
-ShardEffects::ShardEffects(Forwarder& forwarder, StreamService& streams, PacketPoller& poller,
+ShardEffects::ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
                            ShardCounters& counters, const ShardClock& clock)
     : forwarder_(forwarder),
-      streams_(streams),
+      connected_(connected),
       poller_(poller),
       counters_(counters),
       clock_(clock) {}
 
 void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message) {
-  if (!base::IsStream(client.five_tuple.transport)) return forwarder_.SendToClient(client, message);
-  if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendControl(message);
+  if (client.five_tuple.transport == base::Transport::kUdp)
+    return forwarder_.SendToClient(client, message);
+  connected_.SendControl(client, message);
 }
 
 void ShardEffects::SendDataToClient(const turn::Client& client, base::Bytes message,
                                     std::size_t payload_bytes) {
-  const bool is_stream = base::IsStream(client.five_tuple.transport);
-  CountRelayed(counters_, Direction::kPeerToClient, is_stream, payload_bytes);
-  if (!is_stream) return forwarder_.SendToClientInPlace(client, message);
-  if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendData(message);
+  const base::Transport transport = client.five_tuple.transport;
+  CountRelayed(counters_, Direction::kPeerToClient, base::IsStream(transport), payload_bytes);
+  if (transport == base::Transport::kUdp) return forwarder_.SendToClientInPlace(client, message);
+  connected_.SendData(client, message);
 }
 
 void ShardEffects::SendToPeer(const turn::Client& client, turn::RelayHandle relay,
@@ -78,9 +79,7 @@ void ShardEffects::NoteAllocation(const turn::Client& client, const base::Endpoi
                                   int delta) {
   const base::Transport transport = client.five_tuple.transport;
   counters_.allocations[LabelIndex(transport)][LabelIndex(relayed.address.family())].Add(delta);
-  if (!base::IsStream(transport)) return;
-  if (StreamConnection* connection = streams_.Find(client.handle))
-    connection->AddAllocations(delta);
+  if (transport != base::Transport::kUdp) connected_.AddAllocations(client, delta);
 }
 
 void ShardEffects::On(const turn::AllocationOpened& event) {

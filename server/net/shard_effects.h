@@ -5,9 +5,9 @@
 #include "protocol/turn/effects.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/connected_clients.h"
 #include "server/net/packet_poller.h"
 #include "server/net/shard_clock.h"
-#include "server/net/stream_service.h"
 
 namespace relay {
 
@@ -16,7 +16,7 @@ namespace relay {
 class ShardEffects final : public turn::Effects {
  public:
   // All must outlive the effects.
-  ShardEffects(Forwarder& forwarder, StreamService& streams, PacketPoller& poller,
+  ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
                ShardCounters& counters, const ShardClock& clock);
 
   void SendToClient(const turn::Client& client, base::Bytes message) override;
@@ -43,7 +43,7 @@ class ShardEffects final : public turn::Effects {
   void NoteAllocation(const turn::Client& client, const base::Endpoint& relayed, int delta);
 
   Forwarder& forwarder_;
-  StreamService& streams_;
+  ConnectedClients& connected_;
   PacketPoller& poller_;
   ShardCounters& counters_;
   const ShardClock& clock_;

@@ -13,6 +13,10 @@
 namespace relay {
 namespace {
 
+using Kind = ShardGroup::ListenerKind;
+
+bool IsDatagram(Kind kind) { return kind == Kind::kUdp || kind == Kind::kDtls; }
+
 // Whether an IPv6 wildcard has to serve IPv4 as well: nobody else listens there.
 bool NeedsDualStack(const ShardGroup::Listener& listener,
                     const std::vector<ShardGroup::Listener>& all) {
@@ -20,8 +24,31 @@ bool NeedsDualStack(const ShardGroup::Listener& listener,
     return false;
   return std::none_of(all.begin(), all.end(), [&](const ShardGroup::Listener& other) {
     return other.endpoint.address.is_v4() && other.endpoint.port == listener.endpoint.port &&
-           other.transport == listener.transport;
+           IsDatagram(other.kind) == IsDatagram(listener.kind);
   });
+}
+
+// A DTLS listener where there is a UDP listener, or a TLS where there is a TCP, has no socket of
+// its own: the other one takes both.
+bool SharesSocket(const ShardGroup::Listener& listener,
+                  const std::vector<ShardGroup::Listener>& all) {
+  if (listener.endpoint.port == 0 || (listener.kind != Kind::kDtls && listener.kind != Kind::kTls))
+    return false;
+  const Kind host = listener.kind == Kind::kDtls ? Kind::kUdp : Kind::kTcp;
+  return std::any_of(all.begin(), all.end(), [&](const ShardGroup::Listener& other) {
+    return other.kind == host && other.endpoint == listener.endpoint;
+  });
+}
+
+StreamEntrance::Kind EntranceKind(Kind kind) {
+  switch (kind) {
+    case Kind::kTls:
+      return StreamEntrance::Kind::kTls;
+    case Kind::kEdge:
+      return StreamEntrance::Kind::kEdge;
+    default:
+      return StreamEntrance::Kind::kTcp;
+  }
 }
 
 }  // namespace
@@ -31,11 +58,11 @@ ShardGroup::ShardGroup(const Options& options)
 
 base::Result<void> ShardGroup::OpenListener(const Listener& listener, bool dual_stack,
                                             std::vector<Shard::Options>& shards) {
-  const bool is_udp = listener.transport == base::Transport::kUdp;
+  const bool is_datagram = IsDatagram(listener.kind);
   ListenerAddress address{listener.endpoint, dual_stack};
   std::vector<Descriptor> sockets;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    auto opened = is_udp ? OpenUdpListener(address) : OpenTcpListener(address);
+    auto opened = is_datagram ? OpenUdpListener(address) : OpenTcpListener(address);
     if (!opened.ok()) return opened.error();
     sockets.push_back(std::move(opened).value());
     // The first one may have been given a port; the others join it.
@@ -43,14 +70,17 @@ base::Result<void> ShardGroup::OpenListener(const Listener& listener, bool dual_
   }
   listeners_.back().bound = address.endpoint;
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    if (is_udp) {
+    if (is_datagram) {
       shards[i].udp_listeners.push_back(
           {.socket = std::move(sockets[i]),
            .bound = address.endpoint,
            .is_wildcard = address.endpoint.address.is_unspecified(),
-           .family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6});
+           .family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6,
+           .takes_clear = listener.kind == ListenerKind::kUdp,
+           .trusted_proxies = listener.trusted_proxies});
     } else {
-      shards[i].tcp_listeners.push_back({std::move(sockets[i]), listener.transport});
+      shards[i].tcp_listeners.push_back(
+          {std::move(sockets[i]), {EntranceKind(listener.kind), listener.trusted_proxies}});
     }
   }
   return {};
@@ -65,6 +95,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
   std::vector<Shard::Options> shards(std::max<std::size_t>(options.shards, 1));
   for (const Listener& listener : options.listeners) {
     group->listeners_.push_back({listener, listener.endpoint, {}});
+    if (SharesSocket(listener, options.listeners)) continue;
     const auto opened =
         group->OpenListener(listener, NeedsDualStack(listener, options.listeners), shards);
     if (opened.ok()) continue;
@@ -74,6 +105,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
   for (Shard::Options& shard : shards) {
     shard.policy = options.policy;
     shard.credentials = options.credentials;
+    shard.tls = options.tls;
     shard.nonce_key = nonce_key;
     shard.nonce_origin = nonce_origin;
     shard.limits = options.limits;
@@ -102,6 +134,16 @@ void ShardGroup::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([policy](Shard& receiver) { receiver.SetPolicy(policy); });
   }
+}
+
+void ShardGroup::SetTls(std::shared_ptr<const TlsContext> tls) {
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post([tls](Shard& receiver) { receiver.SetTls(tls); });
+  }
+}
+
+void ShardGroup::SetHttpHandler(HttpHandler handler) {
+  for (const auto& shard : shards_) shard->SetHttpHandler(handler);
 }
 
 std::vector<const ShardCounters*> ShardGroup::counters() const {

@@ -6,15 +6,17 @@
 #include <thread>
 #include <vector>
 
-#include "protocol/base/five_tuple.h"
+#include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/policy.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/http_handler.h"
 #include "server/net/listener_socket.h"
 #include "server/net/shard.h"
+#include "server/tls/tls_context.h"
 
 namespace relay {
 
@@ -22,10 +24,16 @@ namespace relay {
 // except where noted.
 class ShardGroup {
  public:
+  // `kUdp` takes DTLS, and `kTcp` TLS, besides the clear when there is a TLS context, told apart by
+  // the first octet; the others take nothing in the clear. Two listeners with one address, kUdp and
+  // kDtls or kTcp and kTls, share a socket.
+  enum class ListenerKind : std::uint8_t { kUdp, kDtls, kTcp, kTls, kEdge };
   struct Listener {
-    base::Transport transport = base::Transport::kUdp;  // kUdp or kTcp
+    ListenerKind kind = ListenerKind::kUdp;
     base::Endpoint endpoint;
     bool is_required = true;  // otherwise one that cannot be opened is left out
+    // Proxies whose PROXY protocol headers are believed, and required; nobody else's are.
+    std::vector<base::IpPrefix> trusted_proxies;
   };
   struct Options {
     std::size_t shards = 1;
@@ -35,6 +43,8 @@ class ShardGroup {
     turn::Ledger::Options ledger;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;
+    // nullptr: no TLS; then there must be no listener that needs it.
+    std::shared_ptr<const TlsContext> tls;
   };
 
   // What became of a listener, in the order of Options::listeners.
@@ -55,6 +65,10 @@ class ShardGroup {
   void Stop();
 
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+  // For the handshakes from now on; sessions keep what they have.
+  void SetTls(std::shared_ptr<const TlsContext> tls);
+  // Before Start. Without one, HTTP requests are answered with 404.
+  void SetHttpHandler(HttpHandler handler);
 
   const std::vector<ListenerState>& listeners() const { return listeners_; }
   std::vector<const ShardCounters*> counters() const;  // the counters may be read from any thread

@@ -1,78 +1,45 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
-#include <cstdint>
-#include <vector>
-
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
 #include "protocol/turn/addresses.h"
 #include "server/net/stream_output.h"
+#include "server/net/turn_stream.h"
 
 namespace relay {
 
-class StreamService;
-
-// One client's byte stream: cut into messages on the way in, a bounded queue on the way out. It
-// belongs to a StreamService and ends only through it, never inside a call that came from it.
-// Shard's thread only.
+// One client that speaks TURN over a byte stream: a TCP or TLS socket, or a WebSocket. It belongs
+// to a StreamService and ends only through it, never inside a call that came from it. Shard's
+// thread only.
 class StreamConnection {
  public:
-  StreamConnection(StreamService& service, boost::asio::ip::tcp::socket socket,
-                   const turn::Client& client, base::MonotonicTime now);
+  StreamConnection(StreamService& service, const turn::Client& client, base::MonotonicTime now);
+  virtual ~StreamConnection() = default;
+  StreamConnection(const StreamConnection&) = delete;
+  StreamConnection& operator=(const StreamConnection&) = delete;
 
-  void Start();
+  virtual void Start() = 0;
 
-  // Control messages are never dropped; relayed data is when the client reads too slowly, oldest
-  // first.
-  void SendControl(base::Bytes message) { Send(StreamOutput::Kind::kControl, message); }
-  void SendData(base::Bytes message) { Send(StreamOutput::Kind::kData, message); }
+  // Answers are never dropped; relayed data is when the client reads too slowly, oldest first.
+  virtual void SendControl(base::Bytes message) = 0;
+  virtual void SendData(base::Bytes message) = 0;
 
-  // Whether it has been silent, or unfinished, for too long.
-  bool IsOverdue(base::MonotonicTime now) const;
+  // A few times a second: lets go of data that is too old. True: the client has been silent, or
+  // unfinished, for too long.
+  bool IsOverdue(base::MonotonicTime now);
 
-  const turn::Client& client() const { return client_; }
-  void AddAllocations(int delta) { allocations_ += delta; }
+  const turn::Client& client() const { return stream_.client(); }
+  void AddAllocations(int delta) { stream_.AddAllocations(delta); }
 
-  // How much relayed data may wait for a slow reader, and how many octets of answers until no more
-  // requests are read.
-  static constexpr std::size_t kMaxWaitingData = 256 * 1024;
+  // From so many octets of waiting answers on no more requests are read.
   static constexpr std::size_t kMaxWaitingControl = 64 * 1024;
 
- private:
-  // Until the first valid message; for a message once begun; without an allocation.
-  static constexpr std::chrono::seconds kFirstMessageTimeout{10};
-  static constexpr std::chrono::seconds kPartialMessageTimeout{30};
-  static constexpr std::chrono::seconds kIdleTimeout{300};
-  static constexpr int kMaxInvalidInARow = 16;
-  static constexpr int kReadsPerTurn = 4;
-
-  enum class ReadResult : std::uint8_t { kMore, kDrained, kEnd };
-
-  void WaitReadable();
-  void WaitWritable();
-  void OnReadable();
-  void OnWritable();
-  ReadResult ReadOnce();
-  // False: the stream cannot be followed any further.
-  bool HandleMessages(base::Bytes octets, std::size_t& consumed);
-  void Send(StreamOutput::Kind kind, base::Bytes message);
-  // Ends once what waits has left (immediately: without waiting).
-  void End(bool immediately);
+ protected:
+  void Count(StreamOutput::Dropped dropped);
 
   StreamService& service_;
-  boost::asio::ip::tcp::socket socket_;
-  turn::Client client_;
-  std::vector<std::uint8_t> partial_;  // octets of a message that has not arrived whole
-  StreamOutput output_{kMaxWaitingData};
-  base::MonotonicTime opened_at_;
-  base::MonotonicTime last_message_at_;
-  base::MonotonicTime partial_since_;
-  int allocations_ = 0;
-  int invalid_in_a_row_ = 0;
-  bool had_valid_message_ = false;
-  bool is_reading_ = false;
-  bool is_writing_ = false;
+  TurnStream stream_;
+  StreamOutput output_;
   bool is_ending_ = false;
 };
 

@@ -21,9 +21,13 @@ boost::asio::ip::tcp ProtocolOf(int socket) {
 }  // namespace
 
 StreamListener::StreamListener(boost::asio::io_context& io, Descriptor socket,
-                               base::Transport transport, StreamService& service,
+                               StreamEntrance entrance, StreamService& service,
                                ShardCounters& counters)
-    : acceptor_(io), back_off_(io), transport_(transport), service_(service), counters_(counters) {
+    : acceptor_(io),
+      back_off_(io),
+      entrance_(std::move(entrance)),
+      service_(service),
+      counters_(counters) {
   const auto protocol = ProtocolOf(socket.get());
   acceptor_.assign(protocol, socket.Release());
 }
@@ -39,7 +43,7 @@ void StreamListener::OnAccept(boost::system::error_code error,
                               boost::asio::ip::tcp::socket socket) {
   if (error == boost::asio::error::operation_aborted) return;
   if (!error) {
-    service_.Accept(std::move(socket), transport_);
+    service_.Accept(std::move(socket), entrance_);
     Start();
     return;
   }
@@ -48,6 +52,7 @@ void StreamListener::OnAccept(boost::system::error_code error,
     return;
   }
   counters_.connections_refused[LabelIndex(ConnectionRefusal::kSystemLimit)].Add();
+  service_.MakeRoom();
   back_off_.expires_after(kBackOff);
   back_off_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled) Start();

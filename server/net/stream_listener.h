@@ -4,7 +4,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "protocol/base/five_tuple.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/listener_socket.h"
 #include "server/net/stream_service.h"
@@ -12,11 +11,12 @@
 namespace relay {
 
 // Accepts stream clients on one address for one shard. When the process is out of descriptors it
-// waits a moment instead of spinning. Shard's thread only.
+// lets the service make room and waits a moment instead of spinning. It must outlive the service's
+// connections. Shard's thread only.
 class StreamListener {
  public:
   // `socket` is listening already.
-  StreamListener(boost::asio::io_context& io, Descriptor socket, base::Transport transport,
+  StreamListener(boost::asio::io_context& io, Descriptor socket, StreamEntrance entrance,
                  StreamService& service, ShardCounters& counters);
   void Start();
 
@@ -25,7 +25,7 @@ class StreamListener {
 
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer back_off_;
-  base::Transport transport_;
+  StreamEntrance entrance_;
   StreamService& service_;
   ShardCounters& counters_;
 };

@@ -1,45 +1,88 @@
 #include "server/net/stream_output.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "protocol/base/check.h"
+
 namespace relay {
 
-std::size_t StreamOutput::Add(Kind kind, base::Bytes message, std::size_t already_written) {
-  std::size_t dropped = 0;
-  if (kind == Kind::kData && already_written == 0) {
-    auto oldest = messages_.begin();
-    while (data_bytes_ + message.size() > max_data_bytes_ && oldest != messages_.end()) {
-      if (oldest->kind != Kind::kData || oldest->written != 0) {
-        ++oldest;
-        continue;
-      }
-      data_bytes_ -= oldest->octets.size();
-      oldest = messages_.erase(oldest);
-      ++dropped;
-    }
-    if (data_bytes_ + message.size() > max_data_bytes_) return dropped + 1;
+void StreamOutput::Begin(base::Bytes message, std::size_t written) {
+  CHECK(empty());
+  const base::Bytes rest = message.subspan(written);
+  current_.emplace(rest.begin(), rest.end());
+  current_written_ = 0;
+}
+
+void StreamOutput::AddControl(base::Bytes message) {
+  control_.emplace_back(message.begin(), message.end());
+  control_bytes_ += message.size();
+}
+
+StreamOutput::Dropped StreamOutput::AddData(base::Bytes message, base::MonotonicTime now) {
+  Dropped dropped = DropExpired(now);
+  const std::size_t limit =
+      backlog_.bytes < kCrowdedBytes ? kMaxDataBytes : kMaxDataBytesWhenCrowded;
+  while (!data_.empty() && data_bytes_ + message.size() > limit) {
+    DropOldest();
+    ++dropped.full;
   }
-  messages_.push_back({kind, already_written, {message.begin(), message.end()}});
-  bytes_of(kind) += message.size();
+  if (message.size() > limit) {
+    ++dropped.full;
+    return dropped;
+  }
+  data_.push_back({now, {message.begin(), message.end()}});
+  data_bytes_ += message.size();
+  backlog_.bytes += message.size();
   return dropped;
 }
 
-base::Bytes StreamOutput::front() const {
-  if (messages_.empty()) return {};
-  const Message& message = messages_.front();
-  return base::Bytes(message.octets).subspan(message.written);
+StreamOutput::Dropped StreamOutput::DropExpired(base::MonotonicTime now) {
+  Dropped dropped;
+  while (!data_.empty() && now - data_.front().since > kMaxDataAge) {
+    DropOldest();
+    ++dropped.expired;
+  }
+  return dropped;
+}
+
+void StreamOutput::DropOldest() {
+  const std::size_t bytes = data_.front().octets.size();
+  data_bytes_ -= bytes;
+  backlog_.bytes -= bytes;
+  data_.pop_front();
+}
+
+base::Bytes StreamOutput::Next() {
+  if (!current_) {
+    if (!control_.empty()) {
+      current_ = std::move(control_.front());
+      control_.pop_front();
+      control_bytes_ -= current_->size();
+    } else if (!data_.empty()) {
+      current_ = std::move(data_.front().octets);
+      data_.front().octets.clear();
+      data_.pop_front();
+      data_bytes_ -= current_->size();
+      backlog_.bytes -= current_->size();
+    } else {
+      return {};
+    }
+    current_written_ = 0;
+  }
+  return base::Bytes(*current_).subspan(current_written_);
+}
+
+std::optional<std::vector<std::uint8_t>> StreamOutput::Take() {
+  if (Next().empty()) return std::nullopt;
+  CHECK(current_written_ == 0);
+  return std::exchange(current_, std::nullopt);
 }
 
 void StreamOutput::Consume(std::size_t bytes) {
-  while (bytes > 0 && !messages_.empty()) {
-    Message& message = messages_.front();
-    const std::size_t rest = message.octets.size() - message.written;
-    if (bytes < rest) {
-      message.written += bytes;
-      return;
-    }
-    bytes -= rest;
-    bytes_of(message.kind) -= message.octets.size();
-    messages_.pop_front();
-  }
+  CHECK(current_ && bytes <= current_->size() - current_written_);
+  current_written_ += bytes;
+  if (current_written_ == current_->size()) current_.reset();
 }
 
 }  // namespace relay

@@ -1,47 +1,78 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
 
 namespace relay {
 
-// What waits to be written to a stream client, bounded: control messages are kept, relayed data
-// makes room by dropping the oldest that has not begun to leave. Empty in the ordinary case, when
-// the system takes everything at once.
+// How many octets of relayed data wait for slow readers, over all stream clients of a shard.
+struct StreamBacklog {
+  std::size_t bytes = 0;
+};
+
+// What waits to be written to one stream client. Answers are kept, and go before data; relayed data
+// is bounded in octets and in age, and makes room by dropping the oldest: who reads too slowly gets
+// what is fresh. Empty in the ordinary case, when the system takes everything at once. Shard's
+// thread only.
 class StreamOutput {
  public:
-  // `max_data_bytes`: how much relayed data may wait.
-  explicit StreamOutput(std::size_t max_data_bytes) : max_data_bytes_(max_data_bytes) {}
+  // How much data may wait for one client, and how little when all clients of the shard together
+  // have much waiting; for how long it is worth sending.
+  static constexpr std::size_t kMaxDataBytes = 2 * 1024 * 1024;
+  static constexpr std::size_t kMaxDataBytesWhenCrowded = 64 * 1024;
+  static constexpr std::size_t kCrowdedBytes = 64 * 1024 * 1024;
+  static constexpr std::chrono::milliseconds kMaxDataAge{1000};
 
-  enum class Kind : std::uint8_t { kControl, kData };
+  // `backlog` must outlive the output.
+  explicit StreamOutput(StreamBacklog& backlog) : backlog_(backlog) {}
+  ~StreamOutput() { backlog_.bytes -= data_bytes_; }
+  StreamOutput(const StreamOutput&) = delete;
+  StreamOutput& operator=(const StreamOutput&) = delete;
 
-  // Appends a message of which the first `already_written` octets have left. Returns how many older
-  // data messages were dropped for it; the message itself counts when it does not fit at all.
-  std::size_t Add(Kind kind, base::Bytes message, std::size_t already_written);
+  // Of messages, for counting.
+  struct Dropped {
+    std::size_t full = 0;
+    std::size_t expired = 0;
+  };
 
-  bool empty() const { return messages_.empty(); }
+  // A message of which the first `written` octets have left, or that has at least been offered: it
+  // stays at the front until it is gone. Only while empty.
+  void Begin(base::Bytes message, std::size_t written);
+  void AddControl(base::Bytes message);
+  Dropped AddData(base::Bytes message, base::MonotonicTime now);
+  Dropped DropExpired(base::MonotonicTime now);
+
+  bool empty() const { return !current_ && control_.empty() && data_.empty(); }
   std::size_t control_bytes() const { return control_bytes_; }
   std::size_t data_bytes() const { return data_bytes_; }
 
-  // The octets that go next; empty when nothing waits. Valid until the next call of another
-  // function.
-  base::Bytes front() const;
+  // The octets that go next; empty when nothing waits. From now on their message is at the front.
+  // Valid until the next call of another function.
+  base::Bytes Next();
   void Consume(std::size_t bytes);
+  // The same message as a whole, which is then no longer part of the output; nothing must have been
+  // consumed of it.
+  std::optional<std::vector<std::uint8_t>> Take();
 
  private:
-  struct Message {
-    Kind kind;
-    std::size_t written;
+  struct Data {
+    base::MonotonicTime since;
     std::vector<std::uint8_t> octets;
   };
-  std::size_t& bytes_of(Kind kind) { return kind == Kind::kControl ? control_bytes_ : data_bytes_; }
+  void DropOldest();
 
-  std::size_t max_data_bytes_;
-  std::deque<Message> messages_;
+  StreamBacklog& backlog_;
+  std::optional<std::vector<std::uint8_t>> current_;
+  std::size_t current_written_ = 0;
+  std::deque<std::vector<std::uint8_t>> control_;
+  std::deque<Data> data_;
   std::size_t control_bytes_ = 0;
   std::size_t data_bytes_ = 0;
 };

@@ -1,16 +1,21 @@
 #include "server/net/stream_service.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
 #include "protocol/stun/channel_data.h"
 #include "protocol/stun/stream_framer.h"
+#include "protocol/turn/client_filter.h"
 #include "server/datapath/userspace/socket_address.h"
 #include "server/datapath/userspace/traffic_counts.h"
+#include "server/net/socket_connection.h"
+#include "server/net/websocket_connection.h"
 
 namespace relay {
 
 using boost::asio::ip::tcp;
+using Step = StreamOpening::Step;
 
 StreamService::StreamService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
                              ConnectionCensus& census, ShardCounters& counters, ShardClock& clock)
@@ -20,37 +25,168 @@ StreamService::StreamService(boost::asio::io_context& io, Forwarder& forwarder, 
       census_(census),
       counters_(counters),
       clock_(clock),
-      scratch_(2 * std::size_t{stun::StreamFramer::kMaxFrameBytes}) {}
+      scratch_(2 * std::size_t{stun::StreamFramer::kMaxFrameBytes}),
+      edge_http_(io, clock,
+                 {.on_websocket =
+                      [this](std::uint32_t handle, const base::FiveTuple& five_tuple,
+                             std::shared_ptr<WebSocketTransport> transport) {
+                        OpenWebSocket(handle, five_tuple, std::move(transport));
+                      },
+                  .on_end = [this](std::uint32_t handle) { Vacate(handle); }}) {}
 
 StreamService::~StreamService() {
-  for (const auto& [handle, connection] : connections_) {
-    census_.Leave(connection->client().five_tuple.client.address);
+  for (const auto& [handle, seat] : seats_) {
+    if (seat.source) census_.Leave(*seat.source);
   }
 }
 
-void StreamService::Accept(tcp::socket socket, base::Transport transport) {
+void StreamService::Accept(tcp::socket socket, const StreamEntrance& entrance) {
   SocketAddress remote;
   remote.length = sizeof(remote.v6);
   if (::getpeername(socket.native_handle(), &remote.generic, &remote.length) != 0) return;
-  turn::Client client;
-  client.five_tuple = {ToEndpoint(remote.generic), LocalEndpoint(socket.native_handle()),
-                       transport};
-  if (!census_.Enter(client.five_tuple.client.address)) {
-    counters_.connections_refused[LabelIndex(ConnectionRefusal::kSourceLimit)].Add();
-    return;
-  }
+  const base::Transport transport =
+      entrance.kind == StreamEntrance::Kind::kTcp ? base::Transport::kTcp : base::Transport::kTls;
+  const base::FiveTuple five_tuple{ToEndpoint(remote.generic),
+                                   LocalEndpoint(socket.native_handle()), transport};
   boost::system::error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  while (connections_.contains(next_handle_)) ++next_handle_;
-  client.handle = {next_handle_++};
-  clock_.Refresh();
-  auto connection =
-      std::make_unique<StreamConnection>(*this, std::move(socket), client, now().monotonic);
-  StreamConnection& accepted = *connection;
-  connections_.emplace(client.handle.value, std::move(connection));
+  socket.non_blocking(true, ignored);
+  TuneClientSocket(socket.native_handle());
+  while (seats_.contains(next_handle_)) ++next_handle_;
+  const std::uint32_t handle = next_handle_++;
+  seats_[handle] = {transport, std::nullopt};
   counters_.connections[LabelIndex(transport)].Add(1);
   counters_.connections_accepted[LabelIndex(transport)].Add();
-  accepted.Start();
+  clock_.Refresh();
+  openings_[handle] = std::make_unique<Opening>(StreamSocket(std::move(socket)), entrance,
+                                                five_tuple, now().monotonic);
+  Advance(handle);
+}
+
+void StreamService::Advance(std::uint32_t handle) {
+  bool has_worked_on_handshake = false;
+  for (;;) {
+    Opening& entry = *openings_.at(handle);
+    const bool was_handshaking = entry.opening.is_handshaking();
+    const Step step = entry.opening.Advance(tls_);
+    has_worked_on_handshake =
+        has_worked_on_handshake || was_handshaking || entry.opening.is_handshaking();
+    NoteHandshake(handle, entry);
+    if (step == Step::kAdmit && Admit(handle, entry)) continue;
+    if (step == Step::kWaitRead || step == Step::kWaitWrite) {
+      const auto direction = step == Step::kWaitRead ? StreamSocket::Direction::kRead
+                                                     : StreamSocket::Direction::kWrite;
+      // The handler holds no pointer to the opening: it may be gone when it runs.
+      entry.opening.socket().AsyncWait(direction, [this, handle](boost::system::error_code error) {
+        if (!error && openings_.contains(handle)) Advance(handle);
+      });
+    } else if (step == Step::kTurn || step == Step::kHttp) {
+      Promote(handle, step);
+    } else {
+      EndOpening(handle);
+    }
+    break;
+  }
+  // Whoever else has datagrams waiting does not wait for more than one handshake.
+  if (has_worked_on_handshake && serve_datagrams_) serve_datagrams_();
+}
+
+bool StreamService::Admit(std::uint32_t handle, Opening& entry) {
+  const base::FiveTuple& five_tuple = entry.opening.five_tuple();
+  if (turn::IsRefusedClient(*policy_, five_tuple)) {
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kClientDenied)].Add();
+    return false;
+  }
+  if (!census_.Enter(five_tuple.client.address)) {
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kSourceLimit)].Add();
+    return false;
+  }
+  seats_.at(handle).source = five_tuple.client.address;
+  return true;
+}
+
+// Keeps the list of handshakes under way, and its length.
+void StreamService::NoteHandshake(std::uint32_t handle, Opening& entry) {
+  if (entry.opening.is_handshaking() == entry.is_in_handshakes) return;
+  if (entry.is_in_handshakes) {
+    handshakes_.erase(entry.handshake);
+    entry.is_in_handshakes = false;
+    counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kSuccess)].Add();
+    return;
+  }
+  if (handshakes_.size() >= kMaxHandshakes) {
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kHandshakeLimit)].Add();
+    EndOpening(handshakes_.front());
+  }
+  entry.handshake = handshakes_.insert(handshakes_.end(), handle);
+  entry.is_in_handshakes = true;
+}
+
+void StreamService::Promote(std::uint32_t handle, Step step) {
+  const std::unique_ptr<Opening> entry = std::move(openings_.at(handle));
+  openings_.erase(handle);
+  const base::FiveTuple& five_tuple = entry->opening.five_tuple();
+  ChangeSeat(handle, five_tuple.transport);
+  if (step == Step::kHttp) {
+    edge_http_.Accept(handle, std::move(entry->opening.socket()), five_tuple);
+    return;
+  }
+  clock_.Refresh();
+  Insert(std::make_unique<SocketConnection>(*this, std::move(entry->opening.socket()),
+                                            turn::Client{five_tuple, {handle}}, now().monotonic));
+}
+
+void StreamService::OpenWebSocket(std::uint32_t handle, base::FiveTuple five_tuple,
+                                  std::shared_ptr<WebSocketTransport> transport) {
+  five_tuple.transport = base::Transport::kWss;
+  ChangeSeat(handle, five_tuple.transport);
+  counters_.connections_accepted[LabelIndex(five_tuple.transport)].Add();
+  clock_.Refresh();
+  Insert(std::make_unique<WebSocketConnection>(
+      *this, std::move(transport), turn::Client{five_tuple, {handle}}, now().monotonic));
+}
+
+void StreamService::Insert(std::unique_ptr<StreamConnection> connection) {
+  StreamConnection& inserted = *connection;
+  connections_.emplace(inserted.client().handle.value, std::move(connection));
+  inserted.Start();
+}
+
+void StreamService::EndOpening(std::uint32_t handle) {
+  const auto found = openings_.find(handle);
+  Opening& entry = *found->second;
+  if (entry.opening.is_reading_proxy_header())
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kProxyHeader)].Add();
+  if (entry.is_in_handshakes) {
+    handshakes_.erase(entry.handshake);
+    counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kFailure)].Add();
+  }
+  entry.opening.socket().Close();
+  openings_.erase(found);
+  Vacate(handle);
+}
+
+void StreamService::ChangeSeat(std::uint32_t handle, base::Transport transport) {
+  Seat& seat = seats_.at(handle);
+  counters_.connections[LabelIndex(seat.transport)].Add(-1);
+  seat.transport = transport;
+  counters_.connections[LabelIndex(seat.transport)].Add(1);
+}
+
+void StreamService::Vacate(std::uint32_t handle) {
+  const auto seat = seats_.find(handle);
+  if (seat->second.source) census_.Leave(*seat->second.source);
+  counters_.connections[LabelIndex(seat->second.transport)].Add(-1);
+  seats_.erase(seat);
+}
+
+void StreamService::MakeRoom() {
+  // Numbers go up, but for one turn in four thousand million.
+  std::vector<std::uint32_t> waiting;
+  for (const auto& [handle, entry] : openings_) waiting.push_back(handle);
+  const std::size_t count = std::min(waiting.size(), kMakeRoomFor);
+  std::partial_sort(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count),
+                    waiting.end());
+  for (std::size_t i = 0; i < count; ++i) EndOpening(waiting[i]);
 }
 
 StreamConnection* StreamService::Find(turn::ClientHandle handle) {
@@ -67,17 +203,46 @@ void StreamService::Close(turn::ClientHandle handle) {
   if (found == connections_.end()) return;
   const std::unique_ptr<StreamConnection> connection = std::move(found->second);
   connections_.erase(found);
-  const turn::Client& client = connection->client();
-  census_.Leave(client.five_tuple.client.address);
-  counters_.connections[LabelIndex(client.five_tuple.transport)].Add(-1);
+  Vacate(handle.value);
   clock_.Refresh();
-  engine_->OnClientGone(client, now());
+  engine_->OnClientGone(connection->client(), now());
 }
 
 void StreamService::CloseOverdue() {
+  const base::MonotonicTime at = now().monotonic;
   for (const auto& [handle, connection] : connections_) {
-    if (connection->IsOverdue(now().monotonic)) ScheduleClose({handle});
+    if (connection->IsOverdue(at)) ScheduleClose({handle});
   }
+  edge_http_.CloseOverdue(at);
+  std::vector<std::uint32_t> overdue;
+  for (const auto& [handle, entry] : openings_) {
+    if (entry->opening.IsOverdue(at)) overdue.push_back(handle);
+  }
+  for (const std::uint32_t handle : overdue) TimeOut(handle);
+}
+
+void StreamService::TimeOut(std::uint32_t handle) {
+  Opening& entry = *openings_.at(handle);
+  if (entry.is_in_handshakes) {
+    handshakes_.erase(entry.handshake);
+    entry.is_in_handshakes = false;
+    counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kTimeout)].Add();
+  }
+  EndOpening(handle);
+}
+
+void StreamService::OnceReady(StreamSocket& socket, StreamSocket::Direction direction,
+                              turn::ClientHandle handle, Resume resume) {
+  socket.AsyncWait(direction, [this, handle, resume](boost::system::error_code error) {
+    StreamConnection* connection = Find(handle);
+    if (connection != nullptr && !error) resume(*connection);
+  });
+}
+
+void StreamService::Soon(turn::ClientHandle handle, Resume resume) {
+  boost::asio::post(io_, [this, handle, resume] {
+    if (StreamConnection* connection = Find(handle)) resume(*connection);
+  });
 }
 
 bool StreamService::OnMessage(const turn::Client& client, base::Bytes message) {
@@ -93,6 +258,9 @@ void StreamService::OnChannelData(const turn::Client& client, base::Bytes messag
   forwarder_.FromClient(client.five_tuple, *data, now().monotonic);
 }
 
-void StreamService::CountQueueDrop() { CountDrop(counters_, turn::DropReason::kQueueFull); }
+void StreamService::CountDropped(StreamOutput::Dropped dropped) {
+  counters_.dropped_packets[LabelIndex(turn::DropReason::kQueueFull)].Add(dropped.full);
+  counters_.dropped_packets[LabelIndex(turn::DropReason::kQueueExpired)].Add(dropped.expired);
+}
 
 }  // namespace relay

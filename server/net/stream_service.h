@@ -3,7 +3,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
+#include <functional>
+#include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -11,16 +14,21 @@
 #include "protocol/base/five_tuple.h"
 #include "protocol/base/time.h"
 #include "protocol/turn/engine.h"
+#include "protocol/turn/policy.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/connection_census.h"
+#include "server/net/edge_http.h"
 #include "server/net/shard_clock.h"
 #include "server/net/stream_connection.h"
+#include "server/net/stream_opening.h"
+#include "server/tls/tls_context.h"
 
 namespace relay {
 
-// The stream clients of one shard: owns their connections and stands between them and the shard's
-// engine and forwarder. Shard's thread only.
+// The stream clients of one shard: owns their connections, from the moment they are accepted, and
+// stands between them and the shard's engine and forwarder. A connection keeps one number for its
+// whole life, whatever it turns out to be. Shard's thread only.
 class StreamService {
  public:
   // All must outlive the service. The engine is told later, since it needs the effects that need
@@ -30,18 +38,31 @@ class StreamService {
   ~StreamService();
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
+  void SetPolicy(std::shared_ptr<const turn::Policy> policy) { policy_ = std::move(policy); }
+  void SetTls(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
+  // `serve_datagrams` is called between handshakes, each of which takes long enough to be felt.
+  void SetServeDatagrams(std::function<void()> serve) { serve_datagrams_ = std::move(serve); }
+  EdgeHttp& edge_http() { return edge_http_; }
 
-  // Takes over an accepted connection; closes it at once if its source has too many.
-  void Accept(boost::asio::ip::tcp::socket socket, base::Transport transport);
+  // Takes over an accepted connection. `entrance` must outlive the service.
+  void Accept(boost::asio::ip::tcp::socket socket, const StreamEntrance& entrance);
+  // The system is out of descriptors: the connections that have waited longest without having said
+  // anything end.
+  void MakeRoom();
 
   StreamConnection* Find(turn::ClientHandle handle);
   // Ends the connection, and its allocation, after the current call stack has unwound. May be
   // called twice.
   void ScheduleClose(turn::ClientHandle handle);
-  // Ends what IsOverdue.
+  // Ends what IsOverdue, and lets go of data that is too old.
   void CloseOverdue();
 
   // For connections.
+  using Resume = void (*)(StreamConnection&);
+  // Calls `resume` when the socket is ready, or soon; unless the connection is gone by then.
+  void OnceReady(StreamSocket& socket, StreamSocket::Direction direction, turn::ClientHandle handle,
+                 Resume resume);
+  void Soon(turn::ClientHandle handle, Resume resume);
   bool OnMessage(const turn::Client& client, base::Bytes message);  // false: not a valid message
   void OnChannelData(const turn::Client& client, base::Bytes message);
   void Flush() { queue_.Flush(); }
@@ -49,10 +70,42 @@ class StreamService {
   void RefreshClock() { clock_.Refresh(); }
   const base::Now& now() const { return clock_.now(); }
   std::uint8_t last_channel_first_octet() const { return last_channel_first_octet_; }
-  void CountQueueDrop();
+  StreamBacklog& backlog() { return backlog_; }
+  void CountDropped(StreamOutput::Dropped dropped);
 
  private:
+  // Handshakes under way at once; for more, the oldest makes room.
+  static constexpr std::size_t kMaxHandshakes = 512;
+  static constexpr std::size_t kMakeRoomFor = 64;
+
+  struct Opening {
+    Opening(StreamSocket socket, const StreamEntrance& entrance, const base::FiveTuple& five_tuple,
+            base::MonotonicTime now)
+        : opening(std::move(socket), entrance, five_tuple, now) {}
+    StreamOpening opening;
+    std::list<std::uint32_t>::iterator handshake;
+    bool is_in_handshakes = false;
+  };
+
+  // What a connection occupies whatever it turns out to be: a place in a gauge, and from the moment
+  // that the client is known, one in the census.
+  struct Seat {
+    base::Transport transport;
+    std::optional<base::IpAddress> source;
+  };
+
+  void Advance(std::uint32_t handle);
+  bool Admit(std::uint32_t handle, Opening& entry);
+  void NoteHandshake(std::uint32_t handle, Opening& entry);
+  void EndOpening(std::uint32_t handle);
+  void TimeOut(std::uint32_t handle);
+  void Promote(std::uint32_t handle, StreamOpening::Step step);
+  void OpenWebSocket(std::uint32_t handle, base::FiveTuple five_tuple,
+                     std::shared_ptr<WebSocketTransport> transport);
+  void Insert(std::unique_ptr<StreamConnection> connection);
   void Close(turn::ClientHandle handle);
+  void ChangeSeat(std::uint32_t handle, base::Transport transport);
+  void Vacate(std::uint32_t handle);
 
   boost::asio::io_context& io_;
   Forwarder& forwarder_;
@@ -61,10 +114,18 @@ class StreamService {
   ShardCounters& counters_;
   ShardClock& clock_;
   turn::Engine* engine_ = nullptr;
+  std::shared_ptr<const turn::Policy> policy_;
+  std::shared_ptr<const TlsContext> tls_;
+  std::function<void()> serve_datagrams_;
   std::uint8_t last_channel_first_octet_ = 0x4f;
   std::uint32_t next_handle_ = 1;
-  std::unordered_map<std::uint32_t, std::unique_ptr<StreamConnection>> connections_;
+  StreamBacklog backlog_;
   std::vector<std::uint8_t> scratch_;  // one for all: a connection keeps only what is unfinished
+  std::unordered_map<std::uint32_t, Seat> seats_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;
+  std::list<std::uint32_t> handshakes_;  // oldest first
+  EdgeHttp edge_http_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<StreamConnection>> connections_;
 };
 
 }  // namespace relay

@@ -3,6 +3,7 @@
 #include "protocol/stun/channel_data.h"
 #include "protocol/stun/demux.h"
 #include "server/datapath/userspace/traffic_counts.h"
+#include "server/net/stream_opening.h"
 
 namespace relay {
 
@@ -10,13 +11,15 @@ static_assert(PacketBatch::kHeadroom >= turn::kHeadroomBytes);
 static_assert(PacketBatch::kTailroom >= turn::kTailroomBytes);
 
 UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder,
-                       SendQueue& queue, StreamService& streams, ShardCounters& counters,
-                       ShardClock& clock)
+                       SendQueue& queue, ConnectedClients& connected, DtlsService& dtls,
+                       ShardCounters& counters, ShardClock& clock)
     : listeners_(listeners),
       overflows_(listeners.size()),
       forwarder_(forwarder),
       queue_(queue),
-      streams_(streams),
+      connected_(connected),
+      dtls_(dtls),
+      proxied_(forwarder),
       counters_(counters),
       clock_(clock) {
   for (std::size_t i = 0; i < listeners.size(); ++i) {
@@ -70,24 +73,35 @@ std::size_t UdpService::ReadRelay(RelaySocket& relay, std::size_t used) {
 void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet) {
   if (packet.is_truncated) return CountDrop(counters_, turn::DropReason::kOversizedDatagram);
   if (packet.is_to_group) return CountDrop(counters_, turn::DropReason::kClientDenied);
-  const UdpListener& listener = listeners_[index];
-  const base::FiveTuple five_tuple{
-      .client = ToEndpoint(packet.source.generic),
-      .server = {listener.is_wildcard ? packet.local : listener.bound.address, listener.bound.port},
-      .transport = base::Transport::kUdp};
+  const std::optional<turn::Client> client = ClientOf(index, packet);
+  if (!client) return CountDrop(counters_, turn::DropReason::kMalformed);
+  const bool takes_clear = listeners_[index].takes_clear;
   switch (stun::Classify(packet.payload, last_channel_first_octet_)) {
     case stun::PacketKind::kChannelData:
-      if (const auto data = stun::ParseChannelData(packet.payload)) {
-        return forwarder_.FromClient(five_tuple, *data, clock_.now().monotonic);
-      }
-      return CountDrop(counters_, turn::DropReason::kMalformed);
+      if (!takes_clear) break;
+      if (const auto data = stun::ParseChannelData(packet.payload))
+        return forwarder_.FromClient(client->five_tuple, *data, clock_.now().monotonic);
+      break;
     case stun::PacketKind::kStun:
-      engine_->OnMessage({five_tuple, {index}}, packet.payload, clock_.now());
+      if (!takes_clear) break;
+      engine_->OnMessage(*client, packet.payload, clock_.now());
       return;
     case stun::PacketKind::kDtls:
+      return dtls_.OnDatagram(*client, packet.payload);
     case stun::PacketKind::kOther:
-      return CountDrop(counters_, turn::DropReason::kMalformed);
+      break;
   }
+  CountDrop(counters_, turn::DropReason::kMalformed);
+}
+
+std::optional<turn::Client> UdpService::ClientOf(std::uint32_t index, PacketBatch::Packet& packet) {
+  const UdpListener& listener = listeners_[index];
+  const base::Endpoint source = ToEndpoint(packet.source.generic);
+  const base::Endpoint local{listener.is_wildcard ? packet.local : listener.bound.address,
+                             listener.bound.port};
+  if (!listener.trusted_proxies.empty() && IsTrustedProxy(listener.trusted_proxies, source.address))
+    return proxied_.Resolve({index, source, local}, packet.payload, clock_.now().monotonic);
+  return turn::Client{{source, local, base::Transport::kUdp}, {index}};
 }
 
 void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
@@ -99,9 +113,8 @@ void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
                               &message)) {
     case Forwarder::PeerVerdict::kDone:
       return;
-    case Forwarder::PeerVerdict::kToStream:
-      if (StreamConnection* connection = streams_.Find(client->handle))
-        connection->SendData(message);
+    case Forwarder::PeerVerdict::kToConnection:
+      connected_.SendData(*client, message);
       return;
     case Forwarder::PeerVerdict::kToEngine:
       if (!forwarder_.AdmitToClient(relay, packet.payload.size(), clock_.now().monotonic)) return;

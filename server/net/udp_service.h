@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -8,9 +9,11 @@
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/packet_batch.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/connected_clients.h"
+#include "server/net/dtls_service.h"
 #include "server/net/listener_socket.h"
+#include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
-#include "server/net/stream_service.h"
 
 namespace relay {
 
@@ -19,23 +22,30 @@ struct UdpListener {
   Descriptor socket;
   base::Endpoint bound;  // with the port that it really has
   bool is_wildcard = false;
-  int family = 0;  // AF_INET or AF_INET6
+  int family = 0;           // AF_INET or AF_INET6
+  bool takes_clear = true;  // otherwise nothing but DTLS
+  // Datagrams from here carry a PROXY protocol header, at least the first of each source port.
+  std::vector<base::IpPrefix> trusted_proxies;
 };
 
 // Reads the UDP sockets of one shard, listeners and relays, in batches, and says what each datagram
-// is: ChannelData goes to the forwarder, STUN to the engine, a peer's datagram along its route or
-// to the engine. Shard's thread only.
+// is: ChannelData goes to the forwarder, STUN to the engine, DTLS to its service, a peer's datagram
+// along its route or to the engine. Shard's thread only.
 class UdpService {
  public:
   // All must outlive the service. Listeners are numbered as the forwarder has them.
   UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder, SendQueue& queue,
-             StreamService& streams, ShardCounters& counters, ShardClock& clock);
+             ConnectedClients& connected, DtlsService& dtls, ShardCounters& counters,
+             ShardClock& clock);
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
 
   // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
   // the batch any more.
   void OnReady(std::span<const int> sockets);
+
+  // Forgets proxied clients that have long been silent.
+  void Expire() { proxied_.Expire(clock_.now().monotonic); }
 
  private:
   // Batches that one listener may have before the next socket gets its turn.
@@ -45,6 +55,8 @@ class UdpService {
   // Reads into the batch from `used` on; returns the new `used`.
   std::size_t ReadRelay(RelaySocket& relay, std::size_t used);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
+  // Whose packet it is. nullopt: a proxy does not say so.
+  std::optional<turn::Client> ClientOf(std::uint32_t index, PacketBatch::Packet& packet);
   void OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet);
 
   std::span<const UdpListener> listeners_;
@@ -52,7 +64,9 @@ class UdpService {
   std::vector<std::uint32_t> overflows_;          // as last reported, by listener
   Forwarder& forwarder_;
   SendQueue& queue_;
-  StreamService& streams_;
+  ConnectedClients& connected_;
+  DtlsService& dtls_;
+  ProxiedClients proxied_;
   ShardCounters& counters_;
   ShardClock& clock_;
   turn::Engine* engine_ = nullptr;

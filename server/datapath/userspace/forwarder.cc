@@ -52,13 +52,10 @@ RelaySocket* Forwarder::FindRelay(int socket) {
 void Forwarder::Install(const turn::Route& route) {
   RelaySocket* relay = FindRelay(route.relay.value);
   CHECK(relay != nullptr);
-  RouteEntry entry{
-      .route = route, .relay = relay, .peer_address = {}, .client_address = {}, .listener = {}};
+  RouteEntry entry{.route = route, .relay = relay, .peer_address = {}, .client_path = {}};
   entry.peer_address = ToSocketAddress(route.peer.endpoint);
-  if (!base::IsStream(route.client.five_tuple.transport)) {
-    entry.listener = listener(route.client);
-    entry.client_address = ToSocketAddress(route.client.five_tuple.client, entry.listener.family);
-  }
+  if (route.client.five_tuple.transport == base::Transport::kUdp)
+    entry.client_path = PathOf(route.client);
   routes_.Install(entry);
 }
 
@@ -92,18 +89,18 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
   base::MutableBytes framed{payload.data() - stun::kChannelDataHeaderBytes,
                             payload.size() + stun::kChannelDataHeaderBytes};
   stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
-  const bool is_stream = base::IsStream(entry->route.client.five_tuple.transport);
+  const base::Transport transport = entry->route.client.five_tuple.transport;
+  const bool is_stream = base::IsStream(transport);
   CountToClient(is_stream, payload.size());
-  if (is_stream) {
-    const std::size_t padding = stun::StreamPadding(payload.size());
+  if (transport != base::Transport::kUdp) {
+    const std::size_t padding = is_stream ? stun::StreamPadding(payload.size()) : 0;
     for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
     *message = {framed.data(), framed.size() + padding};
     *client = &entry->route.client;
-    return PeerVerdict::kToStream;
+    return PeerVerdict::kToConnection;
   }
-  const base::IpAddress* local =
-      entry->listener.is_wildcard ? &entry->route.client.five_tuple.server.address : nullptr;
-  queue_.Add(entry->listener.socket, entry->client_address, framed, local);
+  const ClientPath& path = entry->client_path;
+  queue_.Add(path.socket, path.destination, framed, path.source ? &*path.source : nullptr);
   return PeerVerdict::kDone;
 }
 
@@ -134,24 +131,31 @@ bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::Monot
 }
 
 void Forwarder::SendToClient(const turn::Client& client, base::Bytes message) {
-  const ListenerSocket& socket = listener(client);
-  queue_.AddCopy(socket.socket, ToSocketAddress(client.five_tuple.client, socket.family), message,
-                 socket.is_wildcard ? &client.five_tuple.server.address : nullptr);
+  const ClientPath path = PathOf(client);
+  if (path.socket < 0) return CountDrop(counters_, turn::DropReason::kSendFailed);
+  queue_.AddCopy(path.socket, path.destination, message, path.source ? &*path.source : nullptr);
 }
 
 void Forwarder::SendToClientInPlace(const turn::Client& client, base::Bytes message) {
-  const ListenerSocket& socket = listener(client);
-  queue_.Add(socket.socket, ToSocketAddress(client.five_tuple.client, socket.family), message,
-             socket.is_wildcard ? &client.five_tuple.server.address : nullptr);
+  const ClientPath path = PathOf(client);
+  if (path.socket < 0) return CountDrop(counters_, turn::DropReason::kSendFailed);
+  queue_.Add(path.socket, path.destination, message, path.source ? &*path.source : nullptr);
 }
 
 void Forwarder::CountToClient(bool is_stream, std::size_t bytes) {
   CountRelayed(counters_, Direction::kPeerToClient, is_stream, bytes);
 }
 
-const ListenerSocket& Forwarder::listener(const turn::Client& client) const {
-  CHECK(client.handle.value < listeners_.size());
-  return listeners_[client.handle.value];
+ClientPath Forwarder::PathOf(const turn::Client& client) const {
+  if (client.handle.value >= listeners_.size()) {
+    const auto found = paths_.find(client.handle.value);
+    return found == paths_.end() ? ClientPath{} : found->second;
+  }
+  const ListenerSocket& listener = listeners_[client.handle.value];
+  ClientPath path{.socket = listener.socket, .destination = {}, .source = std::nullopt};
+  path.destination = ToSocketAddress(client.five_tuple.client, listener.family);
+  if (listener.is_wildcard) path.source = client.five_tuple.server.address;
+  return path;
 }
 
 }  // namespace relay

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -22,7 +23,8 @@ namespace relay {
 // stay until it is flushed. Packets touch no lock: Ledger::IsLive is a load.
 class Forwarder {
  public:
-  // All must outlive the forwarder. `listeners` are numbered by turn::ClientHandle.
+  // All must outlive the forwarder. `listeners` are numbered by the turn::ClientHandle of clients
+  // over plain UDP; higher numbers are paths through proxies.
   Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, RateLimits limits,
             SendQueue& queue, ShardCounters& counters);
 
@@ -31,6 +33,13 @@ class Forwarder {
   // Sends what is queued first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
   RelaySocket* FindRelay(int socket);
+
+  // A way through a proxy, for clients with this handle. Routes keep the way that they were
+  // installed with.
+  void SetPath(turn::ClientHandle handle, const ClientPath& path) { paths_[handle.value] = path; }
+  void RemovePath(turn::ClientHandle handle) { paths_.erase(handle.value); }
+  const ListenerSocket& listener(std::size_t index) const { return listeners_[index]; }
+  std::size_t listener_count() const { return listeners_.size(); }
 
   void Install(const turn::Route& route);
   void Remove(const turn::RouteKey& key) { routes_.Remove(key); }
@@ -42,8 +51,9 @@ class Forwarder {
                   base::MonotonicTime now);
 
   enum class PeerVerdict : std::uint8_t {
-    kDone,      // queued towards a datagram client, or dropped for its limits
-    kToStream,  // `*message` is a ChannelData message, padded, for the stream client `*client`
+    kDone,          // queued towards a client over plain UDP, or dropped for its limits
+    kToConnection,  // `*message` is a ChannelData message for the connected client `*client`;
+                    // padded for streams
     kToEngine,  // no live route: the rules decide
   };
   // A datagram at a relay socket. `payload` has the room of PacketBatch around it, which is used.
@@ -57,7 +67,7 @@ class Forwarder {
   // Whether a peer's datagram of `bytes` may go on to the relay's client now; counts a drop if not.
   bool AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now);
 
-  // A message to a datagram client: copied, or where it lies until the flush.
+  // A message to a client over plain UDP: copied, or where it lies until the flush.
   void SendToClient(const turn::Client& client, base::Bytes message);
   void SendToClientInPlace(const turn::Client& client, base::Bytes message);
 
@@ -66,7 +76,7 @@ class Forwarder {
   void SetLimits(RateLimits limits) { limits_ = limits; }
 
  private:
-  const ListenerSocket& listener(const turn::Client& client) const;
+  ClientPath PathOf(const turn::Client& client) const;
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;
@@ -74,6 +84,7 @@ class Forwarder {
   SendQueue& queue_;
   ShardCounters& counters_;
   std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor
+  std::unordered_map<std::uint32_t, ClientPath> paths_;
   RouteTable routes_;
 };
 

@@ -4,6 +4,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "protocol/base/five_tuple.h"
@@ -30,13 +31,20 @@ struct ListenerSocket {
   bool is_wildcard;  // replies must name the address that they leave from
 };
 
+// How datagrams get to a client: from a listener's socket to its address, or to that of the proxy
+// that speaks for it.
+struct ClientPath {
+  int socket = -1;  // -1: there is no way
+  SocketAddress destination;
+  std::optional<base::IpAddress> source;  // to send from, where the socket has a choice
+};
+
 // A route with what forwarding needs ready to hand.
 struct RouteEntry {
   turn::Route route;
   RelaySocket* relay;
   SocketAddress peer_address;
-  SocketAddress client_address;  // for datagram transports; the family of the listener's socket
-  ListenerSocket listener;       // likewise
+  ClientPath client_path;  // for clients over plain UDP; the others are their connections' business
 };
 
 // Routes by both directions: flat hash tables of packed keys. A lookup takes no lock and no heap.

@@ -36,7 +36,7 @@ class SendQueue {
 
   bool empty() const { return used_ == 0; }
 
-  static constexpr std::size_t kMaxCopyBytes = 2048;
+  static constexpr std::size_t kMaxCopyBytes = 17 * 1024;
 
  private:
   static constexpr std::size_t kEntries = 128;

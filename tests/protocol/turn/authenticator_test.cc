@@ -42,6 +42,22 @@ TEST(Authenticator, D1_TheChallengeToTheShortestAllocateIsUnderFiveTimesAsLong) 
   EXPECT_LE(TestClient(server).Send(TurnMessage(Method::kAllocate)).octets.size(), 100u);
 }
 
+TEST(Authenticator, D1_ARequestThatIsTooShortForItsChallengeGetsNone) {
+  TestServer server(
+      [](TestServer::Options& options) { options.policy.realm = std::string(21, 'r'); });
+  TestClient client(server);
+  EXPECT_TRUE(client.Send(TurnMessage(Method::kRefresh)).is_silence());
+  EXPECT_EQ(server.effects.drops, std::vector{DropReason::kRateLimited});
+  // A real one has at least REQUESTED-TRANSPORT.
+  EXPECT_EQ(client.Send(Allocate()).error(), 401);
+}
+
+TEST(Authenticator, D1_TheChallengeToARealAllocateIsUnderFiveTimesAsLongWithEveryUsualRealm) {
+  TestServer server(
+      [](TestServer::Options& options) { options.policy.realm = std::string(60, 'r'); });
+  EXPECT_LE(TestClient(server).Send(Allocate()).octets.size(), 5u * (20 + 8));
+}
+
 TEST(Authenticator, AUTH_02_AUTH_03_TheNonceStartsWithTheCookieAndTheFeatureBits) {
   const auto first_chars = [](bool algorithms, bool anonymity) {
     TestServer server([&](TestServer::Options& options) {

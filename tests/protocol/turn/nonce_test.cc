@@ -87,7 +87,7 @@ TEST_F(NonceTest, AUTH_18_ASequenceShowsNoCounterAndNoTime) {
   EXPECT_GT(starts.size(), 990u);
 }
 
-TEST_F(NonceTest, AUTH_06_ItIsShort) { EXPECT_EQ(nonce_.size(), 33u); }
+TEST_F(NonceTest, AUTH_06_ItIsShort) { EXPECT_EQ(nonce_.size(), 32u); }
 
 }  // namespace
 }  // namespace turn

@@ -6,6 +6,9 @@
 #include <boost/json.hpp>
 #include <string>
 
+#include "tests/support/certificate_files.h"
+#include "tests/support/temporary_directory.h"
+
 namespace relay {
 namespace {
 
@@ -20,8 +23,8 @@ class Summary : public testing::Test {
     const auto listeners = Config::DefaultListeners();
     config_.auth.shared_secrets = {{"default", "north"}};
     facts_.opened = {listeners[0], listeners[1], listeners[3]};
-    facts_.left_out = {{listeners[2], "not part of this version", "wait for it"},
-                       {listeners[4], "not part of this version", "wait for it"}};
+    facts_.left_out = {{listeners[2], "there is no certificate", "add tls.certificates"},
+                       {listeners[4], "there is no certificate", "add tls.certificates"}};
     facts_.relay_addresses = {
         {*base::IpAddress::Parse("10.0.0.5"), *base::IpAddress::Parse("203.0.113.7")}};
     facts_.shards = 4;
@@ -30,8 +33,14 @@ class Summary : public testing::Test {
     facts_.metrics_url = "http://127.0.0.1:9641/metrics";
   }
 
+  Certificate CertificateFor(const std::vector<std::string>& names,
+                             const std::vector<std::string>& addresses) const {
+    const auto files = test_support::WriteCertificate(directory_, "a", names, addresses);
+    return Certificate::Load(files.certificate, files.private_key).value();
+  }
   std::string Text() const { return StartupSummary(config_, facts_, kNow); }
 
+  test_support::TemporaryDirectory directory_;
   Config config_;
   StartupFacts facts_;
 };
@@ -49,7 +58,7 @@ TEST_F(Summary, SaysWhereTheServerIs) {
 
 TEST_F(Summary, SaysWhatIsLeftOutAndWhatToDo) {
   EXPECT_THAT(Text(), HasSubstr("dtls 0.0.0.0:49153, tls 0.0.0.0:5349\n"));
-  EXPECT_THAT(Text(), HasSubstr("not part of this version; wait for it\n"));
+  EXPECT_THAT(Text(), HasSubstr("there is no certificate; add tls.certificates\n"));
 }
 
 TEST_F(Summary, EndsWithCredentialsForADay) {
@@ -64,6 +73,31 @@ TEST_F(Summary, OfAConfigurationHasNoCredentials) {
   facts_.secret_path.clear();
   EXPECT_THAT(Text(), Not(HasSubstr("\"credential\"")));
   EXPECT_THAT(Text(), HasSubstr("senso-turn credentials --config FILE"));
+}
+
+TEST_F(Summary, ShowsTheCertificatesWithNamesAndEnd) {
+  facts_.certificates = {CertificateFor({"turn.example.org"}, {"203.0.113.7"})};
+  const std::string text = Text();
+  EXPECT_THAT(text, testing::ContainsRegex("certificate +[^ ]*/a\\.crt \\(EC\\) until "
+                                           "20[0-9][0-9]-[0-9T:-]*Z\n +"
+                                           "for turn\\.example\\.org, 203\\.0\\.113\\.7\n"));
+  EXPECT_THAT(text, Not(HasSubstr("told to trust")));
+}
+
+TEST_F(Summary, NamesTlsForACertificateThatClientsMayTrust) {
+  facts_.opened.push_back(Config::DefaultListeners()[6]);
+  facts_.certificates = {CertificateFor({"turn.example.org"}, {"203.0.113.7"})};
+  EXPECT_THAT(Text(), HasSubstr("turns:203.0.113.7:443?transport=tcp"));
+}
+
+TEST_F(Summary, SaysOfASelfSignedCertificateWhatItIsGoodFor) {
+  facts_.opened.push_back(Config::DefaultListeners()[6]);
+  facts_.certificates = {CertificateFor({"localhost"}, {"203.0.113.7"})};
+  facts_.has_self_signed = true;
+  const std::string text = Text();
+  EXPECT_THAT(text, HasSubstr("clients have to be told to trust it"));
+  EXPECT_THAT(text, HasSubstr("--set 'tls.certificates="));
+  EXPECT_THAT(text, Not(HasSubstr("turns:")));
 }
 
 TEST_F(Summary, NeverShowsTheSecret) { EXPECT_THAT(Text(), Not(HasSubstr("north"))); }

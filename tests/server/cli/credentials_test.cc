@@ -8,6 +8,7 @@
 #include "auth/timed_credential.h"
 #include "protocol/base/time.h"
 #include "tests/server/cli/run_command.h"
+#include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
 namespace relay {
@@ -69,6 +70,33 @@ TEST_F(CredentialsCommand, NamesTheNode) {
   EXPECT_EQ(other.at("urls").as_array()[0].as_string(), "turn:eu.example.org:49152?transport=udp");
 }
 
+TEST_F(CredentialsCommand, NamesTlsWhereThereIsACertificate) {
+  test_support::WriteCertificate(directory_, "a", {"turn.example.org"});
+  const std::string file = directory_.Write(
+      "tls.yaml", secrets_ +
+                      "node: turn.example.org\n"
+                      "tls: {certificates: [{certificate: a.crt, private_key: a.key}]}\n");
+  const auto turn = Turn(RunCommand({"credentials", "--config", file}));
+  EXPECT_EQ(turn.at("urls"), (boost::json::array{"turn:turn.example.org:49152?transport=udp",
+                                                 "turns:turn.example.org:443?transport=tcp",
+                                                 "turn:turn.example.org:3478?transport=udp",
+                                                 "turns:turn.example.org:5349?transport=tcp",
+                                                 "turn:turn.example.org:3478?transport=tcp"}));
+}
+
+TEST_F(CredentialsCommand, NamesNoTlsOfDefaultListenersWithoutACertificate) {
+  const std::string file = directory_.Write("plain.yaml", secrets_ + "node: turn.example.org\n");
+  const auto turn = Turn(RunCommand({"credentials", "--config", file}));
+  EXPECT_EQ(turn.at("urls").as_array().size(), 3U);
+}
+
+TEST_F(CredentialsCommand, LeavesTheCertificatesOfARunningServerAlone) {
+  Turn(RunCommand({"credentials", "--set", "state.directory=" + directory_.path(), "--set",
+                   "listeners=[{transport: udp, port: 3478}, {transport: edge, port: 443}]",
+                   "--node", "a.example"}));
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("tls-ec.crt")));
+}
+
 TEST_F(CredentialsCommand, FailsForUsersWithPasswordsOfTheirOwn) {
   const CommandResult result = RunCommand(
       {"credentials", "--config", WriteConfig("auth: {users: [{username: a, password: b}]}\n")});
@@ -99,7 +127,7 @@ TEST_F(CredentialsCommand, WithoutAPlaceForTheSecretFails) {
   const CommandResult result =
       RunCommand({"credentials", "--set", "state.directory=" + file + "/state"});
   EXPECT_EQ(result.code, 1);
-  EXPECT_THAT(result.err, HasSubstr("no folder to keep the secret in"));
+  EXPECT_THAT(result.err, HasSubstr("no folder to keep secrets in"));
 }
 
 TEST_F(CredentialsCommand, RefusesAUserWithControlCharacters) {

@@ -72,6 +72,27 @@ TEST(Status, TakesTheSocketFromTheConfiguration) {
   EXPECT_EQ(RunCommand({"status", "--config", config}).out, "fine\n");
 }
 
+TEST(Status, IsToldWhateverHasHappenedToTheCertificates) {
+  const test_support::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/admin.sock";
+  const std::string config = directory.Write(
+      "turn.yaml", "admin: {socket: " + path +
+                       "}\nlisteners: [{transport: edge, port: 443}]\n"
+                       "tls: {certificates: [{certificate: gone.crt, private_key: gone.key}]}\n");
+  const OneAnswer server(path, "fine\n");
+  const CommandResult result = RunCommand({"status", "--config", config});
+  EXPECT_EQ(result.out, "fine\n");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(Status, OfAWrongConfigurationIsCodeTwo) {
+  const test_support::TemporaryDirectory directory;
+  const CommandResult result =
+      RunCommand({"status", "--config", directory.Write("turn.yaml", "relm: a\n")});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("relm"));
+}
+
 TEST(Status, WithoutAServerFails) {
   const test_support::TemporaryDirectory directory;
   const CommandResult result = RunCommand({"status", "--socket", directory.path() + "/admin.sock"});

@@ -221,6 +221,53 @@ TEST(AcceptedConfiguration, TakesUdpAndTcpOnOnePortAndOneAddressOfEachFamily) {
   EXPECT_THAT(config.listeners, SizeIs(3));
 }
 
+// Needs a certificate, which only comes later.
+LoadedConfig LoadListeners(const std::string& listeners) {
+  return LoadConfigText("listeners:\n" + listeners, "turn.yaml", {}, {},
+                        CertificateNeed::kIsMadeIfMissing);
+}
+
+TEST(AcceptedConfiguration, TakesTwoTransportsOnOneSocketThatTheFirstOctetTellsApart) {
+  const LoadedConfig loaded = LoadListeners(
+      "- {transport: udp, port: 49152}\n- {transport: dtls, port: 49152}\n"
+      "- {transport: tls, port: 3478}\n- {transport: tcp, port: 3478}\n");
+  EXPECT_TRUE(loaded.ok());
+}
+
+TEST(AcceptedConfiguration, HasNoOtherTransportBesideTheEdge) {
+  for (const char* other : {"tcp", "tls", "edge"}) {
+    const LoadedConfig loaded = LoadListeners(
+        "- {transport: edge, port: 443}\n- {transport: " + std::string(other) + ", port: 443}\n");
+    ASSERT_THAT(loaded.errors, SizeIs(1)) << other;
+    EXPECT_EQ(loaded.errors[0].key, "listeners[1]");
+  }
+  EXPECT_TRUE(
+      LoadListeners("- {transport: edge, port: 443}\n- {transport: udp, port: 443}\n").ok());
+}
+
+TEST(AcceptedConfiguration, HasTheSameProxiesForBothTransportsOfASocket) {
+  const std::string tcp = "- {transport: tcp, port: 1, proxy_protocol: {trusted: [10.0.0.0/8]}}\n";
+  const LoadedConfig loaded = LoadListeners(tcp + "- {transport: tls, port: 1}\n");
+  ASSERT_THAT(loaded.errors, SizeIs(1));
+  EXPECT_EQ(loaded.errors[0].key, "listeners[1]");
+  EXPECT_THAT(loaded.errors[0].message, testing::HasSubstr("need the same proxy_protocol"));
+  EXPECT_TRUE(
+      LoadListeners(tcp + "- {transport: tls, port: 1, proxy_protocol: {trusted: [10.0.0.0/8]}}\n")
+          .ok());
+}
+
+TEST(AcceptedConfiguration, TakesTrustedProxiesOnEveryTransport) {
+  for (const char* transport : {"udp", "dtls", "tcp", "tls", "edge"}) {
+    const LoadedConfig loaded =
+        LoadListeners("- {transport: " + std::string(transport) +
+                      ", port: 1, proxy_protocol: {trusted: [10.0.0.0/8, \"fd00::1\"]}}\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.errors[0].ToString();
+    ASSERT_TRUE(loaded.config.listeners[0].trusted_proxies);
+    EXPECT_THAT(*loaded.config.listeners[0].trusted_proxies,
+                ElementsAre(Prefix("10.0.0.0/8"), Prefix("fd00::1")));
+  }
+}
+
 TEST(AcceptedConfiguration, TakesARealmOf127CharactersOutsideAscii) {
   std::string realm;
   for (int i = 0; i < 127; ++i) realm += "\xc3\xb6";

@@ -32,20 +32,6 @@ TEST_P(UnavailableFeature, IsAnErrorThatSaysSo) {
 INSTANTIATE_TEST_SUITE_P(
     All, UnavailableFeature,
     testing::Values(
-        Unavailable{"Tls", "listeners:\n- {transport: tls, port: 5349}\n", 2,
-                    "listeners[0].transport"},
-        Unavailable{"Dtls",
-                    "listeners:\n- {transport: udp, port: 1}\n- {transport: dtls, port: 2}\n", 3,
-                    "listeners[1].transport"},
-        Unavailable{"Edge", "listeners: [{transport: edge, port: 443}]\n", 1,
-                    "listeners[0].transport"},
-        Unavailable{"ProxyProtocol",
-                    "listeners:\n- transport: tcp\n  port: 1\n"
-                    "  proxy_protocol: {trusted: [10.0.0.0/8]}\n",
-                    4, "listeners[0].proxy_protocol"},
-        Unavailable{"Certificates",
-                    "tls:\n  certificates: [{certificate: /a.crt, private_key: /a.key}]\n", 2,
-                    "tls.certificates"},
         Unavailable{"ExternalAddressByStun",
                     "relay: {external_addresses: {auto: \"stun:stun.example.org:3478\"}}\n", 1,
                     "relay.external_addresses"},

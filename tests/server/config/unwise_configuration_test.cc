@@ -32,6 +32,8 @@ const std::string kUsers = "auth: {users: [{username: a, password: b}]}\n";
 INSTANTIATE_TEST_SUITE_P(
     All, UnwiseConfiguration,
     testing::Values(
+        Unwise{"LongRealm", kUsers + "realm: " + std::string(61, 'r') + "\n", 3, "realm",
+               "five times"},
         Unwise{"PermissionLifetime", kUsers + "lifetimes: {permission: 5s}\n", 3,
                "lifetimes.permission", "300s"},
         Unwise{"ChannelLifetime", kUsers + "lifetimes: {channel: 599s}\n", 3, "lifetimes.channel",
@@ -50,6 +52,14 @@ INSTANTIATE_TEST_SUITE_P(
                "is even"},
         Unwise{"AnyPort", kUsers + "listeners: [{transport: udp, port: 0}]\n", 3,
                "listeners[0].port", "the system chooses"},
+        Unwise{"EverybodyIsAProxy",
+               kUsers + "listeners:\n- transport: tcp\n  port: 1\n"
+                        "  proxy_protocol: {trusted: [0.0.0.0/0]}\n",
+               6, "listeners[0].proxy_protocol.trusted", "'0.0.0.0/0' trusts everybody"},
+        Unwise{"EverybodyIsAProxyOnIpv6",
+               kUsers + "listeners: [{transport: tcp, port: 1, address: \"::\","
+                        " proxy_protocol: {trusted: [\"::/0\"]}}]\n",
+               3, "listeners[0].proxy_protocol.trusted", "'::/0' trusts everybody"},
         Unwise{"ShortSecret", "auth:\n  shared_secrets:\n  - {id: k, secret: short}\n", 4,
                "auth.shared_secrets[0]", "fewer than 16"},
         Unwise{"OnlyMd5", "auth: {users: [{username: a, key: 8493fbc53ba582fb4c044c456bdc40eb}]}\n",

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <csignal>
+#include <future>
 #include <thread>
 
 #include "server/http/line_client.h"
@@ -53,6 +54,14 @@ class ControlPlaneTest : public testing::Test {
   }
   std::string AskAdmin(const std::string& line) {
     return AskLine(options_.admin_socket, line).value();
+  }
+  // As a shard asks, from a thread of its own.
+  HttpResponse AskEdge(const std::string& method, const std::string& target) {
+    std::promise<HttpResponse> answer;
+    plane_->AnswerEdgeRequest({method, target, {}, {}, {}}, [&answer](HttpResponse response) {
+      answer.set_value(std::move(response));
+    });
+    return answer.get_future().get();
   }
   // A signal arrives when it does.
   void WaitUntilDraining() {
@@ -110,6 +119,43 @@ TEST_F(ControlPlaneTest, RefusesOtherMethods) {
   EXPECT_THAT(response, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(response, HasSubstr("\r\nAllow: GET, HEAD\r\n"));
   EXPECT_THAT(Ask("HEAD", "/metrics"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ControlPlaneTest, AnswersTheRequestsOfEdgeListeners) {
+  Run();
+  EXPECT_EQ(AskEdge("GET", "/livez").status, 200);
+  EXPECT_EQ(AskEdge("GET", "/metrics").status, 404);
+  EXPECT_THAT(Ask("GET", "/metrics"),
+              HasSubstr("\nsenso_turn_http_request_duration_seconds_count 2\n"));
+}
+
+TEST_F(ControlPlaneTest, AnswersRequestsOfEdgeListenersThatCameBeforeItRan) {
+  ControlPlane plane(options_, relay_);
+  ASSERT_TRUE(plane.Start().ok());
+  int status = 0;
+  plane.AnswerEdgeRequest({"GET", "/livez", {}, {}, {}}, [&](HttpResponse response) {
+    status = response.status;
+    plane.RequestStop();
+  });
+  EXPECT_EQ(plane.Run(), 0);
+  EXPECT_EQ(status, 200);
+}
+
+TEST_F(ControlPlaneTest, ForgetsRequestsOfEdgeListenersThatComeAfterTheEnd) {
+  Run();
+  plane_->RequestStop();
+  WaitForExit();
+  bool was_answered = false;
+  plane_->AnswerEdgeRequest({"GET", "/livez", {}, {}, {}},
+                            [&](HttpResponse) { was_answered = true; });
+  plane_.reset();
+  EXPECT_FALSE(was_answered);
+}
+
+TEST_F(ControlPlaneTest, LooksAtTheCertificatesAgainAndAgain) {
+  options_.certificate_poll = milliseconds(1);
+  Run();
+  while (relay_.refreshes < 3) std::this_thread::yield();
 }
 
 TEST_F(ControlPlaneTest, TellsItsStatusToTheAdministrator) {

@@ -15,6 +15,9 @@ class FakeRelay final : public RelayControl {
     snapshot.shards = 2;
     snapshot.listeners = {{"udp 0.0.0.0:3478", "open"},
                           {"tcp 0.0.0.0:3478", "Address already in use"}};
+    snapshot.certificates = {{"/etc/senso-turn/tls.crt",
+                              {"turn.example.org", "203.0.113.7"},
+                              base::WallTime(std::chrono::seconds(1795197600))}};
     snapshot.relay_addresses = {"10.0.0.5 (known as 203.0.113.7)"};
     snapshot.min_relay_port = 49152;
     snapshot.max_relay_port = 65535;
@@ -31,6 +34,7 @@ class FakeRelay final : public RelayControl {
   std::vector<std::string> unready_reasons() const override {
     return is_full ? std::vector<std::string>{"no relay port is free"} : std::vector<std::string>{};
   }
+  void RefreshCertificates() override { ++refreshes; }
   void SetDraining(bool value) override { is_draining = value; }
   void Stop() override { ++stops; }
 
@@ -44,6 +48,7 @@ class FakeRelay final : public RelayControl {
   RelaySnapshot snapshot;
   std::atomic<bool> is_full{false};
   std::atomic<bool> is_draining{false};
+  std::atomic<int> refreshes{0};
   std::atomic<int> stops{0};
 };
 

@@ -28,6 +28,13 @@ TEST_F(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
   EXPECT_THAT(response.body, HasSubstr("\nsenso_turn_build_info{version=\"1.2.3\"} 1\n"));
 }
 
+TEST_F(MetricsRoutes, ShowWhenCertificatesExpire) {
+  const ProcessCounters process;
+  EXPECT_THAT(AnswerMetrics(relay_, process, "1.2.3", false).body,
+              HasSubstr("\nsenso_turn_certificate_not_after_timestamp_seconds{certificate=\"/etc/"
+                        "senso-turn/tls.crt\"} 1795197600\n"));
+}
+
 TEST_F(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
   const ProcessCounters process;
   const auto lines = [&] {

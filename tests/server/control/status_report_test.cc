@@ -42,6 +42,8 @@ TEST_F(StatusReportTest, IsExactlyThisForAnIdleRelay) {
             "state         serving\n"
             "listeners     udp 0.0.0.0:3478  open\n"
             "              tcp 0.0.0.0:3478  Address already in use\n"
+            "certificates  /etc/senso-turn/tls.crt until 2026-11-20T18:00:00Z (turn.example.org, "
+            "203.0.113.7)\n"
             "relay         10.0.0.5 (known as 203.0.113.7) ports 49152-65535\n"
             "allocations   0\n"
             "users         2\n"
@@ -53,6 +55,18 @@ TEST_F(StatusReportTest, IsExactlyThisForAnIdleRelay) {
             "to peers      0 packets, 0B\n"
             "to clients    0 packets, 0B\n"
             "dropped       none\n");
+}
+
+TEST_F(StatusReportTest, HasNoLineForCertificatesWithoutTls) {
+  relay_.snapshot.certificates.clear();
+  EXPECT_THAT(reporter_.RenderText(Input()), Not(HasSubstr("certificates")));
+  EXPECT_TRUE(
+      boost::json::parse(reporter_.RenderJson(Input())).at("certificates").as_array().empty());
+}
+
+TEST_F(StatusReportTest, EscapesTheNamesOfCertificates) {
+  relay_.snapshot.certificates[0].subjects = {"evil\x1b[2J"};
+  EXPECT_THAT(reporter_.RenderText(Input()), HasSubstr("(\"evil\\u{1b}[2J\")"));
 }
 
 TEST_F(StatusReportTest, ShowsAllocationsByTransportAndFamily) {
@@ -88,7 +102,7 @@ TEST_F(StatusReportTest, ShowsRatesSinceTheLastReport) {
 
 TEST_F(StatusReportTest, ShowsNoRatesOverNoTime) {
   reporter_.RenderText(Input());
-  EXPECT_THAT(reporter_.RenderText(Input()), Not(HasSubstr("/s")));
+  EXPECT_THAT(reporter_.RenderText(Input()), Not(HasSubstr("/s since")));
 }
 
 TEST_F(StatusReportTest, SaysHowLongADrainMayTake) {
@@ -109,6 +123,9 @@ TEST_F(StatusReportTest, IsAlsoAnObjectForPrograms) {
   EXPECT_EQ(status.at("draining"), true);
   EXPECT_EQ(status.at("drain_remaining_seconds"), 60);
   EXPECT_EQ(status.at("listeners").at(1).at("state"), "Address already in use");
+  EXPECT_EQ(status.at("certificates").at(0).at("certificate"), "/etc/senso-turn/tls.crt");
+  EXPECT_EQ(status.at("certificates").at(0).at("not_after"), "2026-11-20T18:00:00Z");
+  EXPECT_EQ(status.at("certificates").at(0).at("subjects").at(1), "203.0.113.7");
   EXPECT_EQ(status.at("allocations").at("udp").at("ipv4"), 2);
   EXPECT_EQ(status.at("relayed_packets").at("client_to_peer").at("userspace"), 10);
   EXPECT_EQ(status.at("relayed_bytes").at("client_to_peer").at("stream"), 10'000);

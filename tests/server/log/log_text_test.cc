@@ -17,6 +17,12 @@ std::string Json(std::string_view value) {
   return out;
 }
 
+TEST(TimeText, IsInSecondsAndUtc) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(TimeText(base::WallTime(milliseconds(1795197600999))), "2026-11-20T18:00:00Z");
+  EXPECT_EQ(TimeText(base::WallTime(milliseconds(-1))), "1969-12-31T23:59:59Z");
+}
+
 TEST(LogText, LeavesAPlainWordBare) { EXPECT_EQ(Text("192.0.2.1:3478"), "192.0.2.1:3478"); }
 
 TEST(LogText, QuotesWhatWouldNotReadAsOneWord) {

@@ -64,6 +64,18 @@ TEST(MetricLabels, EveryErrorCodeIsItsOwnOutcome) {
   }
 }
 
+TEST(MetricLabels, EveryRefusalOfAConnectionHasItsOwnLabel) {
+  const auto label = [](ConnectionRefusal refusal) {
+    return kConnectionRefusalLabels[LabelIndex(refusal)];
+  };
+  EXPECT_EQ(label(ConnectionRefusal::kSourceLimit), "source_limit");
+  EXPECT_EQ(label(ConnectionRefusal::kClientDenied), "client_denied");
+  EXPECT_EQ(label(ConnectionRefusal::kSystemLimit), "system_limit");
+  EXPECT_EQ(label(ConnectionRefusal::kHandshakeLimit), "handshake_limit");
+  EXPECT_EQ(label(ConnectionRefusal::kProxyHeader), "proxy_header");
+  EXPECT_EQ(kConnectionRefusalLabels.size(), 5U);
+}
+
 TEST(MetricLabels, SuccessIsTheOutcomeWithoutACode) {
   EXPECT_EQ(kOutcomeLabels[OutcomeIndex(0)], "success");
 }

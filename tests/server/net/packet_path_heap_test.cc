@@ -30,7 +30,10 @@ class PacketPathHeap : public testing::Test {
                                      .deny = {},
                                      .allow = {*base::IpPrefix::Parse("127.0.0.0/8")}});
     ShardGroup::Options options;
-    options.listeners = {{base::Transport::kUdp, {*base::IpAddress::Parse("127.0.0.1"), 0}, true}};
+    options.listeners = {{.kind = ShardGroup::ListenerKind::kUdp,
+                          .endpoint = {*base::IpAddress::Parse("127.0.0.1"), 0},
+                          .is_required = true,
+                          .trusted_proxies = {}}};
     options.ledger.relay_addresses = {{relay_address, relay_address}};
     options.policy = std::make_shared<const turn::Policy>(std::move(policy));
     options.credentials =

@@ -3,71 +3,158 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace relay {
 namespace {
 
-using Kind = StreamOutput::Kind;
+using std::chrono::milliseconds;
 
-std::string Drain(StreamOutput& output) {
-  std::string all;
-  while (!output.empty()) {
-    const base::Bytes front = output.front();
-    all.append(base::AsText(front));
-    output.Consume(front.size());
+class StreamOutputTest : public testing::Test {
+ protected:
+  static base::MonotonicTime At(int at_milliseconds) {
+    return base::MonotonicTime(milliseconds(at_milliseconds));
   }
-  return all;
+
+  std::string Next() { return std::string(base::AsText(output_.Next())); }
+  std::string TakeOne() {
+    const std::string next = Next();
+    output_.Consume(next.size());
+    return next;
+  }
+  StreamOutput::Dropped AddData(const std::string& message, int at_milliseconds = 0) {
+    return output_.AddData(base::AsBytes(message), At(at_milliseconds));
+  }
+  void AddControl(const std::string& message) { output_.AddControl(base::AsBytes(message)); }
+
+  StreamBacklog backlog_;
+  StreamOutput output_{backlog_};
+};
+
+TEST_F(StreamOutputTest, BeginsEmpty) {
+  EXPECT_TRUE(output_.empty());
+  EXPECT_EQ(Next(), "");
+  EXPECT_FALSE(output_.Take().has_value());
 }
 
-TEST(StreamOutput, DropsTheOldestDataWhenTheLimitIsReached) {
-  StreamOutput output(8);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("aaaa"), 0), 0u);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("bbbb"), 0), 0u);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("cccc"), 0), 1u);
-  EXPECT_EQ(Drain(output), "bbbbcccc");
+TEST_F(StreamOutputTest, GivesDataInItsOrder) {
+  AddData("one");
+  AddData("two");
+  EXPECT_EQ(TakeOne(), "one");
+  EXPECT_EQ(TakeOne(), "two");
+  EXPECT_TRUE(output_.empty());
 }
 
-TEST(StreamOutput, NeverDropsWhatHasBegunToLeave) {
-  StreamOutput output(8);
-  output.Add(Kind::kData, base::AsBytes("aaaa"), 2);
-  output.Add(Kind::kData, base::AsBytes("bbbb"), 0);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("cccc"), 0), 1u);
-  EXPECT_EQ(Drain(output), "aacccc");
+TEST_F(StreamOutputTest, LetsAnswersGoBeforeData) {
+  AddData("data");
+  AddControl("first answer");
+  AddControl("second answer");
+  EXPECT_EQ(TakeOne(), "first answer");
+  EXPECT_EQ(TakeOne(), "second answer");
+  EXPECT_EQ(TakeOne(), "data");
 }
 
-TEST(StreamOutput, ADataMessageLargerThanTheLimitIsDroppedItself) {
-  StreamOutput output(3);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("aaaa"), 0), 1u);
-  EXPECT_TRUE(output.empty());
-  EXPECT_EQ(output.data_bytes(), 0u);
+TEST_F(StreamOutputTest, NothingOvertakesAMessageThatHasBegun) {
+  AddData("data");
+  EXPECT_EQ(Next(), "data");
+  output_.Consume(1);
+  AddControl("answer");
+  EXPECT_EQ(Next(), "ata");
+  output_.Consume(3);
+  EXPECT_EQ(Next(), "answer");
 }
 
-TEST(StreamOutput, NeverDropsControlMessages) {
-  StreamOutput output(4);
-  output.Add(Kind::kControl, base::AsBytes("control1"), 0);
-  output.Add(Kind::kData, base::AsBytes("dat1"), 0);
-  output.Add(Kind::kControl, base::AsBytes("control2"), 0);
-  EXPECT_EQ(output.Add(Kind::kData, base::AsBytes("dat2"), 0), 1u);
-  EXPECT_EQ(Drain(output), "control1control2dat2");
+TEST_F(StreamOutputTest, AMessageThatWasOnlyOfferedStaysInFrontToo) {
+  // TLS has to be given the same octets again.
+  output_.Begin(base::AsBytes("offered"), 0);
+  AddControl("answer");
+  EXPECT_EQ(Next(), "offered");
 }
 
-TEST(StreamOutput, KeepsTheOrderOfBothKinds) {
-  StreamOutput output(100);
-  output.Add(Kind::kData, base::AsBytes("d1 "), 0);
-  output.Add(Kind::kControl, base::AsBytes("c1 "), 0);
-  output.Add(Kind::kData, base::AsBytes("d2"), 0);
-  EXPECT_EQ(Drain(output), "d1 c1 d2");
+TEST_F(StreamOutputTest, GoesOnBehindWhatHasLeftAlready) {
+  output_.Begin(base::AsBytes("partly"), 4);
+  EXPECT_EQ(Next(), "ly");
 }
 
-TEST(StreamOutput, ConsumingPartOfAMessageLeavesTheRest) {
-  StreamOutput output(100);
-  output.Add(Kind::kControl, base::AsBytes("abcdef"), 1);
-  output.Consume(2);
-  EXPECT_EQ(base::AsText(output.front()), "def");
-  EXPECT_EQ(output.control_bytes(), 6u);
-  output.Consume(3);
-  EXPECT_TRUE(output.empty());
-  EXPECT_EQ(output.control_bytes(), 0u);
+TEST_F(StreamOutputTest, DropsTheOldestDataWhenThereIsTooMuch) {
+  const std::string half(StreamOutput::kMaxDataBytes / 2, 'x');
+  EXPECT_EQ(AddData(half + "").full, 0u);
+  EXPECT_EQ(AddData(half).full, 0u);
+  EXPECT_EQ(AddData("fresh").full, 1u);
+  EXPECT_EQ(output_.data_bytes(), half.size() + 5);
+  EXPECT_EQ(TakeOne(), half);
+  EXPECT_EQ(TakeOne(), "fresh");
+}
+
+TEST_F(StreamOutputTest, NeverDropsWhatHasBegunNorAnswers) {
+  const std::string large(StreamOutput::kMaxDataBytes, 'x');
+  AddData("begun");
+  EXPECT_EQ(Next(), "begun");
+  AddControl("answer");
+  AddData(large);
+  AddData(large);
+  EXPECT_EQ(TakeOne(), "begun");
+  EXPECT_EQ(TakeOne(), "answer");
+  EXPECT_EQ(TakeOne(), large);
+  EXPECT_TRUE(output_.empty());
+}
+
+TEST_F(StreamOutputTest, DropsDataThatIsTooOld) {
+  const int age = static_cast<int>(StreamOutput::kMaxDataAge.count());
+  AddData("old", 0);
+  AddData("younger", 10);
+  EXPECT_EQ(output_.DropExpired(At(age)).expired, 0u);
+  EXPECT_EQ(output_.DropExpired(At(age + 1)).expired, 1u);
+  EXPECT_EQ(TakeOne(), "younger");
+}
+
+TEST_F(StreamOutputTest, TellsAgeFromSizeWhenItDrops) {
+  const std::string large(StreamOutput::kMaxDataBytes, 'x');
+  AddData("old", 0);
+  const auto dropped = AddData(large, 5000);
+  EXPECT_EQ(dropped.expired, 1u);
+  EXPECT_EQ(dropped.full, 0u);
+  EXPECT_EQ(AddData(large, 5000).full, 1u);
+}
+
+TEST_F(StreamOutputTest, AnswersDoNotAge) {
+  AddControl("answer");
+  EXPECT_EQ(output_.DropExpired(At(1'000'000)).expired, 0u);
+  EXPECT_EQ(TakeOne(), "answer");
+}
+
+TEST_F(StreamOutputTest, AllowsLittleWhenTheShardIsCrowded) {
+  StreamBacklog crowded{StreamOutput::kCrowdedBytes};
+  StreamOutput output{crowded};
+  const std::string piece(StreamOutput::kMaxDataBytesWhenCrowded, 'x');
+  EXPECT_EQ(output.AddData(base::AsBytes(piece), At(0)).full, 0u);
+  EXPECT_EQ(output.AddData(base::AsBytes(piece), At(0)).full, 1u);
+  EXPECT_EQ(output.data_bytes(), piece.size());
+  EXPECT_EQ(output.AddData(base::AsBytes(piece + "x"), At(0)).full, 2u);
+}
+
+TEST_F(StreamOutputTest, TheBacklogIsWhatWaits) {
+  AddData("four");
+  AddControl("not counted");
+  EXPECT_EQ(backlog_.bytes, 4u);
+  {
+    StreamOutput other{backlog_};
+    other.AddData(base::AsBytes("six..."), At(0));
+    EXPECT_EQ(backlog_.bytes, 10u);
+  }
+  EXPECT_EQ(backlog_.bytes, 4u);
+  TakeOne();
+  TakeOne();
+  EXPECT_EQ(backlog_.bytes, 0u);
+}
+
+TEST_F(StreamOutputTest, TakesWholeMessagesAnswersFirst) {
+  AddData("data");
+  AddControl("answer");
+  EXPECT_EQ(base::AsText(*output_.Take()), "answer");
+  EXPECT_EQ(base::AsText(*output_.Take()), "data");
+  EXPECT_FALSE(output_.Take().has_value());
+  EXPECT_EQ(backlog_.bytes, 0u);
 }
 
 }  // namespace

@@ -124,9 +124,34 @@ TEST_F(ForwarderTest, DATA_11_APeersDatagramArrivesAsChannelData) {
 TEST_F(ForwarderTest, CHAN_19_ForAStreamClientTheMessageIsPaddedWithZeros) {
   forwarder_.Install(MakeRoute(base::Transport::kTcp));
   buffer_.fill(0xff);
-  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kToStream);
+  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kToConnection);
   EXPECT_EQ(base::AsText(stream_message_), std::string_view("\x40\x01\x00\x05hello\0\0\0", 12));
   EXPECT_EQ(stream_client_->five_tuple.transport, base::Transport::kTcp);
+}
+
+TEST_F(ForwarderTest, ForADtlsClientTheMessageIsAsOverUdp) {
+  forwarder_.Install(MakeRoute(base::Transport::kDtls));
+  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kToConnection);
+  EXPECT_EQ(base::AsText(stream_message_), std::string_view("\x40\x01\x00\x05hello", 9));
+  EXPECT_EQ(stream_client_->five_tuple.transport, base::Transport::kDtls);
+}
+
+TEST_F(ForwarderTest, AClientBehindAProxyIsReachedByItsPath) {
+  turn::Route route = MakeRoute();
+  route.client.handle.value = 1000;
+  forwarder_.SendToClient(route.client, base::AsBytes("nobody knows the way"));
+  EXPECT_EQ(Dropped(turn::DropReason::kSendFailed), 1u);
+
+  UdpSocket proxy;
+  forwarder_.SetPath({1000}, {.socket = listener_.descriptor(),
+                              .destination = ToSocketAddress(proxy.endpoint()),
+                              .source = std::nullopt});
+  forwarder_.SendToClient(route.client, base::AsBytes("answer"));
+  queue_.Flush();
+  EXPECT_EQ(proxy.Receive()->octets, "answer");
+  forwarder_.Install(route);
+  EXPECT_EQ(FromPeer("hello"), Forwarder::PeerVerdict::kDone);
+  EXPECT_EQ(proxy.Receive()->octets, std::string("\x40\x01\x00\x05hello", 9));
 }
 
 TEST_F(ForwarderTest, ARemovedRouteForwardsNothing) {

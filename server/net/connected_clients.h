@@ -1,0 +1,29 @@
+#pragma once
+
+#include "protocol/base/bytes.h"
+#include "protocol/turn/addresses.h"
+
+namespace relay {
+
+class DtlsService;
+class StreamService;
+
+// The clients of a shard that have a connection or an association: everybody but those over plain
+// UDP. Finds the one that a message is for. Shard's thread only.
+class ConnectedClients {
+ public:
+  // Both must outlive this.
+  ConnectedClients(StreamService& streams, DtlsService& dtls) : streams_(streams), dtls_(dtls) {}
+
+  // Dropped when the client is gone meanwhile.
+  void SendControl(const turn::Client& client, base::Bytes message);
+  void SendData(const turn::Client& client, base::Bytes message);
+  // Clients without an allocation may not be silent for ever.
+  void AddAllocations(const turn::Client& client, int delta);
+
+ private:
+  StreamService& streams_;
+  DtlsService& dtls_;
+};
+
+}  // namespace relay

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/five_tuple.h"
+#include "protocol/base/random.h"
+#include "protocol/turn/engine.h"
+#include "protocol/turn/policy.h"
+#include "server/datapath/userspace/forwarder.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/client_liveness.h"
+#include "server/net/connection_census.h"
+#include "server/net/shard_clock.h"
+#include "server/tls/dtls_cookie.h"
+#include "server/tls/dtls_session.h"
+
+namespace relay {
+
+// The DTLS clients of one shard (RFC 7350). Each has an association on top of a client over plain
+// UDP, whose datagrams the UdpService hands over; nothing is kept for a client that has not shown
+// that it receives at its address. Shard's thread only.
+class DtlsService {
+ public:
+  // All must outlive the service.
+  DtlsService(Forwarder& forwarder, ConnectionCensus& census, ShardCounters& counters,
+              ShardClock& clock, base::RandomSource& random);
+  ~DtlsService();
+  void SetEngine(turn::Engine* engine) { engine_ = engine; }
+  void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
+  void SetPolicy(std::shared_ptr<const turn::Policy> policy) { policy_ = std::move(policy); }
+  // nullptr: no DTLS.
+  void SetTls(std::shared_ptr<const TlsContext> tls);
+
+  // A datagram that Classify calls DTLS. It is decrypted where it stands, and what it contains may
+  // be queued from there without a copy.
+  void OnDatagram(const turn::Client& carrier, base::MutableBytes datagram);
+
+  // To a client of ours; dropped when it is gone.
+  void SendControl(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }
+  void SendData(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }
+  void AddAllocations(turn::ClientHandle handle, int delta);
+
+  // Retransmissions and ends. Call it a few times a second.
+  void Advance();
+
+ private:
+  // Handshakes under way at once; for more, the oldest makes room.
+  static constexpr std::size_t kMaxHandshakes = 512;
+  static constexpr std::chrono::seconds kHandshakeTimeout{10};
+
+  struct Association {
+    turn::Client client;   // transport DTLS, and a handle of this service
+    turn::Client carrier;  // the same over UDP, as the forwarder knows it
+    std::unique_ptr<DtlsSession> session;
+    ClientLiveness liveness;
+    base::MonotonicTime began;
+    std::list<std::uint32_t>::iterator handshake;
+    bool is_in_handshakes;
+  };
+
+  void Greet(const turn::Client& carrier, base::MutableBytes datagram);
+  void Insert(const turn::Client& carrier, std::unique_ptr<DtlsSession> session);
+  void Receive(Association& association, base::MutableBytes datagram);
+  void OnMessage(Association& association, base::Bytes message);
+  void Send(turn::ClientHandle handle, base::Bytes message);
+  void EndHandshake(Association& association, HandshakeOutcome outcome);
+  void Remove(std::uint32_t handle);
+
+  Forwarder& forwarder_;
+  ConnectionCensus& census_;
+  ShardCounters& counters_;
+  ShardClock& clock_;
+  turn::Engine* engine_ = nullptr;
+  std::shared_ptr<const turn::Policy> policy_;
+  std::uint8_t last_channel_first_octet_ = 0x4f;
+  DtlsCookies cookies_;
+  std::unique_ptr<DtlsAcceptor> acceptor_;
+  std::uint32_t next_handle_ = 1;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Association>> associations_;
+  std::unordered_map<base::FiveTuple, std::uint32_t, base::FiveTupleHash> by_carrier_;
+  std::list<std::uint32_t> handshakes_;  // oldest first
+};
+
+}  // namespace relay

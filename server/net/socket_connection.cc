@@ -1,0 +1,138 @@
+#include "server/net/socket_connection.h"
+
+#include <utility>
+
+#include "server/net/stream_service.h"
+
+namespace relay {
+
+using Status = StreamOutcome::Status;
+
+SocketConnection::SocketConnection(StreamService& service, StreamSocket socket,
+                                   const turn::Client& client, base::MonotonicTime now)
+    : StreamConnection(service, client, now), socket_(std::move(socket)) {}
+
+SocketConnection::~SocketConnection() { socket_.Close(); }
+
+// Handlers hold no pointer to the connection: it may be gone when they run.
+void SocketConnection::WaitReadable() {
+  if (is_waiting_to_read_ || is_ending_) return;
+  is_waiting_to_read_ = true;
+  service_.OnceReady(socket_, StreamSocket::Direction::kRead, client().handle,
+                     [](StreamConnection& connection) {
+                       auto& self = static_cast<SocketConnection&>(connection);
+                       self.is_waiting_to_read_ = false;
+                       self.OnReadable();
+                     });
+}
+
+void SocketConnection::WaitToWrite(StreamSocket::Direction direction) {
+  if (is_waiting_to_write_) return;
+  is_waiting_to_write_ = true;
+  service_.OnceReady(socket_, direction, client().handle, [](StreamConnection& connection) {
+    auto& self = static_cast<SocketConnection&>(connection);
+    self.is_waiting_to_write_ = false;
+    self.OnWritable();
+  });
+}
+
+void SocketConnection::OnReadable() {
+  service_.RefreshClock();
+  for (int i = 0; i < kReadsPerTurn && !is_ending_; ++i) {
+    if (output_.control_bytes() > kMaxWaitingControl) return;  // OnWritable takes it up again
+    switch (ReadOnce()) {
+      case ReadResult::kMore:
+        continue;
+      case ReadResult::kDrained:
+        WaitReadable();
+        return;
+      case ReadResult::kEnd:
+        return;
+    }
+  }
+  if (is_ending_) return;
+  if (socket_.has_buffered()) {
+    service_.Soon(client().handle, [](StreamConnection& connection) {
+      static_cast<SocketConnection&>(connection).OnReadable();
+    });
+    return;
+  }
+  WaitReadable();
+}
+
+SocketConnection::ReadResult SocketConnection::ReadOnce() {
+  const StreamOutcome outcome = socket_.Read(stream_.Room());
+  switch (outcome.status) {
+    case Status::kDone:
+      if (stream_.Received(outcome.bytes)) return ReadResult::kMore;
+      End(false);
+      return ReadResult::kEnd;
+    case Status::kWantRead:
+    case Status::kWantWrite:
+      return ReadResult::kDrained;
+    case Status::kEnd:
+      End(false);
+      return ReadResult::kEnd;
+    case Status::kFailed:
+      break;
+  }
+  End(true);
+  return ReadResult::kEnd;
+}
+
+void SocketConnection::SendControl(base::Bytes message) {
+  if (!WriteAtOnce(message)) output_.AddControl(message);
+}
+
+void SocketConnection::SendData(base::Bytes message) {
+  if (!WriteAtOnce(message)) Count(output_.AddData(message, service_.now().monotonic));
+}
+
+bool SocketConnection::WriteAtOnce(base::Bytes message) {
+  if (!output_.empty()) return false;
+  const StreamOutcome outcome = socket_.Write(message);
+  if (outcome.status == Status::kDone && outcome.bytes == message.size()) return true;
+  if (outcome.status == Status::kEnd || outcome.status == Status::kFailed) {
+    End(true);
+    return true;
+  }
+  output_.Begin(message, outcome.bytes);
+  if (outcome.status == Status::kDone) {
+    WriteWaiting();
+  } else {
+    WaitToWrite(DirectionOf(outcome));
+  }
+  return true;
+}
+
+void SocketConnection::OnWritable() {
+  service_.RefreshClock();
+  WriteWaiting();
+  if (output_.empty() && !is_waiting_to_read_ && !is_ending_) OnReadable();
+}
+
+void SocketConnection::WriteWaiting() {
+  Count(output_.DropExpired(service_.now().monotonic));
+  for (base::Bytes next = output_.Next(); !next.empty(); next = output_.Next()) {
+    const StreamOutcome outcome = socket_.Write(next);
+    if (MustWait(outcome)) {
+      WaitToWrite(DirectionOf(outcome));
+      return;
+    }
+    if (outcome.status != Status::kDone) {
+      End(true);
+      return;
+    }
+    output_.Consume(outcome.bytes);
+  }
+  if (is_ending_) service_.ScheduleClose(client().handle);
+}
+
+void SocketConnection::End(bool immediately) {
+  if (is_ending_ && !immediately) return;
+  is_ending_ = true;
+  stream_.Stop();
+  if (immediately || output_.empty()) service_.ScheduleClose(client().handle);
+}
+
+}  // namespace relay

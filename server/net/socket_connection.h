@@ -1,0 +1,41 @@
+#pragma once
+
+#include "server/net/stream_connection.h"
+#include "server/net/stream_socket.h"
+
+namespace relay {
+
+// TURN straight on a TCP socket, in the clear or under TLS. Shard's thread only.
+class SocketConnection final : public StreamConnection {
+ public:
+  SocketConnection(StreamService& service, StreamSocket socket, const turn::Client& client,
+                   base::MonotonicTime now);
+  ~SocketConnection() override;
+
+  void Start() override { OnReadable(); }
+  void SendControl(base::Bytes message) override;
+  void SendData(base::Bytes message) override;
+
+ private:
+  static constexpr int kReadsPerTurn = 4;
+
+  enum class ReadResult : std::uint8_t { kMore, kDrained, kEnd };
+
+  void WaitReadable();
+  void WaitToWrite(StreamSocket::Direction direction);
+  void OnReadable();
+  void OnWritable();
+  ReadResult ReadOnce();
+  // Offers a message to the system, if nothing waits before it. False: it has to wait.
+  bool WriteAtOnce(base::Bytes message);
+  // Writes what waits, as far as the system takes it.
+  void WriteWaiting();
+  // Ends once what waits has left (immediately: without waiting).
+  void End(bool immediately);
+
+  StreamSocket socket_;
+  bool is_waiting_to_read_ = false;
+  bool is_waiting_to_write_ = false;
+};
+
+}  // namespace relay

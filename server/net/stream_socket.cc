@@ -1,0 +1,78 @@
+#include "server/net/stream_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+
+namespace relay {
+namespace {
+
+using Status = StreamOutcome::Status;
+
+constexpr int kUnsentBytes = 64 * 1024;
+constexpr std::chrono::milliseconds kUnacknowledgedTimeout{60'000};
+constexpr int kKeepAliveIdleSeconds = 60;
+
+StreamOutcome Judge(ssize_t count, Status when_busy) {
+  if (count > 0) return {Status::kDone, static_cast<std::size_t>(count)};
+  if (count == 0) return {Status::kEnd};
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {when_busy};
+  return {Status::kFailed};
+}
+
+void Set(int socket, int level, int option, int value) {
+  ::setsockopt(socket, level, option, &value, sizeof(value));
+}
+
+}  // namespace
+
+StreamOutcome StreamSocket::Peek(base::MutableBytes into) {
+  if (tls_ != nullptr) return tls_->Peek(into);
+  return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT | MSG_PEEK),
+               Status::kWantRead);
+}
+
+void StreamSocket::Discard(std::size_t bytes) {
+  // MSG_TRUNC on a TCP socket throws the octets away.
+  ::recv(descriptor(), nullptr, bytes, MSG_DONTWAIT | MSG_TRUNC);
+}
+
+void StreamSocket::SetReadableFrom(std::size_t bytes) {
+  Set(descriptor(), SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(bytes));
+}
+
+void StreamSocket::StartTls(std::shared_ptr<const TlsContext> context,
+                            TlsContext::Protocol protocol) {
+  tls_ = std::make_unique<TlsSession>(std::move(context), descriptor(), protocol);
+}
+
+StreamOutcome StreamSocket::Read(base::MutableBytes into) {
+  if (tls_ != nullptr) return tls_->Read(into);
+  return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT), Status::kWantRead);
+}
+
+StreamOutcome StreamSocket::Write(base::Bytes octets) {
+  if (tls_ != nullptr) return tls_->Write(octets);
+  return Judge(::send(descriptor(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
+               Status::kWantWrite);
+}
+
+void StreamSocket::Close() {
+  if (!socket_.is_open()) return;
+  if (tls_ != nullptr) tls_->SendCloseNotify();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void TuneClientSocket(int socket) {
+  Set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes);
+  Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(kUnacknowledgedTimeout.count()));
+  Set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  Set(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+}
+
+}  // namespace relay

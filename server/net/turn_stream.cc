@@ -1,0 +1,70 @@
+#include "server/net/turn_stream.h"
+
+#include <algorithm>
+
+#include "protocol/stun/demux.h"
+#include "protocol/stun/stream_framer.h"
+#include "server/net/stream_service.h"
+
+namespace relay {
+
+TurnStream::TurnStream(StreamService& service, const turn::Client& client, base::MonotonicTime now)
+    : service_(service), client_(client), liveness_(now) {}
+
+base::MutableBytes TurnStream::Room() {
+  const base::MutableBytes scratch = service_.scratch();
+  std::copy(partial_.begin(), partial_.end(), scratch.begin());
+  return scratch.subspan(partial_.size());
+}
+
+bool TurnStream::Received(std::size_t bytes) {
+  const base::Bytes octets = service_.scratch().first(partial_.size() + bytes);
+  std::size_t consumed = 0;
+  const bool is_sound = HandleMessages(octets, consumed);
+  service_.Flush();  // before the scratch buffer is used again
+  if (!is_sound) return false;
+  const base::Bytes rest = octets.subspan(consumed);
+  if (rest.empty()) {
+    partial_ = {};
+  } else {
+    if (consumed > 0 || partial_.empty()) partial_since_ = service_.now().monotonic;
+    partial_.assign(rest.begin(), rest.end());
+  }
+  return true;
+}
+
+bool TurnStream::HandleMessages(base::Bytes octets, std::size_t& consumed) {
+  while (!is_stopped_) {
+    const base::Bytes unread = octets.subspan(consumed);
+    // A stream begins with a request: letters there are HTTP, which would pass for the start of
+    // ChannelData.
+    if (!liveness_.had_valid_message() && !unread.empty() &&
+        stun::Classify(unread) != stun::PacketKind::kStun)
+      return false;
+    const auto frame = stun::StreamFramer::Next(unread, service_.last_channel_first_octet());
+    if (frame.verdict == stun::StreamFramer::Verdict::kNeedMore) return true;
+    if (frame.verdict == stun::StreamFramer::Verdict::kInvalid) return false;
+    const base::Bytes message = unread.first(frame.message_bytes);
+    consumed += frame.consumed_bytes;
+    liveness_.OnMessage(service_.now().monotonic);
+    if (stun::Classify(message, service_.last_channel_first_octet()) ==
+        stun::PacketKind::kChannelData) {
+      service_.OnChannelData(client_, message);
+      continue;
+    }
+    if (service_.OnMessage(client_, message)) {
+      liveness_.OnValidMessage();
+      invalid_in_a_row_ = 0;
+    } else if (++invalid_in_a_row_ >= kMaxInvalidInARow) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool TurnStream::IsOverdue(base::MonotonicTime now) const {
+  const bool is_stuck = !partial_.empty() && now - partial_since_ > kPartialMessageTimeout;
+  return liveness_.IsOverdue(now) || (liveness_.had_valid_message() && is_stuck);
+}
+
+}  // namespace relay

@@ -1,0 +1,42 @@
+#include "server/control/edge_routes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+HttpResponse Ask(const std::string& method, const std::string& target) {
+  return AnswerEdge({method, target, {}, {}, {}});
+}
+
+TEST(EdgeRoutes, HaveNothingThatIsNotForTheInternet) {
+  for (const char* target :
+       {"/metrics", "/readyz", "/", "/turn", "/livez/", "//livez", "/livez/../metrics", "*",
+        "http://example.org/livez", "", "/check", "/v1/ice-servers"}) {
+    const HttpResponse response = Ask("GET", target);
+    EXPECT_EQ(response.status, 404) << target;
+    EXPECT_EQ(response.body, "");
+    EXPECT_TRUE(response.headers.empty());
+  }
+}
+
+TEST(EdgeRoutes, SayThatTheServerLives) {
+  for (const char* target : {"/livez", "/livez?verbose=1"}) {
+    const HttpResponse response = Ask("GET", target);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "ok\n");
+  }
+  EXPECT_EQ(Ask("HEAD", "/livez").status, 200);
+}
+
+TEST(EdgeRoutes, RefuseOtherMethods) {
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "get"}) {
+    const HttpResponse response = Ask(method, "/livez");
+    EXPECT_EQ(response.status, 405) << method;
+    EXPECT_THAT(response.headers, testing::Contains(testing::Pair("Allow", "GET, HEAD")));
+  }
+}
+
+}  // namespace
+}  // namespace relay
