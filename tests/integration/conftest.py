@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import private_network
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before anything looks at the addresses of this machine.
+    private_network.enter_own()
 
 from server_fixture import ALICE, HAS_IPV6, LISTENER, PEER, PEER_V6, Server, binary  # noqa: E402
 from stun_message import Endpoint, Method  # noqa: E402
+from transports import DATAGRAMS, STREAMS, listener_of, open_transport, parameters  # noqa: E402
 from turn_client import (  # noqa: E402
     ConnectionEnded,
     Credentials,
     NoAnswer,
     Peer,
-    TcpTransport,
     TurnClient,
-    UdpTransport,
 )
 
 
@@ -29,6 +35,20 @@ def pytest_collection_modifyitems(items):
         reason = f"there is no server at {binary()}: build it, or set SENSO_TURN"
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_generate_tests(metafunc):
+    """A test that wants a `transport` runs over each of its module's TRANSPORTS; one that wants a `stream_transport` or
+    a `datagram_transport`, over each of that kind."""
+    named = {
+        "transport": getattr(metafunc.module, "TRANSPORTS", ("udp", "tcp")),
+        "stream_transport": STREAMS,
+        "datagram_transport": DATAGRAMS,
+    }
+    given = ",".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    for name, transports in named.items():
+        if name in metafunc.fixturenames and name not in given.replace(" ", "").split(","):
+            metafunc.parametrize(name, parameters(transports))
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +91,10 @@ def connect(server) -> Callable[..., TurnClient]:
         at: Server = server,
         address: str = LISTENER,
         local: Endpoint | None = None,
+        **options,
     ) -> TurnClient:
-        kind = UdpTransport if transport == "udp" else TcpTransport
-        client = TurnClient(kind(at.endpoint(transport, address), local), credentials)
+        to = at.endpoint(listener_of(transport), address)
+        client = TurnClient(open_transport(transport, to, local, **options), credentials)
         clients.append((client, at))
         return client
 
@@ -85,11 +106,6 @@ def connect(server) -> Callable[..., TurnClient]:
             except (NoAnswer, AssertionError, ConnectionEnded, OSError):
                 pass  # the test was about that
         client.close()
-
-
-@pytest.fixture(params=["udp", "tcp"])
-def transport(request) -> str:
-    return request.param
 
 
 @pytest.fixture

@@ -9,7 +9,11 @@ import pytest
 
 from server_fixture import ALICE, BOB, LISTENER, PEER, RELAY, free_port, listeners, run_command
 from stun_message import UDP, Attribute, Builder, Class, Method, channel_data
-from turn_client import Credentials, TcpTransport, TurnClient, UdpTransport
+from transports import ALL, open_transport
+from turn_client import Credentials, TurnClient
+from waiting import eventually
+
+TRANSPORTS = ALL
 
 MODERN = Credentials.modern(ALICE.username, ALICE.password)
 
@@ -23,14 +27,7 @@ def port_of(response) -> int:
     return response.relayed[1]
 
 
-def eventually(condition, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(found)
-
-
-def test_TURN_01_udp_and_tcp_clients_get_allocations(client, peer):
+def test_TURN_01_clients_of_every_transport_get_allocations(client, peer):
     client.allocate()
     client.create_permission(peer.endpoint)
     client.send_indication(peer.endpoint, b"ping")
@@ -77,11 +74,11 @@ def test_TURN_05_the_whole_five_tuple_names_an_allocation(launch, connect):
     local = (LISTENER, free_port(LISTENER))
     seen = set()
     for listener in at.settings["listeners"]:
-        kind = UdpTransport if listener["transport"] == "udp" else TcpTransport
-        client = TurnClient(kind((listener["address"], listener["port"]), local), ALICE)
+        endpoint = listener["address"], listener["port"]
+        client = TurnClient(open_transport(listener["transport"], endpoint, local), ALICE)
         seen.add(client.allocate().relayed)
         assert client.local == local
-    assert len(seen) == 6 and len(ports) == 3
+    assert len(seen) == 15 and len(ports) == 9
 
 
 def test_TURN_06_TURN_28_TURN_30_relayed_addresses_are_unique_random_and_dynamic(connect):
@@ -183,7 +180,7 @@ def test_TURN_15_token_of_another_length_is_400(client, octets):
     assert client.try_allocate(token=bytes(octets)).error == 400
 
 
-@pytest.mark.parametrize("giving, taking", [("udp", "tcp"), ("tcp", "udp"), ("udp", "udp"), ("tcp", "tcp")])
+@pytest.mark.parametrize("giving, taking", [("udp", "tcp"), ("tcp", "udp"), ("udp", "udp"), ("tcp", "tls"), ("wss", "tcp")])
 def test_TURN_16_token_yields_the_reserved_address_to_any_five_tuple(connect, peer, giving, taking):
     giver, taker = connect(giving), connect(taking, local=("127.0.0.77", 0))
     given = giver.allocate(even_port=0x80)
@@ -471,21 +468,21 @@ def test_TURN_41_refresh_of_a_family_that_is_not_there_is_443(allocated):
     assert allocated.refresh(family=1).lifetime == 600
 
 
-def test_TURN_44_long_run_of_invalid_messages_closes_the_connection(server, connect):
+def test_TURN_44_long_run_of_invalid_messages_closes_the_connection(server, connect, stream_transport):
     before = server.resident_kib()
     for _ in range(3):
-        client = connect("tcp")
+        client = connect(stream_transport)
         try:
             client.send_raw(b"\xff" * 65536)
         except Exception:
             pass
         assert client.transport.is_closed_within(10)
     server.assert_grew_at_most(2048, since=before)
-    assert connect("tcp").binding().is_success
+    assert connect(stream_transport).binding().is_success
 
 
-def test_TURN_44_long_run_of_well_framed_nonsense_closes_the_connection(connect):
-    client = connect("tcp")
+def test_TURN_44_long_run_of_well_framed_nonsense_closes_the_connection(connect, stream_transport):
+    client = connect(stream_transport)
     nonsense = Builder(0x00F).build()
     try:
         for _ in range(200):
@@ -495,26 +492,26 @@ def test_TURN_44_long_run_of_well_framed_nonsense_closes_the_connection(connect)
     assert client.transport.is_closed_within(10)
 
 
-def test_TURN_45_closing_the_connection_ends_the_allocation(launch, connect, peer):
+def test_TURN_45_closing_the_connection_ends_the_allocation(launch, connect, stream_transport, peer):
     at = launch(limits={"allocations_per_user": 1})
-    first = connect("tcp", at=at)
+    first = connect(stream_transport, at=at)
     first.allocate()
     first.create_permission(peer.endpoint)
     relayed, first.relayed = first.relayed, None
     first.close()
-    second = connect("tcp", at=at)
+    second = connect(stream_transport, at=at)
     assert eventually(lambda: second.try_allocate().is_success), "the quota is still charged"
     assert relayed != second.relayed
 
 
-def test_TURN_45_reset_connection_ends_the_allocation(launch, connect):
+def test_TURN_45_reset_connection_ends_the_allocation(launch, connect, stream_transport):
     at = launch(limits={"allocations_per_user": 1})
-    first = connect("tcp", BOB, at=at)
+    first = connect(stream_transport, BOB, at=at)
     first.allocate()
     first.relayed = None
     first.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     first.close()
-    second = connect("tcp", BOB, at=at)
+    second = connect(stream_transport, BOB, at=at)
     assert eventually(lambda: second.try_allocate().is_success)
 
 

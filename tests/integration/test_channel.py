@@ -9,8 +9,10 @@ import pytest
 
 from server_fixture import PEER
 from stun_message import Attribute, Builder, Method, channel_data, stream_channel_data
+from transports import ALL
 from turn_client import TurnClient
 
+TRANSPORTS = ALL
 SETTINGS = {"limits": {"channels_per_allocation": 0}}
 
 
@@ -185,8 +187,8 @@ def test_CHAN_18_padding_over_udp_is_not_relayed(connect, peer, payload, pad):
     assert peer.receive() == payload
 
 
-def test_CHAN_19_channel_data_is_padded_over_tcp(connect, peer):
-    client = connect("tcp")
+def test_CHAN_19_channel_data_is_padded_on_streams(connect, stream_transport, peer):
+    client = connect(stream_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
     payloads = [os.urandom(octets) for octets in (1, 2, 3, 5, 4, 0, 7)]
@@ -196,7 +198,7 @@ def test_CHAN_19_channel_data_is_padded_over_tcp(connect, peer):
     assert [peer.receive() for _ in payloads] == payloads
     for payload in payloads:
         peer.send(payload, client.relayed)
-    # TcpTransport loses its step if the server pads wrongly.
+    # The transport loses its step if the server pads wrongly.
     assert [client.receive_channel_data().payload for _ in payloads] == payloads
     assert client.binding().is_success
 
@@ -220,11 +222,11 @@ def test_CHAN_22_datagram_goes_from_relayed_to_bound_address(bound, peer):
     assert peer.receive_from() == (b"x", bound.relayed)
 
 
-def test_CHAN_23_stun_and_channel_data_interleave_on_a_stream(connect, peer):
-    client = connect("tcp")
+def test_CHAN_23_stun_and_channel_data_interleave_on_a_stream(connect, stream_transport, peer):
+    client = connect(stream_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
-    rounds, total = 50, 1000
+    rounds, total = 50 if stream_transport == "tcp" else 10, 1000
     arrived: list[bytes] = []
     rng = random.Random(23)
     for number in range(rounds):
@@ -253,8 +255,8 @@ def test_CHAN_23_stun_and_channel_data_interleave_on_a_stream(connect, peer):
             transactions.remove(client.receive().transaction_id)
 
 
-def test_CHAN_24_longest_channel_data_keeps_the_stream_in_step(connect, peer):
-    client = connect("tcp")
+def test_CHAN_24_longest_channel_data_keeps_the_stream_in_step(connect, stream_transport, peer):
+    client = connect(stream_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
     for octets in (65535, 65534, 65533, 65532, 65507):

@@ -27,6 +27,7 @@ from server_fixture import (
     run_command,
 )
 from stun_message import Builder, Method
+from transports import HAS_DTLS, open_transport
 from turn_client import ConnectionEnded, Credentials, NoAnswer, TcpTransport, TurnClient, UdpTransport
 
 
@@ -181,13 +182,15 @@ def test_COMMANDS_serve_with_a_taken_port_is_fatal_and_says_which(tmp_path):
     assert str(port) in done.stderr, done.stderr
 
 
-def test_COMMANDS_serve_refuses_transports_that_it_does_not_speak_yet_or_speaks_them(tmp_path):
-    listener = {"transport": "tls", "address": LISTENER, "port": free_port(LISTENER)}
-    settings = merged(base_configuration(), {"listeners": [listener]})
+@pytest.mark.parametrize("transport", ["tls", "dtls", "edge"])
+def test_COMMANDS_check_says_what_listeners_need_that_speak_tls(tmp_path, transport):
+    listener = {"transport": transport, "address": LISTENER, "port": free_port(LISTENER)}
+    settings = merged(base_configuration(), {"listeners": [listener], "tls": None})
     file = tmp_path / "tls.yaml"
     file.write_text(json.dumps(settings))
     done = run_command("check", str(file))
-    assert done.returncode == 0 or "tls" in done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "listeners[0].transport" in done.stdout and "add tls.certificates" in done.stdout
 
 
 def test_COMMANDS_serve_takes_overrides(tmp_path):
@@ -238,8 +241,11 @@ def test_STUN_37_default_listeners_without_any_configuration(tmp_path):
         # TURN-07: no credentials were configured, and nobody gets in without any.
         client = TurnClient(UdpTransport((LISTENER, 3478)), Credentials("x", "y"))
         assert client.try_allocate().error == 401
-        # The port that client firewalls let through, and, if this version speaks TLS, its default port.
+        # The port that client firewalls let through, the default ports of TLS and DTLS, and the port of HTTPS.
         assert TurnClient(UdpTransport((LISTENER, 49152))).binding().is_success
+        encrypted = [("tls", 5349), ("tls", 443), ("wss", 443)] + [("dtls", 5349), ("dtls", 49153)] * HAS_DTLS
+        for transport, port in encrypted:
+            assert TurnClient(open_transport(transport, (LISTENER, port), name=None)).binding().is_success
         # What it prints at the start lets a browser in.
         text = (tmp_path / "log").read_text()
         ice = json.loads(text[text.index('{"iceServers"') :])["iceServers"]

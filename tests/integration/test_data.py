@@ -6,8 +6,10 @@ import pytest
 
 from server_fixture import PEER, free_port
 from stun_message import Attribute, Builder, Class, Message, Method
+from transports import ALL
 from turn_client import TurnClient
 
+TRANSPORTS = ALL
 SETTINGS = {"limits": {"permissions_per_allocation": 0}}
 
 
@@ -106,17 +108,17 @@ def test_DATA_09_data_goes_to_the_own_five_tuple_only(connect, transport, peer):
     neighbour.assert_silence()
 
 
-# A Data indication adds 36 octets, and a UDP datagram carries 65,507.
+# A Data indication adds 36 octets; a UDP datagram carries 65,507, and a DTLS record no more than 16,384.
 @pytest.mark.parametrize("octets", [1, 1200, 1472, 9000, 32768, 65000])
-def test_DATA_10_payloads_pass_whole_both_ways(relaying, peer, octets):
-    payload = os.urandom(octets)
+def test_DATA_10_payloads_pass_whole_both_ways(relaying, peer, transport, octets):
+    payload = os.urandom(min(octets, 16_384 - 36) if transport == "dtls" else octets)
     relaying.send_indication(peer.endpoint, payload)
     assert peer.receive() == payload
     peer.send(payload, relaying.relayed)
     assert relaying.receive_data().data == payload
 
 
-@pytest.mark.parametrize("octets", [65472, 65500, 65507])
+@pytest.mark.parametrize("octets", [16_384, 65_472, 65_500, 65_507])
 def test_DATA_10_what_does_not_fit_is_dropped_never_cut(relaying, peer, octets):
     payload = os.urandom(octets)
     peer.send(payload, relaying.relayed)

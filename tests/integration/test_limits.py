@@ -2,11 +2,11 @@
 
 import json
 import socket
-import struct
 import time
 
 import pytest
 
+from crowd import Crowd
 from server_fixture import (
     ALICE,
     BOB,
@@ -219,23 +219,6 @@ def test_D7_connections_of_one_source_are_limited(launch):
         except (ConnectionEnded, OSError, AssertionError):
             assert time.monotonic() < deadline, "a closed connection still counts"
             time.sleep(0.05)
-
-
-class Crowd:
-    """One socket that speaks with the voice of any address of 127.0.0.0/8."""
-
-    def __init__(self, server: tuple[str, int]):
-        self.server = server
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("0.0.0.0", 0))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-
-    def say(self, number: int, octets: bytes) -> None:
-        source = struct.pack(">I", 0x7F100000 + number)
-        ip_pktinfo = 8
-        self.socket.sendmsg(
-            [octets], [(socket.IPPROTO_IP, ip_pktinfo, struct.pack("=I", 0) + source + bytes(4))], 0, self.server
-        )
 
 
 @pytest.mark.skipif(is_sanitized(), reason="sanitizers keep freed memory: the size says nothing")

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import subprocess
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-from server_fixture import ALICE, LISTENER, PEER, REPOSITORY, is_sanitized
+from load_generator import run_load
+from server_fixture import is_sanitized
 
 SETTINGS = {"limits": {"allocations": 0, "allocations_per_user": 0}}
-
-
-def generator() -> Path:
-    return Path(os.environ.get("SENSO_TURN_LOAD") or REPOSITORY / "build" / "dev" / "senso-turn-load").absolute()
-
-
-def run_load(server, *arguments: str, seconds: int = 300) -> dict:
-    """Runs the generator; every set-up and release must succeed and no payload may be damaged. Returns its report."""
-    if not generator().exists():
-        pytest.skip(f"there is no load generator at {generator()}: build it, or set SENSO_TURN_LOAD")
-    address, port = server.udp
-    command = [str(generator()), "--server", f"{address}:{port}", "--user", ALICE.username,
-               "--password", ALICE.password, "--peer", PEER, "--json", "-", *arguments]
-    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
-    assert run.returncode == 0, run.stderr[-3000:] + run.stdout[-3000:]
-    report = json.loads(run.stdout)
-    for lane in ("up", "down", "across"):
-        if lane in report["traffic"]:
-            assert report["traffic"][lane]["corrupt"] == 0
-            assert report["traffic"][lane]["duplicated"] == 0
-    return report
 
 
 def metric(server, name: str) -> float:

@@ -20,7 +20,10 @@ from stun_message import (
     encode_xor_address,
     stream_channel_data,
 )
+from transports import ALL
 from turn_client import Credentials, TcpTransport, TurnClient, UdpTransport
+
+TRANSPORTS = ALL
 
 
 def binding(**options) -> Builder:
@@ -221,8 +224,8 @@ def test_STUN_21_udp_binding_reports_the_source(connect):
     assert client.binding().mapped == client.local
 
 
-def test_STUN_22_tcp_binding_reports_the_remote_address(connect):
-    client = connect("tcp")
+def test_STUN_22_binding_on_a_stream_reports_the_remote_address(connect, stream_transport):
+    client = connect(stream_transport)
     assert client.binding().mapped == client.local
 
 
@@ -287,8 +290,8 @@ def test_STUN_27_server_never_connects_back(server):
             listener.accept()
 
 
-def test_STUN_29_many_requests_in_flight_on_one_connection(connect):
-    client = connect("tcp")
+def test_STUN_29_many_requests_in_flight_on_one_connection(connect, stream_transport):
+    client = connect(stream_transport)
     requests = [binding().build() for _ in range(50)]
     client.send_raw(b"".join(requests))
     answers = {client.receive().transaction_id for _ in requests}
@@ -296,8 +299,8 @@ def test_STUN_29_many_requests_in_flight_on_one_connection(connect):
     client.assert_silence()
 
 
-def test_STUN_30_stream_survives_any_segmentation(connect):
-    client = connect("tcp")
+def test_STUN_30_stream_survives_any_segmentation(connect, stream_transport):
+    client = connect(stream_transport)
     octets = binding().add(0xFFF0, b"some octets").build()
     for octet in octets:
         client.send_raw(bytes([octet]))
@@ -360,8 +363,8 @@ def test_STUN_31_credentials_in_a_binding_do_no_harm(client):
     assert client.transact(client.signed(Method.BINDING).build()).mapped == client.local
 
 
-def test_STUN_29_whole_session_in_one_segment(connect, peer):
-    client = connect("tcp")
+def test_STUN_29_whole_session_in_one_segment(connect, stream_transport, peer):
+    client = connect(stream_transport)
     client.challenge()
     requests = [
         client.signed(Method.ALLOCATE, lambda m: m.add(Attribute.REQUESTED_TRANSPORT, bytes([UDP, 0, 0, 0]))).build(),
@@ -377,14 +380,13 @@ def test_STUN_29_whole_session_in_one_segment(connect, peer):
     client.refresh(0)
 
 
-def test_STUN_36_binding_over_udp_and_tcp(connect):
-    assert connect("udp").binding().is_success
-    assert connect("tcp").binding().is_success
+def test_STUN_36_binding_over_every_transport(client):
+    assert client.binding().is_success
 
 
 @pytest.mark.parametrize("credentials", [ALICE, Credentials.modern(ALICE.username, ALICE.password)])
-def test_STUN_38_retransmitted_requests_have_the_same_outcome(connect, peer, credentials):
-    client = connect("udp", credentials)
+def test_STUN_38_DTLS_02_retransmitted_requests_have_the_same_outcome(connect, datagram_transport, peer, credentials):
+    client = connect(datagram_transport, credentials)
     client.challenge()
 
     def twice(octets: bytes) -> tuple[Message, Message]:
@@ -415,8 +417,8 @@ def test_STUN_38_retransmitted_requests_have_the_same_outcome(connect, peer, cre
         assert first.mapped == second.mapped
 
 
-def test_STUN_39_identical_bindings_get_identical_answers(connect):
-    client = connect("udp")
+def test_STUN_39_identical_bindings_get_identical_answers(connect, datagram_transport):
+    client = connect(datagram_transport)
     octets = binding().build()
     assert client.transact(octets).raw == client.transact(octets).raw
 

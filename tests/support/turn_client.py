@@ -106,28 +106,47 @@ class UdpTransport:
 
 
 class TcpTransport:
-    is_stream = True
+    """`prologue` goes ahead of everything else, as a proxy's header does; a small `receive_buffer` makes a slow reader."""
 
-    def __init__(self, server: Endpoint, local: Endpoint | None = None):
+    is_stream = True
+    send_seconds = ANSWER_SECONDS * 4  # how long the server may leave off reading
+
+    def __init__(
+        self,
+        server: Endpoint,
+        local: Endpoint | None = None,
+        *,
+        prologue: bytes = b"",
+        receive_buffer: int | None = None,
+    ):
         self.server = server
         self.socket = socket.socket(socket_family(server[0]), socket.SOCK_STREAM)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if local is not None:
             bind_local(self.socket, local)
         self.socket.settimeout(ANSWER_SECONDS)
         self.socket.connect(server)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        if prologue:
+            self.socket.sendall(prologue)
 
     @property
     def local(self) -> Endpoint:
         return endpoint_of(self.socket.getsockname())
 
     def send(self, octets: bytes) -> None:
-        self.socket.settimeout(ANSWER_SECONDS * 4)
+        self.socket.settimeout(self.send_seconds)
         try:
             self.socket.sendall(octets)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ConnectionEnded from error
+
+    def receive_some(self, seconds: float) -> bytes:
+        """Whatever the stream has; b"" at its end. Raises TimeoutError."""
+        self.socket.settimeout(seconds)
+        return self.socket.recv(1 << 18)
 
     def receive(self, seconds: float) -> bytes | None:
         """One STUN message or one ChannelData message with its padding (RFC 8656 section 12.5)."""
@@ -136,9 +155,8 @@ class TcpTransport:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 return None
-            self.socket.settimeout(remaining)
             try:
-                chunk = self.socket.recv(1 << 18)
+                chunk = self.receive_some(remaining)
             except TimeoutError:
                 return None
             except ConnectionResetError as error:
@@ -160,19 +178,31 @@ class TcpTransport:
             return 4 + padded(length)
         raise MalformedMessage(f"the stream is out of step: {self.buffer[:20].hex()}")
 
+    def read_to_end(self, seconds: float) -> bytes:
+        """Everything until the server ends the stream, in whatever way. Raises TimeoutError if it does not."""
+        deadline = time.monotonic() + seconds
+        received = bytes(self.buffer)
+        self.buffer.clear()
+        try:
+            while (remaining := deadline - time.monotonic()) > 0:
+                chunk = self.receive_some(remaining)
+                if not chunk:
+                    return received
+                received += chunk
+            raise TimeoutError
+        except TimeoutError:
+            raise TimeoutError(f"the connection is still open; so far it said {received[:100]!r}") from None
+        except OSError:
+            pass
+        return received
+
     def is_closed_within(self, seconds: float) -> bool:
         """Reads until the server ends the stream; what it still sends is thrown away."""
-        deadline = time.monotonic() + seconds
-        while (remaining := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(remaining)
-            try:
-                if not self.socket.recv(1 << 18):
-                    return True
-            except TimeoutError:
-                return False
-            except OSError:
-                return True
-        return False
+        try:
+            self.read_to_end(seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def close(self) -> None:
         self.socket.close()
