@@ -1,90 +1,139 @@
-"""Chromium: two RTCPeerConnections that may use nothing but relays, and 5 MB between them.
+"""Chromium: two RTCPeerConnections that may use nothing but relays, and 5 MB, or audio and video, between them.
 
-Two namespaces with a cable between: the browser in one, the server in the other, with addresses that are not loopback
-and with the peer policy that a server has when nobody touched it. Both relayed addresses are the server's own.
+Two namespaces with a cable between: the browser in one, the server in the other, with the peer policy that a server has
+when nobody touched it. Both relayed addresses are the server's own. A second browser is caged: whatever it wants from
+the server goes through an HTTP proxy that asks for a password.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
-import playwright
+import certificates
+import http_proxy
+import npm_packages
 import servers
-from namespaces import Namespace, connect
-from turnutils import Report
+from bench import SERVER_V4, SERVER_V6, server_and_client
+from namespaces import Namespace
+from outcome import PASS, Report, failed
+from servers import Listener
 
-SERVER_V4, CLIENT_V4 = "10.77.0.1", "10.77.0.2"
-SERVER_V6, CLIENT_V6 = "fd77::1", "fd77::2"
 CHECKS_SECONDS = 300
-DRIVER = Path(__file__).resolve().parent / "chromium" / "relay.mjs"
+DRIVER = Path(__file__).resolve().parent / "browsers" / "chromium.mjs"
+LISTENERS = [Listener("udp", 3478), Listener("udp", 49152), Listener("tcp", 3478), Listener("edge", 443)]
 
-# turn:ADDRESS:PORT?transport=… of the first and of the second peer connection.
+UDP_49152 = f"turn:{SERVER_V4}:49152?transport=udp"
+UDP_3478 = f"turn:{SERVER_V4}:3478?transport=udp"
+UDP_V6 = f"turn:[{SERVER_V6}]:3478?transport=udp"
+TCP_3478 = f"turn:{SERVER_V4}:3478?transport=tcp"
+TLS_443 = f"turns:{certificates.HOST}:443?transport=tcp"
+LIVEZ = f"https://{certificates.HOST}:443/livez"
+
+# The servers of the first and of the second peer connection.
 CALLS = [
-    ("turn:udp at 49152", "turn:10.77.0.1:49152?transport=udp", "turn:10.77.0.1:49152?transport=udp"),
-    ("turn:udp at 3478", "turn:10.77.0.1:3478?transport=udp", "turn:10.77.0.1:3478?transport=udp"),
-    ("turn:tcp at 3478", "turn:10.77.0.1:3478?transport=tcp", "turn:10.77.0.1:3478?transport=tcp"),
-    ("turn:udp to turn:tcp", "turn:10.77.0.1:49152?transport=udp", "turn:10.77.0.1:3478?transport=tcp"),
-    ("turn:udp over IPv6", "turn:[fd77::1]:3478?transport=udp", "turn:[fd77::1]:3478?transport=udp"),
+    ("turn:udp at 49152", [UDP_49152, UDP_49152]),
+    ("turn:udp at 3478", [UDP_3478, UDP_3478]),
+    ("turn:tcp at 3478", [TCP_3478, TCP_3478]),
+    ("turn:udp to turn:tcp", [UDP_49152, TCP_3478]),
+    ("turn:udp over IPv6", [UDP_V6, UDP_V6]),
+    ("turns:tcp at 443", [TLS_443, TLS_443]),
+    ("turns:tcp at 443 to turn:udp", [TLS_443, UDP_49152]),
 ]
+MEDIA = "audio and video over turns:tcp at 443"
+LIVEZ_MEANWHILE = "/livez answers curl during the call, on the same port"
+PROXIED = "turns:tcp at 443 through an authenticating HTTP proxy"
+UNTRUSTED = "a certificate from an unknown authority is refused"
+
+
+def why_missing(program: str) -> str | None:
+    """What a browser cannot be driven without, beside itself."""
+    if not shutil.which(program):
+        return f"{program} is missing"
+    if not shutil.which("certutil"):
+        return "certutil (package libnss3-tools) is missing"
+    return npm_packages.why_missing()
 
 
 def run(directory: Path, program: Path | None, report: Report) -> None:
-    chromium = shutil.which("chromium")
-    reason = None
-    if chromium is None:
-        reason = "chromium is missing"
-    elif not shutil.which("node"):
-        reason = "node (package nodejs) is missing"
-    elif not playwright.STAMP.exists():
-        reason = playwright.FAILURE.read_text() if playwright.FAILURE.exists() else "playwright-core was not fetched"
+    reason = why_missing("chromium")
     if reason:
         report("chromium", ("SKIP", reason))
         return
-    server, client = Namespace("server"), Namespace("client")
-    try:
-        connect(server, "to-client", client, "to-server")
-        for namespace, device, address in ((server, "to-client", SERVER_V4), (client, "to-server", CLIENT_V4)):
-            namespace.add_address(device, f"{address}/24")
-        for namespace, device, address in ((server, "to-client", SERVER_V6), (client, "to-server", CLIENT_V6)):
-            namespace.add_address(device, f"{address}/64")
-        # Chromium takes the address that leads to the default route.
-        client.add_default_route(SERVER_V4)
-        client.add_default_route(SERVER_V6)
-        addresses = {"addresses": [SERVER_V4, SERVER_V6], "ports": [3478, 49152], "relay_addresses": [SERVER_V4, SERVER_V6]}
-        try:
-            if program is not None:
-                servers.start_senso_turn(program, server, directory, **addresses, peers_allow=[], channel_numbers="rfc8656")
-            else:
-                servers.start_coturn(server, directory, **addresses, with_secret=True)
-        except servers.ServerDidNotStart as problem:
-            report("chromium: the server starts", ("FAIL", str(problem)))
+    authority = certificates.make_authority(directory / "certificates")
+    certificate = authority.issue(certificates.HOST)
+    with server_and_client() as (server, client):
+        if not servers.started(report, "chromium", program, server, directory, addresses=[SERVER_V4, SERVER_V6],
+                               listeners=LISTENERS, certificates=[certificate]):
             return
-        _calls(client, directory, chromium, report)
-    finally:
-        client.close()
-        server.close()
+        _direct(client, directory, authority, program is None, report)
+        _through_proxy(server, directory, authority, report)
 
 
-def _calls(client: Namespace, directory: Path, chromium: str, report: Report) -> None:
+def _direct(client: Namespace, directory: Path, authority: certificates.Authority, is_coturn: bool,
+            report: Report) -> None:
+    """coturn has no /livez."""
+    calls = [{"name": name, "kind": "data", "urls": urls} for name, urls in CALLS]
+    media = {"name": MEDIA, "kind": "media", "urls": [TLS_443, TLS_443]}
+    names = [name for name, _ in CALLS] + [MEDIA, "a wrong password"]
+    if not is_coturn and shutil.which("curl"):
+        media["meanwhile"] = {"name": LIVEZ_MEANWHILE, "command": [
+            "curl", "--silent", "--show-error", "--max-time", "10", "--cacert", str(authority.file), "--output",
+            "/dev/null", "--write-out", "%{http_code}", LIVEZ], "prints": "200"}
+        names.append(LIVEZ_MEANWHILE)
+    elif not is_coturn:
+        report(f"chromium: {LIVEZ_MEANWHILE}", ("SKIP", "curl is missing"))
+    _drive(client, directory, "direct", authority, names, report,
+           {"calls": [*calls, media], "wrongPassword": UDP_49152})
+    # The same server for a browser that does not know the authority: nothing may be relayed.
+    _drive(client, directory, "untrusted", None, [UNTRUSTED], report,
+           {"calls": [{"name": UNTRUSTED, "kind": "data", "urls": [TLS_443, TLS_443], "seconds": 8, "fails": True}]})
+
+
+def _through_proxy(server: Namespace, directory: Path, authority: certificates.Authority, report: Report) -> None:
+    reason = http_proxy.why_not()
+    if reason:
+        report(f"chromium: {PROXIED}", ("SKIP", reason))
+        return
+    with http_proxy.caged(server, directory) as cage:
+        for name, outcome in http_proxy.checks(cage, certificates.HOST, 443):
+            report(f"http proxy: {name}", outcome)
+        order = {"calls": [{"name": PROXIED, "kind": "data", "urls": [TLS_443, TLS_443]}],
+                 "proxy": {"server": cage.url, "username": http_proxy.USER, "password": http_proxy.PASSWORD},
+                 "visit": LIVEZ}
+        _drive(cage.browser, directory, "proxied", authority, [PROXIED], report, order)
+        connects = cage.connects(certificates.HOST, 443)
+        # The page's, and one for each of the two allocations.
+        report("http proxy: its log names the server for each connection",
+               PASS if connects >= 3 else failed(f"{connects} CONNECTs of the browser in {cage.log}"))
+
+
+def _drive(client: Namespace, directory: Path, role: str, authority: certificates.Authority | None, names: list[str],
+           report: Report, order: dict) -> None:
+    home = directory / f"home-{role}"
+    (home / ".pki" / "nssdb").mkdir(parents=True)
+    if authority is not None:
+        trust(home / ".pki" / "nssdb", authority)
     username, credential = servers.timed_credential("browser", time.time() + 3600)
-    order = {
-        "chromium": chromium,
-        "playwright": str(playwright.DIRECTORY),
-        "profile": str(directory / "profile"),
-        "username": username,
-        "credential": credential,
-        "calls": [{"name": name, "urls": [first, second]} for name, first, second in CALLS],
-    }
-    (directory / "order.json").write_text(json.dumps(order))
-    log = directory / "chromium.log"
-    code = client.run(log, "node", str(DRIVER), str(directory / "order.json"), str(directory / "results.json"),
-                      timeout=CHECKS_SECONDS)
-    file = directory / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {}
-    for name in [*(name for name, _, _ in CALLS), "a wrong password"]:
-        default = f"no result; the driver ended with exit code {code}; log {log}"
-        problem = results.get(name, default)
-        report(f"chromium: {name}", ("FAIL", f"{problem}; log {log}") if problem else ("PASS", ""))
+    order |= {"chromium": shutil.which("chromium"), "packages": str(npm_packages.DIRECTORY),
+              "profile": str(home / "profile"), "username": username, "credential": credential}
+    order_file, results_file = directory / f"{role}-order.json", directory / f"{role}-results.json"
+    order_file.write_text(json.dumps(order, indent=2))
+    log = directory / f"{role}.log"
+    code = client.run(log, "node", str(DRIVER), str(order_file), str(results_file), timeout=CHECKS_SECONDS,
+                      env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")})
+    results = json.loads(results_file.read_text()) if results_file.exists() else {}
+    for name in names:
+        problem = results.get(name, f"no result; the driver ended with exit code {code}")
+        report(f"chromium: {name}", failed(f"{problem}; log {log}") if problem else PASS)
+
+
+def trust(database: Path, authority: certificates.Authority) -> None:
+    """Makes the authority one that servers' certificates may come from, in an NSS database: a browser's own way."""
+    for arguments in (["-N", "--empty-password"], ["-A", "-n", "interop", "-t", "C,,", "-i", str(authority.file)]):
+        subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True, stdin=subprocess.DEVNULL,
+                       capture_output=True, timeout=60)

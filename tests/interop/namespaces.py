@@ -20,9 +20,13 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
 
 
-def prepare() -> None:
-    """`ip netns` keeps its handles under /run: a private one, which vanishes with our mount namespace."""
+def prepare(hosts: dict[str, str]) -> None:
+    """`ip netns` keeps its handles under /run: a private one, which vanishes with our mount namespace, as does the
+    file of host names, each with its address."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    file = Path("/run/hosts")
+    file.write_text("".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **hosts}.items()))
+    subprocess.run(["mount", "--bind", str(file), "/etc/hosts"], check=True)
 
 
 class Namespace:
@@ -52,12 +56,12 @@ class Namespace:
         self._processes.append(process)
         return process
 
-    def run(self, log: Path, *command: str, timeout: int) -> int:
+    def run(self, log: Path, *command: str, timeout: int, **options) -> int:
         """The exit code; 124 if it had to be ended."""
         with log.open("wb") as output:
             try:
                 return subprocess.run(self.command(*command), stdin=subprocess.DEVNULL, stdout=output,
-                                      stderr=subprocess.STDOUT, timeout=timeout).returncode
+                                      stderr=subprocess.STDOUT, timeout=timeout, **options).returncode
             except subprocess.TimeoutExpired:
                 output.write(f"\nended after {timeout} s\n".encode())
                 return 124

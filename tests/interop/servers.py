@@ -10,9 +10,12 @@ import os
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from certificates import Certificate
 from namespaces import Namespace
+from outcome import Report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from stun_message import Builder, Method  # noqa: E402
@@ -21,6 +24,19 @@ REALM = "turn.example.test"
 USER, PASSWORD = "alice", "correct horse"
 SHARED_SECRET = "a secret for tests only"
 START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`trusted` are the prefixes of proxies that must send a PROXY header."""
+
+    transport: str
+    port: int
+    trusted: tuple[str, ...] = ()
+
+    def as_configured(self, address: str) -> dict:
+        entry = {"transport": self.transport, "address": address, "port": self.port}
+        return {**entry, "proxy_protocol": {"trusted": list(self.trusted)}} if self.trusted else entry
 
 
 class ServerDidNotStart(Exception):
@@ -34,66 +50,102 @@ def timed_credential(name: str, expiry: float) -> tuple[str, str]:
     return username, base64.b64encode(digest).decode()
 
 
-def start_senso_turn(program: Path, namespace: Namespace, directory: Path, *, addresses: list[str], ports: list[int],
-                     relay_addresses: list[str], peers_allow: list[str], channel_numbers: str) -> None:
+def start(program: Path | None, namespace: Namespace, directory: Path, *, addresses: list[str], listeners: list[Listener],
+          certificates: list[Certificate] | None = None, relay_addresses: list[str] | None = None,
+          peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False) -> None:
+    """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides."""
+    relays = relay_addresses or addresses
+    if program is None:
+        command = _coturn(directory, addresses, listeners, certificates or [], relays, with_user)
+    else:
+        command = _senso_turn(program, directory, addresses, listeners, certificates or [], relays, peers_allow or [],
+                              channel_numbers)
+    _start(namespace, directory, addresses, listeners, command)
+
+
+def started(report: Report, family: str, *arguments, **options) -> bool:
+    """`start`, with a server that does not start as a failure of the family."""
+    try:
+        start(*arguments, **options)
+    except ServerDidNotStart as problem:
+        report(f"{family}: the server starts", ("FAIL", str(problem)))
+        return False
+    return True
+
+
+def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners: list[Listener],
+                certificates: list[Certificate], relay_addresses: list[str], peers_allow: list[str],
+                channel_numbers: str) -> list[str]:
     configuration = {
         "roles": ["relay"],
         "realm": REALM,
         "shards": 2,
-        "listeners": [{"transport": transport, "address": address, "port": port}
-                      for address in addresses for transport, port in _transports(ports)],
+        "listeners": [listener.as_configured(address) for address in addresses for listener in listeners],
         "relay": {"addresses": relay_addresses},
         "auth": {"users": [{"username": USER, "password": PASSWORD}],
                  "shared_secrets": [{"id": "k1", "secret": SHARED_SECRET}]},
         "protocol": {"channel_numbers": channel_numbers},
         "metrics": {"address": "127.0.0.1", "port": 9641},
+        "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for
         "admin": {"socket": str(directory / "admin.sock")},
     }
+    if certificates:
+        configuration["tls"] = {"certificates": [
+            {"certificate": str(each.certificate), "private_key": str(each.private_key)} for each in certificates]}
     if peers_allow:
         configuration["peers"] = {"allow": peers_allow}
     file = directory / "senso-turn.yaml"
     file.write_text(json.dumps(configuration, indent=2))  # JSON is YAML
-    _start(namespace, directory, addresses, ports, str(program), "serve", "--config", str(file))
+    return [str(program), "serve", "--config", str(file)]
 
 
-def start_coturn(namespace: Namespace, directory: Path, *, addresses: list[str], ports: list[int],
-                 relay_addresses: list[str], with_secret: bool) -> None:
-    """coturn has users or a secret, not both, and two plain ports at most."""
-    credentials = ["--use-auth-secret", f"--static-auth-secret={SHARED_SECRET}"] if with_secret else \
-        ["--lt-cred-mech", "-u", f"{USER}:{PASSWORD}"]
-    _start(namespace, directory, addresses, ports, "turnserver", "-n", "--no-tls", "--no-dtls", "--no-cli",
-           "--log-file", "stdout", "--allow-loopback-peers", "-r", REALM, *credentials,
-           *(word for address in addresses for word in ("-L", address)),
-           *(word for address in relay_addresses for word in ("-E", address)),
-           "-p", str(ports[0]), *(["--alt-listening-port", str(ports[1])] if len(ports) > 1 else []),
-           "--userdb", str(directory / "none.db"), "--pidfile", str(directory / "pid"))
+def _coturn(directory: Path, addresses: list[str], listeners: list[Listener], certificates: list[Certificate],
+            relay_addresses: list[str], with_user: bool) -> list[str]:
+    """coturn has two plain ports and two for TLS and DTLS at most, each for streams and datagrams."""
+    plain = list(dict.fromkeys(each.port for each in listeners if each.transport in ("udp", "tcp") and not each.trusted))
+    secure = list(dict.fromkeys(each.port for each in listeners if each.transport in ("tls", "dtls", "edge")))
+    proxied = [each.port for each in listeners if each.transport == "tcp" and each.trusted]
+    words = ["turnserver", "-n", "--no-cli", "--log-file", "stdout", "--allow-loopback-peers", "-r", REALM,
+             "--userdb", str(directory / "none.db"), "--pidfile", str(directory / "pid"), "-p", str(plain[0])]
+    words += ["--lt-cred-mech", "-u", f"{USER}:{PASSWORD}"] if with_user else \
+        ["--use-auth-secret", f"--static-auth-secret={SHARED_SECRET}"]
+    words += [word for address in addresses for word in ("-L", address)]
+    words += [word for address in relay_addresses for word in ("-E", address)]
+    words += ["--alt-listening-port", str(plain[1])] if len(plain) > 1 else []
+    words += ["--tcp-proxy-port", str(proxied[0])] if proxied else []
+    if not certificates or not secure:
+        return [*words, "--no-tls", "--no-dtls"]
+    words += ["--cert", str(certificates[0].certificate), "--pkey", str(certificates[0].private_key), "--no-tlsv1",
+              "--no-tlsv1_1", "--tls-listening-port", str(secure[0])]
+    return words + (["--alt-tls-listening-port", str(secure[1])] if len(secure) > 1 else [])
 
 
-def _transports(ports: list[int]) -> list[tuple[str, int]]:
-    """UDP on each port, TCP on the standard one."""
-    return [("udp", port) for port in ports] + [("tcp", 3478)]
-
-
-def _start(namespace: Namespace, directory: Path, addresses: list[str], ports: list[int], *command: str) -> None:
+def _start(namespace: Namespace, directory: Path, addresses: list[str], listeners: list[Listener],
+           command: list[str]) -> None:
     log = directory / "server.log"
     process = namespace.start(log, *command, env={**os.environ, "STATE_DIRECTORY": str(directory)})
-    waiting = [(address, port) for address in addresses for port in ports]
+    waiting = [(address, listener) for address in addresses for listener in listeners if listener.transport != "dtls"]
     deadline = time.monotonic() + START_SECONDS
     while waiting and process.poll() is None and time.monotonic() < deadline:
-        waiting = [endpoint for endpoint in waiting if not _answers(namespace, endpoint)]
-    if waiting:
+        waiting = [(address, listener) for address, listener in waiting if not _answers(namespace, address, listener)]
+    if waiting or process.poll() is not None:
         state = "is running" if process.poll() is None else f"ended with exit code {process.returncode}"
         text = log.read_text(errors="replace")[-2000:]
-        raise ServerDidNotStart(f"nothing answers at {waiting[0]}; the server {state}; its log ends with:\n{text}")
+        raise ServerDidNotStart(f"nothing answers at {waiting[:1]}; the server {state}; its log ends with:\n{text}")
 
 
-def _answers(namespace: Namespace, endpoint: tuple[str, int]) -> bool:
+def _answers(namespace: Namespace, address: str, listener: Listener) -> bool:
+    """A datagram is answered, a stream accepted."""
+    is_udp = listener.transport == "udp"
     with namespace.entered():
-        probe = socket.socket(socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                              socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM)
     with probe:
         probe.settimeout(0.2)
         try:
-            probe.connect(endpoint)
+            probe.connect((address, listener.port))
+            if not is_udp:
+                return True
             probe.send(Builder(Method.BINDING).build())
             return len(probe.recv(2048)) >= 20
         except OSError:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetches playwright-core, which drives Chromium, into build/interop: `npm ci` from the lock file beside this one."""
+"""Fetches the npm packages that clients here are made of into build/interop: `npm ci` from the lock file in npm/."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = Path(__file__).resolve().parent / "chromium"
-DIRECTORY = ROOT / "build" / "interop" / "chromium"
+SOURCE = Path(__file__).resolve().parent / "npm"
+DIRECTORY = ROOT / "build" / "interop" / "npm"
 FAILURE = DIRECTORY / "failure.txt"
 STAMP = DIRECTORY / "stamp"
+
+
+def why_missing() -> str | None:
+    """The reason to skip what needs node and its packages, if there is one."""
+    if not shutil.which("node"):
+        return "node (package nodejs) is missing"
+    if STAMP.exists():
+        return None
+    return FAILURE.read_text() if FAILURE.exists() else "the npm packages were not fetched"
 
 
 def fetch() -> str | None:
@@ -44,4 +53,4 @@ if __name__ == "__main__":
     if problem:
         DIRECTORY.mkdir(parents=True, exist_ok=True)
         FAILURE.write_text(problem)
-        sys.exit(f"playwright-core: {problem}")
+        sys.exit(f"npm packages: {problem}")
