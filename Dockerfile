@@ -16,7 +16,8 @@ RUN apt-get update \
 COPY --from=build /src/build/release/senso-turn /usr/bin/senso-turn
 USER senso-turn
 VOLUME /var/lib/senso-turn
-# 3478 and 49152 for clients, 49154-65535 for relays: use the host's network. 9641 is for Prometheus, on loopback.
-EXPOSE 3478/udp 3478/tcp 49152/udp
+# For clients; relays have 49154-65535: use the host's network. There, 443 needs --cap-add NET_BIND_SERVICE and a
+# capability on the file, or a lower net.ipv4.ip_unprivileged_port_start. 9641 is for Prometheus, on loopback.
+EXPOSE 3478/udp 3478/tcp 5349/udp 5349/tcp 443/tcp 49152/udp 49153/udp
 ENTRYPOINT ["/usr/bin/senso-turn"]
 CMD ["serve"]
