@@ -1,6 +1,7 @@
 #include "server/net/connected_clients.h"
 
 #include "server/net/dtls_service.h"
+#include "server/net/proxied_clients.h"
 #include "server/net/stream_service.h"
 
 namespace relay {
@@ -23,6 +24,8 @@ void ConnectedClients::SendData(const turn::Client& client, base::Bytes message)
 }
 
 void ConnectedClients::AddAllocations(const turn::Client& client, int delta) {
+  if (client.five_tuple.transport == base::Transport::kUdp)
+    return proxied_.AddHolds(client.handle, delta);
   if (IsDtls(client)) return dtls_.AddAllocations(client.handle, delta);
   if (StreamConnection* connection = streams_.Find(client.handle))
     connection->AddAllocations(delta);

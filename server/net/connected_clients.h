@@ -6,24 +6,28 @@
 namespace relay {
 
 class DtlsService;
+class ProxiedClients;
 class StreamService;
 
 // The clients of a shard that have a connection or an association: everybody but those over plain
 // UDP. Finds the one that a message is for. Shard's thread only.
 class ConnectedClients {
  public:
-  // Both must outlive this.
-  ConnectedClients(StreamService& streams, DtlsService& dtls) : streams_(streams), dtls_(dtls) {}
+  // All must outlive this.
+  ConnectedClients(StreamService& streams, DtlsService& dtls, ProxiedClients& proxied)
+      : streams_(streams), dtls_(dtls), proxied_(proxied) {}
 
   // Dropped when the client is gone meanwhile.
   void SendControl(const turn::Client& client, base::Bytes message);
   void SendData(const turn::Client& client, base::Bytes message);
-  // Clients without an allocation may not be silent for ever.
+  // Clients without an allocation may not be silent for ever. Here also those over plain UDP, of
+  // which some are known by a proxy.
   void AddAllocations(const turn::Client& client, int delta);
 
  private:
   StreamService& streams_;
   DtlsService& dtls_;
+  ProxiedClients& proxied_;
 };
 
 }  // namespace relay

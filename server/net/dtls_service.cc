@@ -1,7 +1,7 @@
 #include "server/net/dtls_service.h"
 
+#include <boost/asio/post.hpp>
 #include <utility>
-#include <vector>
 
 #include "protocol/stun/channel_data.h"
 #include "protocol/stun/demux.h"
@@ -33,9 +33,13 @@ bool IsClientHello(base::Bytes datagram) {
 
 }  // namespace
 
-DtlsService::DtlsService(Forwarder& forwarder, ConnectionCensus& census, ShardCounters& counters,
+DtlsService::DtlsService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
+                         ProxiedClients& proxied, ConnectionCensus& census, ShardCounters& counters,
                          ShardClock& clock, base::RandomSource& random)
-    : forwarder_(forwarder),
+    : io_(io),
+      forwarder_(forwarder),
+      queue_(queue),
+      proxied_(proxied),
       census_(census),
       counters_(counters),
       clock_(clock),
@@ -58,6 +62,32 @@ void DtlsService::SetTls(std::shared_ptr<const TlsContext> tls) {
 
 void DtlsService::OnDatagram(const turn::Client& carrier, base::MutableBytes datagram) {
   if (acceptor_ == nullptr) return CountDrop(counters_, turn::DropReason::kMalformed);
+  if (DtlsAcceptor::ShowsCookie(datagram)) return Enqueue(carrier, datagram);
+  Judge(carrier, datagram);
+}
+
+// Such a handshake begins with a signature, as slow as hundreds of packets. Between two of them the
+// shard does everything else that there is.
+void DtlsService::Enqueue(const turn::Client& carrier, base::Bytes hello) {
+  if (hellos_.size() >= kMaxWaitingHellos) {
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kHandshakeLimit)].Add();
+    return;
+  }
+  hellos_.push_back({carrier, {hello.begin(), hello.end()}});
+  if (hellos_.size() == 1) boost::asio::post(io_, [this] { ServeHello(); });
+}
+
+void DtlsService::ServeHello() {
+  WaitingHello hello = std::move(hellos_.front());
+  hellos_.pop_front();
+  if (!hellos_.empty()) boost::asio::post(io_, [this] { ServeHello(); });
+  clock_.Refresh();
+  if (acceptor_ != nullptr) Judge(hello.carrier, hello.datagram);
+  queue_.Flush();
+  if (serve_datagrams_) serve_datagrams_();
+}
+
+void DtlsService::Judge(const turn::Client& carrier, base::MutableBytes datagram) {
   const auto known = by_carrier_.find(carrier.five_tuple);
   if (known == by_carrier_.end()) return Greet(carrier, datagram);
   Association& association = *associations_.at(known->second);
@@ -105,6 +135,7 @@ void DtlsService::Insert(const turn::Client& carrier, std::unique_ptr<DtlsSessio
                   .handshake = handshakes_.insert(handshakes_.end(), handle),
                   .is_in_handshakes = true});
   by_carrier_[carrier.five_tuple] = handle;
+  proxied_.AddHolds(carrier.handle, 1);
   counters_.connections[LabelIndex(base::Transport::kDtls)].Add(1);
   counters_.connections_accepted[LabelIndex(base::Transport::kDtls)].Add();
 }
@@ -174,7 +205,8 @@ void DtlsService::Advance() {
       if (is_late) EndHandshake(*association, HandshakeOutcome::kTimeout);
       if (is_late || association->session->state() == DtlsSession::State::kClosed)
         over.push_back(handle);
-    } else if (association->liveness.IsOverdue(now)) {
+    } else if (association->session->state() == DtlsSession::State::kClosed ||
+               association->liveness.IsOverdue(now)) {
       over.push_back(handle);
     }
   }
@@ -192,6 +224,7 @@ void DtlsService::Remove(std::uint32_t handle) {
   const std::unique_ptr<Association> association = std::move(found->second);
   associations_.erase(found);
   by_carrier_.erase(association->carrier.five_tuple);
+  proxied_.AddHolds(association->carrier.handle, -1);
   if (association->is_in_handshakes) EndHandshake(*association, HandshakeOutcome::kFailure);
   if (association->session->state() == DtlsSession::State::kOpen) {
     ToCarrier sink(forwarder_, association->carrier);

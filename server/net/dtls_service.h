@@ -1,9 +1,13 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/five_tuple.h"
@@ -14,6 +18,7 @@
 #include "server/metrics/shard_counters.h"
 #include "server/net/client_liveness.h"
 #include "server/net/connection_census.h"
+#include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
 #include "server/tls/dtls_cookie.h"
 #include "server/tls/dtls_session.h"
@@ -26,12 +31,15 @@ namespace relay {
 class DtlsService {
  public:
   // All must outlive the service.
-  DtlsService(Forwarder& forwarder, ConnectionCensus& census, ShardCounters& counters,
+  DtlsService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
+              ProxiedClients& proxied, ConnectionCensus& census, ShardCounters& counters,
               ShardClock& clock, base::RandomSource& random);
   ~DtlsService();
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
   void SetPolicy(std::shared_ptr<const turn::Policy> policy) { policy_ = std::move(policy); }
+  // `serve_datagrams` is called between handshakes, each of which takes long enough to be felt.
+  void SetServeDatagrams(std::function<void()> serve) { serve_datagrams_ = std::move(serve); }
   // nullptr: no DTLS.
   void SetTls(std::shared_ptr<const TlsContext> tls);
 
@@ -51,6 +59,7 @@ class DtlsService {
   // Handshakes under way at once; for more, the oldest makes room.
   static constexpr std::size_t kMaxHandshakes = 512;
   static constexpr std::chrono::seconds kHandshakeTimeout{10};
+  static constexpr std::size_t kMaxWaitingHellos = 256;
 
   struct Association {
     turn::Client client;   // transport DTLS, and a handle of this service
@@ -62,6 +71,15 @@ class DtlsService {
     bool is_in_handshakes;
   };
 
+  // A ClientHello with a cookie, which waits for its turn.
+  struct WaitingHello {
+    turn::Client carrier;
+    std::vector<std::uint8_t> datagram;
+  };
+
+  void Judge(const turn::Client& carrier, base::MutableBytes datagram);
+  void Enqueue(const turn::Client& carrier, base::Bytes hello);
+  void ServeHello();
   void Greet(const turn::Client& carrier, base::MutableBytes datagram);
   void Insert(const turn::Client& carrier, std::unique_ptr<DtlsSession> session);
   void Receive(Association& association, base::MutableBytes datagram);
@@ -70,7 +88,10 @@ class DtlsService {
   void EndHandshake(Association& association, HandshakeOutcome outcome);
   void Remove(std::uint32_t handle);
 
+  boost::asio::io_context& io_;
   Forwarder& forwarder_;
+  SendQueue& queue_;
+  ProxiedClients& proxied_;
   ConnectionCensus& census_;
   ShardCounters& counters_;
   ShardClock& clock_;
@@ -83,6 +104,8 @@ class DtlsService {
   std::unordered_map<std::uint32_t, std::unique_ptr<Association>> associations_;
   std::unordered_map<base::FiveTuple, std::uint32_t, base::FiveTupleHash> by_carrier_;
   std::list<std::uint32_t> handshakes_;  // oldest first
+  std::deque<WaitingHello> hellos_;
+  std::function<void()> serve_datagrams_;
 };
 
 }  // namespace relay

@@ -23,7 +23,8 @@ class ProxiedClients {
   // `forwarder` must outlive this.
   explicit ProxiedClients(Forwarder& forwarder)
       : forwarder_(forwarder),
-        next_handle_(static_cast<std::uint32_t>(forwarder.listener_count())) {}
+        first_handle_(static_cast<std::uint32_t>(forwarder.listener_count())),
+        next_handle_(first_handle_) {}
 
   // Where a datagram came in: the listener by its number, the proxy's address and the local one.
   struct Arrival {
@@ -32,18 +33,21 @@ class ProxiedClients {
     base::Endpoint local;
   };
   // Whose datagram this is, with the proxy as the server's end of its 5-tuple; takes the header
-  // off. nullopt: a broken header, or none where none has come before.
+  // off. nullopt: a broken header, none where none has come before, or no room.
   std::optional<turn::Client> Resolve(const Arrival& arrival, base::MutableBytes& datagram,
                                       base::MonotonicTime now);
 
-  // Forgets those that have been silent for kIdleTimeout: longer than any allocation lives
-  // unrefreshed.
+  // The client has so many allocations and DTLS associations more, or fewer: with any it is not
+  // forgotten. Ignores clients of other services.
+  void AddHolds(turn::ClientHandle handle, int delta);
+
+  // Forgets those without a hold that have been silent for kIdleTimeout.
   void Expire(base::MonotonicTime now);
 
   std::size_t size() const { return by_flow_.size(); }
 
   static constexpr std::size_t kMaxClients = 65536;
-  static constexpr std::chrono::hours kIdleTimeout{2};
+  static constexpr std::chrono::hours kIdleTimeout{2};  // behind a header for each source port
 
  private:
   struct Flow {
@@ -67,15 +71,21 @@ class ProxiedClients {
     Flow flow;
     turn::ClientHandle handle;
     base::MonotonicTime last_seen;
+    int holds = 0;
   };
   using Entries = std::list<Entry>;
 
+  // end(): all are held.
   Entries::iterator FindOrInsert(const Flow& flow, const Arrival& arrival, base::MonotonicTime now);
+  void Touch(Entries::iterator entry, base::MonotonicTime now);
   void Forget(Entries::iterator entry);
 
   Forwarder& forwarder_;
+  std::uint32_t first_handle_;  // the lower ones are listeners
   std::uint32_t next_handle_;
-  Entries entries_;  // the longest silent first
+  Entries entries_;  // without a hold, the longest silent first
+  Entries held_;
+  std::unordered_map<std::uint32_t, Entries::iterator> by_handle_;
   std::unordered_map<Flow, Entries::iterator, FlowHash> by_flow_;
   // The last client that a proxy's source port has named.
   std::unordered_map<Source, Entries::iterator, FlowHash> by_source_;

@@ -23,10 +23,12 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       udp_listeners_(std::move(options.udp_listeners)),
       queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)]),
       forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, queue_, counters_),
+      proxied_(forwarder_),
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
-      dtls_(forwarder_, census, counters_, clock_, random_),
-      connected_(streams_, dtls_),
-      datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, counters_, clock_),
+      dtls_(io_, forwarder_, queue_, proxied_, census, counters_, clock_, random_),
+      connected_(streams_, dtls_, proxied_),
+      datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, proxied_, counters_,
+                 clock_),
       poller_(io_, [this](std::span<const int> sockets) { datagrams_.OnReady(sockets); }),
       effects_(forwarder_, connected_, poller_, counters_, clock_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
@@ -36,6 +38,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
   SetTls(std::move(options.tls));
   streams_.SetEngine(&engine_);
   streams_.SetServeDatagrams([this] { poller_.ServeOnce(); });
+  dtls_.SetServeDatagrams([this] { poller_.ServeOnce(); });
   dtls_.SetEngine(&engine_);
   datagrams_.SetEngine(&engine_);
   for (const UdpListener& listener : udp_listeners_) CHECK(poller_.Add(listener.socket.get()));
@@ -60,7 +63,7 @@ void Shard::Tick() {
     engine_.Advance(clock_.now());
     streams_.CloseOverdue();
     dtls_.Advance();
-    datagrams_.Expire();
+    proxied_.Expire(clock_.now().monotonic);
     queue_.Flush();
     Tick();
   });

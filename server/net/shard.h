@@ -20,6 +20,7 @@
 #include "server/net/dtls_service.h"
 #include "server/net/http_handler.h"
 #include "server/net/packet_poller.h"
+#include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_effects.h"
 #include "server/net/shard_mailbox.h"
@@ -87,6 +88,7 @@ class Shard {
   std::vector<UdpListener> udp_listeners_;
   SendQueue queue_;
   Forwarder forwarder_;
+  ProxiedClients proxied_;
   StreamService streams_;
   DtlsService dtls_;
   ConnectedClients connected_;

@@ -79,7 +79,7 @@ void ShardEffects::NoteAllocation(const turn::Client& client, const base::Endpoi
                                   int delta) {
   const base::Transport transport = client.five_tuple.transport;
   counters_.allocations[LabelIndex(transport)][LabelIndex(relayed.address.family())].Add(delta);
-  if (transport != base::Transport::kUdp) connected_.AddAllocations(client, delta);
+  connected_.AddAllocations(client, delta);
 }
 
 void ShardEffects::On(const turn::AllocationOpened& event) {

@@ -39,19 +39,24 @@ void SocketConnection::WaitToWrite(StreamSocket::Direction direction) {
 void SocketConnection::OnReadable() {
   service_.RefreshClock();
   for (int i = 0; i < kReadsPerTurn && !is_ending_; ++i) {
-    if (output_.control_bytes() > kMaxWaitingControl) return;  // OnWritable takes it up again
+    if (stream_.HasToWait()) return;  // OnWritable takes it up again
+    if (stream_.is_held_back()) {
+      if (!stream_.Resume()) return End(false);
+      continue;
+    }
     switch (ReadOnce()) {
       case ReadResult::kMore:
         continue;
       case ReadResult::kDrained:
         WaitReadable();
         return;
+      case ReadResult::kBlocked:
       case ReadResult::kEnd:
         return;
     }
   }
-  if (is_ending_) return;
-  if (socket_.has_buffered()) {
+  if (is_ending_ || stream_.HasToWait()) return;
+  if (socket_.has_buffered() || stream_.is_held_back()) {
     service_.Soon(client().handle, [](StreamConnection& connection) {
       static_cast<SocketConnection&>(connection).OnReadable();
     });
@@ -68,8 +73,11 @@ SocketConnection::ReadResult SocketConnection::ReadOnce() {
       End(false);
       return ReadResult::kEnd;
     case Status::kWantRead:
-    case Status::kWantWrite:
       return ReadResult::kDrained;
+    case Status::kWantWrite:
+      read_wants_write_ = true;
+      WaitToWrite(StreamSocket::Direction::kWrite);
+      return ReadResult::kBlocked;
     case Status::kEnd:
       End(false);
       return ReadResult::kEnd;
@@ -89,7 +97,7 @@ void SocketConnection::SendData(base::Bytes message) {
 }
 
 bool SocketConnection::WriteAtOnce(base::Bytes message) {
-  if (!output_.empty()) return false;
+  if (!output_.empty() || read_wants_write_) return false;
   const StreamOutcome outcome = socket_.Write(message);
   if (outcome.status == Status::kDone && outcome.bytes == message.size()) return true;
   if (outcome.status == Status::kEnd || outcome.status == Status::kFailed) {
@@ -107,8 +115,10 @@ bool SocketConnection::WriteAtOnce(base::Bytes message) {
 
 void SocketConnection::OnWritable() {
   service_.RefreshClock();
+  if (std::exchange(read_wants_write_, false)) OnReadable();
+  if (read_wants_write_) return;
   WriteWaiting();
-  if (output_.empty() && !is_waiting_to_read_ && !is_ending_) OnReadable();
+  if (!is_waiting_to_read_ && !is_ending_) OnReadable();
 }
 
 void SocketConnection::WriteWaiting() {

@@ -19,7 +19,7 @@ class SocketConnection final : public StreamConnection {
  private:
   static constexpr int kReadsPerTurn = 4;
 
-  enum class ReadResult : std::uint8_t { kMore, kDrained, kEnd };
+  enum class ReadResult : std::uint8_t { kMore, kDrained, kBlocked, kEnd };
 
   void WaitReadable();
   void WaitToWrite(StreamSocket::Direction direction);
@@ -36,6 +36,9 @@ class SocketConnection final : public StreamConnection {
   StreamSocket socket_;
   bool is_waiting_to_read_ = false;
   bool is_waiting_to_write_ = false;
+  // TLS has something of its own to send before it reads on (an answer to KeyUpdate), for which the
+  // system has no room. Nothing else may be written before that.
+  bool read_wants_write_ = false;
 };
 
 }  // namespace relay

@@ -6,7 +6,7 @@ namespace relay {
 
 StreamConnection::StreamConnection(StreamService& service, const turn::Client& client,
                                    base::MonotonicTime now)
-    : service_(service), stream_(service, client, now), output_(service.backlog()) {}
+    : service_(service), output_(service.backlog()), stream_(service, output_, client, now) {}
 
 bool StreamConnection::IsOverdue(base::MonotonicTime now) {
   Count(output_.DropExpired(now));

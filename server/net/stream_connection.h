@@ -31,15 +31,12 @@ class StreamConnection {
   const turn::Client& client() const { return stream_.client(); }
   void AddAllocations(int delta) { stream_.AddAllocations(delta); }
 
-  // From so many octets of waiting answers on no more requests are read.
-  static constexpr std::size_t kMaxWaitingControl = 64 * 1024;
-
  protected:
   void Count(StreamOutput::Dropped dropped);
 
   StreamService& service_;
-  TurnStream stream_;
   StreamOutput output_;
+  TurnStream stream_;
   bool is_ending_ = false;
 };
 

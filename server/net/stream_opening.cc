@@ -117,11 +117,14 @@ StreamOpening::Step StreamOpening::AwaitClientHello(const std::shared_ptr<const 
   if (seen.bytes >= wanted) wanted += static_cast<std::size_t>((octets[3] << 8) | octets[4]);
   wanted = std::min(wanted, kClientHelloBytes);
   if (seen.bytes < wanted) {
-    // If it has all been seen already, the other side has ended.
-    if (seen.bytes == seen_bytes_) return Step::kClose;
-    seen_bytes_ = seen.bytes;
-    socket_.SetReadableFrom(wanted);
-    return Step::kWaitRead;
+    if (seen.bytes != seen_bytes_) {
+      seen_bytes_ = seen.bytes;
+      socket_.SetReadableFrom(wanted);
+      return Step::kWaitRead;
+    }
+    // Woken though nothing has come: the other side has ended, or the system has no memory for more
+    // octets that are not taken from it.
+    if (socket_.HasPeerEnded()) return Step::kClose;
   }
   socket_.SetReadableFrom(1);
   socket_.StartTls(tls, entrance_.kind == StreamEntrance::Kind::kEdge

@@ -4,8 +4,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <poll.h>
+
 #include <cerrno>
-#include <chrono>
 
 namespace relay {
 namespace {
@@ -13,8 +14,9 @@ namespace {
 using Status = StreamOutcome::Status;
 
 constexpr int kUnsentBytes = 64 * 1024;
-constexpr std::chrono::milliseconds kUnacknowledgedTimeout{60'000};
 constexpr int kKeepAliveIdleSeconds = 60;
+constexpr int kKeepAliveIntervalSeconds = 15;
+constexpr int kKeepAliveProbes = 4;
 
 StreamOutcome Judge(ssize_t count, Status when_busy) {
   if (count > 0) return {Status::kDone, static_cast<std::size_t>(count)};
@@ -30,6 +32,7 @@ void Set(int socket, int level, int option, int value) {
 }  // namespace
 
 StreamOutcome StreamSocket::Peek(base::MutableBytes into) {
+  if (!socket_.is_open()) return {Status::kFailed};
   if (tls_ != nullptr) return tls_->Peek(into);
   return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT | MSG_PEEK),
                Status::kWantRead);
@@ -38,6 +41,11 @@ StreamOutcome StreamSocket::Peek(base::MutableBytes into) {
 void StreamSocket::Discard(std::size_t bytes) {
   // MSG_TRUNC on a TCP socket throws the octets away.
   ::recv(descriptor(), nullptr, bytes, MSG_DONTWAIT | MSG_TRUNC);
+}
+
+bool StreamSocket::HasPeerEnded() {
+  pollfd state{.fd = descriptor(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;
 }
 
 void StreamSocket::SetReadableFrom(std::size_t bytes) {
@@ -50,11 +58,13 @@ void StreamSocket::StartTls(std::shared_ptr<const TlsContext> context,
 }
 
 StreamOutcome StreamSocket::Read(base::MutableBytes into) {
+  if (!socket_.is_open()) return {Status::kFailed};
   if (tls_ != nullptr) return tls_->Read(into);
   return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT), Status::kWantRead);
 }
 
 StreamOutcome StreamSocket::Write(base::Bytes octets) {
+  if (!socket_.is_open()) return {Status::kFailed};
   if (tls_ != nullptr) return tls_->Write(octets);
   return Judge(::send(descriptor(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
                Status::kWantWrite);
@@ -63,6 +73,7 @@ StreamOutcome StreamSocket::Write(base::Bytes octets) {
 void StreamSocket::Close() {
   if (!socket_.is_open()) return;
   if (tls_ != nullptr) tls_->SendCloseNotify();
+  tls_.reset();  // it knows the descriptor, which will be somebody else's
   boost::system::error_code ignored;
   socket_.close(ignored);
 }
@@ -70,9 +81,11 @@ void StreamSocket::Close() {
 void TuneClientSocket(int socket) {
   Set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   Set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytes);
-  Set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(kUnacknowledgedTimeout.count()));
   Set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  // No TCP_USER_TIMEOUT: Linux applies it to a window of zero as well, and a slow reader is alive.
   Set(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  Set(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  Set(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
 }  // namespace relay

@@ -21,12 +21,15 @@ class StreamSocket {
   StreamOutcome Peek(base::MutableBytes into);
   // Takes octets that Peek has shown; not under TLS.
   void Discard(std::size_t bytes);
+  // Whether the other side has sent its end, or the connection is broken, with or without octets
+  // before that which have not been read.
+  bool HasPeerEnded();
   // From now on the socket is readable only when so many octets, or the end, have come.
   void SetReadableFrom(std::size_t bytes);
 
   // From now on the server's side of TLS; nothing is read or written until Handshake says kDone.
   void StartTls(std::shared_ptr<const TlsContext> context, TlsContext::Protocol protocol);
-  StreamOutcome Handshake() { return tls_->Handshake(); }
+  StreamOutcome Handshake() { return tls_->Handshake(); }  // only before Close
   bool is_tls() const { return tls_ != nullptr; }
 
   StreamOutcome Read(base::MutableBytes into);
@@ -35,7 +38,8 @@ class StreamSocket {
   // Whether Read gives octets though the system has none.
   bool has_buffered() const { return tls_ != nullptr && tls_->has_buffered(); }
 
-  // Says that nothing follows and closes. Handlers that wait get an error.
+  // Says that nothing follows and closes. Handlers that wait get an error, and whoever reads or
+  // writes kFailed.
   void Close();
 
   enum class Direction : std::uint8_t { kRead, kWrite };

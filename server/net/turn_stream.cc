@@ -4,22 +4,32 @@
 
 #include "protocol/stun/demux.h"
 #include "protocol/stun/stream_framer.h"
+#include "server/net/stream_output.h"
 #include "server/net/stream_service.h"
 
 namespace relay {
 
-TurnStream::TurnStream(StreamService& service, const turn::Client& client, base::MonotonicTime now)
-    : service_(service), client_(client), liveness_(now) {}
+TurnStream::TurnStream(StreamService& service, const StreamOutput& output,
+                       const turn::Client& client, base::MonotonicTime now)
+    : service_(service), output_(output), client_(client), liveness_(now) {}
+
+bool TurnStream::HasToWait() const { return output_.control_bytes() > kMaxWaitingControl; }
+
+bool TurnStream::Resume() {
+  Room();
+  return Received(0);
+}
 
 base::MutableBytes TurnStream::Room() {
   const base::MutableBytes scratch = service_.scratch();
   std::copy(partial_.begin(), partial_.end(), scratch.begin());
-  return scratch.subspan(partial_.size());
+  return scratch.subspan(partial_.size(), kReadBytes);
 }
 
 bool TurnStream::Received(std::size_t bytes) {
   const base::Bytes octets = service_.scratch().first(partial_.size() + bytes);
   std::size_t consumed = 0;
+  is_held_back_ = false;
   const bool is_sound = HandleMessages(octets, consumed);
   service_.Flush();  // before the scratch buffer is used again
   if (!is_sound) return false;
@@ -36,6 +46,10 @@ bool TurnStream::Received(std::size_t bytes) {
 bool TurnStream::HandleMessages(base::Bytes octets, std::size_t& consumed) {
   while (!is_stopped_) {
     const base::Bytes unread = octets.subspan(consumed);
+    if (HasToWait() && !unread.empty()) {
+      is_held_back_ = true;
+      return true;
+    }
     // A stream begins with a request: letters there are HTTP, which would pass for the start of
     // ChannelData.
     if (!liveness_.had_valid_message() && !unread.empty() &&
@@ -63,7 +77,8 @@ bool TurnStream::HandleMessages(base::Bytes octets, std::size_t& consumed) {
 }
 
 bool TurnStream::IsOverdue(base::MonotonicTime now) const {
-  const bool is_stuck = !partial_.empty() && now - partial_since_ > kPartialMessageTimeout;
+  const bool is_stuck =
+      !partial_.empty() && !is_held_back_ && now - partial_since_ > kPartialMessageTimeout;
   return liveness_.IsOverdue(now) || (liveness_.had_valid_message() && is_stuck);
 }
 

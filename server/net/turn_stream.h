@@ -12,6 +12,7 @@
 
 namespace relay {
 
+class StreamOutput;
 class StreamService;
 
 // The incoming half of one client's byte stream, whatever carries it: octets in, whole messages on
@@ -19,13 +20,21 @@ class StreamService;
 // thread only.
 class TurnStream {
  public:
-  TurnStream(StreamService& service, const turn::Client& client, base::MonotonicTime now);
+  // `output` has the answers that wait for the client; it must outlive the stream.
+  TurnStream(StreamService& service, const StreamOutput& output, const turn::Client& client,
+             base::MonotonicTime now);
 
   // Where the next octets may be written. Good until anything else of the shard runs.
   base::MutableBytes Room();
   // `bytes` octets have been written there. False: the stream cannot be followed any further, or
   // the client has sent too much nonsense in a row.
   bool Received(std::size_t bytes);
+  // So many answers wait that nothing more is read before some of them have left.
+  bool HasToWait() const;
+  // There are messages that came while HasToWait, to be handled by Resume as soon as it is over;
+  // nothing further is to be read before. Resume returns what Received does.
+  bool is_held_back() const { return is_held_back_; }
+  bool Resume();
   // Further messages of what has arrived are left alone.
   void Stop() { is_stopped_ = true; }
 
@@ -39,15 +48,20 @@ class TurnStream {
   // For a message once begun.
   static constexpr std::chrono::seconds kPartialMessageTimeout{30};
   static constexpr int kMaxInvalidInARow = 16;
+  static constexpr std::size_t kMaxWaitingControl = 64 * 1024;
+  // What one reading brings at the most, beside what is unfinished.
+  static constexpr std::size_t kReadBytes = 32 * 1024;
 
   bool HandleMessages(base::Bytes octets, std::size_t& consumed);
 
   StreamService& service_;
+  const StreamOutput& output_;
   turn::Client client_;
   ClientLiveness liveness_;
   std::vector<std::uint8_t> partial_;
   base::MonotonicTime partial_since_{};
   int invalid_in_a_row_ = 0;
+  bool is_held_back_ = false;
   bool is_stopped_ = false;
 };
 

@@ -12,14 +12,14 @@ static_assert(PacketBatch::kTailroom >= turn::kTailroomBytes);
 
 UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder,
                        SendQueue& queue, ConnectedClients& connected, DtlsService& dtls,
-                       ShardCounters& counters, ShardClock& clock)
+                       ProxiedClients& proxied, ShardCounters& counters, ShardClock& clock)
     : listeners_(listeners),
       overflows_(listeners.size()),
       forwarder_(forwarder),
       queue_(queue),
       connected_(connected),
       dtls_(dtls),
-      proxied_(forwarder),
+      proxied_(proxied),
       counters_(counters),
       clock_(clock) {
   for (std::size_t i = 0; i < listeners.size(); ++i) {

@@ -35,17 +35,14 @@ class UdpService {
  public:
   // All must outlive the service. Listeners are numbered as the forwarder has them.
   UdpService(std::span<const UdpListener> listeners, Forwarder& forwarder, SendQueue& queue,
-             ConnectedClients& connected, DtlsService& dtls, ShardCounters& counters,
-             ShardClock& clock);
+             ConnectedClients& connected, DtlsService& dtls, ProxiedClients& proxied,
+             ShardCounters& counters, ShardClock& clock);
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
 
   // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
   // the batch any more.
   void OnReady(std::span<const int> sockets);
-
-  // Forgets proxied clients that have long been silent.
-  void Expire() { proxied_.Expire(clock_.now().monotonic); }
 
  private:
   // Batches that one listener may have before the next socket gets its turn.
@@ -66,7 +63,7 @@ class UdpService {
   SendQueue& queue_;
   ConnectedClients& connected_;
   DtlsService& dtls_;
-  ProxiedClients proxied_;
+  ProxiedClients& proxied_;
   ShardCounters& counters_;
   ShardClock& clock_;
   turn::Engine* engine_ = nullptr;

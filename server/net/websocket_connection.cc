@@ -41,7 +41,14 @@ void WebSocketConnection::OnRead(bool is_failed, std::size_t bytes) {
   const base::MutableBytes room = stream_.Room();
   std::copy_n(transport_->incoming.begin(), bytes, room.begin());
   if (!stream_.Received(bytes)) return End();
-  if (output_.control_bytes() <= kMaxWaitingControl) Read();  // else OnWritten takes it up again
+  GoOn();
+}
+
+void WebSocketConnection::GoOn() {
+  while (stream_.is_held_back() && !stream_.HasToWait() && !is_ending_) {
+    if (!stream_.Resume()) return End();
+  }
+  if (!stream_.HasToWait()) Read();  // else OnWritten takes it up again
 }
 
 void WebSocketConnection::SendControl(base::Bytes message) {
@@ -73,7 +80,7 @@ void WebSocketConnection::OnWritten(bool is_failed) {
   service_.RefreshClock();
   Count(output_.DropExpired(service_.now().monotonic));
   if (auto next = output_.Take()) Write(std::move(*next));
-  if (output_.control_bytes() <= kMaxWaitingControl) Read();
+  GoOn();
 }
 
 void WebSocketConnection::End() {

@@ -26,6 +26,8 @@ class WebSocketConnection final : public StreamConnection {
  private:
   void Read();
   void OnRead(bool is_failed, std::size_t bytes);
+  // Handles what was held back and reads on, unless too many answers wait.
+  void GoOn();
   void Write(std::vector<std::uint8_t> message);
   void OnWritten(bool is_failed);
   void End();

@@ -6,8 +6,8 @@
 #include <array>
 #include <utility>
 
-#include "protocol/base/byte_reader.h"
 #include "server/tls/datagram_port.h"
+#include "server/tls/dtls_records.h"
 #include "server/tls/openssl_handles.h"
 
 namespace relay {
@@ -35,28 +35,11 @@ bool BeginsLikeClientHello(base::Bytes datagram) {
          std::ranges::all_of(datagram.subspan(kFragmentOffsetPosition, 3), is_zero);
 }
 
-// The records in front that are whole and, if encrypted, long enough for their nonce and tag: to
-// OpenSSL 3.0 a shorter one is a fatal error, which would let anybody who writes the client's
-// address on it end the association.
-base::Bytes SoundRecords(base::Bytes datagram, std::size_t min_encrypted_bytes) {
-  std::size_t sound = 0;
-  while (datagram.size() - sound >= kRecordHeaderBytes) {
-    base::ByteReader header(datagram.subspan(sound, kRecordHeaderBytes));
-    header.Skip(kEpochPosition);
-    const bool is_encrypted = header.ReadU16() != 0;
-    header.Skip(kRecordHeaderBytes - kEpochPosition - 2 - 2);
-    const std::size_t length = header.ReadU16();
-    if (length > datagram.size() - sound - kRecordHeaderBytes) break;
-    if (is_encrypted && length < min_encrypted_bytes) break;
-    sound += kRecordHeaderBytes + length;
-  }
-  return datagram.first(sound);
-}
-
 }  // namespace
 
 struct DtlsSession::Handle {
   DatagramPort port;
+  DtlsRecordFilter filter;
   SslHandle ssl;                                          // uses the port until it is freed
   std::array<std::uint8_t, kRandomBytes> hello_random{};  // of the ClientHello that was accepted
 
@@ -106,6 +89,12 @@ struct DtlsSession::Handle {
     return is_chacha ? kTagBytes : kTagBytes + kExplicitNonceBytes;
   }
 
+  DtlsRecordFilter::Phase PhaseOf(State state) const {
+    if (state == State::kOpen) return DtlsRecordFilter::Phase::kOpen;
+    return SSL_get_state(ssl.get()) == TLS_ST_SR_CHANGE ? DtlsRecordFilter::Phase::kBeforeFinished
+                                                        : DtlsRecordFilter::Phase::kBeforeKeys;
+  }
+
   // Makes OpenSSL take the datagram in, as a whole, and act on all records up to the first that
   // carries data.
   State TakeIn() {
@@ -124,9 +113,10 @@ DtlsSession::~DtlsSession() = default;
 
 void DtlsSession::Receive(base::Bytes datagram, DatagramSink& sink) {
   if (state_ == State::kClosed) return;
-  const base::Bytes sound = SoundRecords(datagram, handle_->MinEncryptedBytes());
-  if (sound.empty()) return;
-  const DatagramPort::Visit visit(handle_->port, sound, sink);
+  const base::Bytes admitted =
+      handle_->filter.Admit(datagram, handle_->PhaseOf(state_), handle_->MinEncryptedBytes());
+  if (admitted.empty()) return;
+  const DatagramPort::Visit visit(handle_->port, admitted, sink);
   if (state_ == State::kHandshake) state_ = handle_->Handshake();
   if (state_ == State::kOpen) state_ = handle_->TakeIn();
 }
@@ -173,6 +163,15 @@ void DtlsSession::Close(DatagramSink& sink) {
 bool DtlsSession::IsOwnClientHello(base::Bytes datagram) const {
   return BeginsLikeClientHello(datagram) &&
          std::ranges::equal(datagram.subspan(kRandomPosition, kRandomBytes), handle_->hello_random);
+}
+
+bool DtlsAcceptor::ShowsCookie(base::Bytes datagram) {
+  if (!BeginsLikeClientHello(datagram)) return false;
+  // The length of the session ID, the ID, the length of the cookie (RFC 6347 section 4.2.1).
+  constexpr std::size_t kIdPosition = kRandomPosition + kRandomBytes;
+  if (datagram.size() <= kIdPosition) return false;
+  const std::size_t cookie = kIdPosition + 1 + datagram[kIdPosition];
+  return cookie < datagram.size() && datagram[cookie] != 0;
 }
 
 struct DtlsAcceptor::Handle {

@@ -82,6 +82,9 @@ class DtlsAcceptor {
                                        const base::Endpoint& server, base::MonotonicTime now,
                                        DatagramSink& sink);
 
+  // Whether a ClientHello has a cookie, be it good or not: Receive may take long over it.
+  static bool ShowsCookie(base::Bytes datagram);
+
   // For those that come from now on.
   void SetContext(std::shared_ptr<const TlsContext> context);
 

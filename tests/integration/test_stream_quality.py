@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 
@@ -153,6 +154,72 @@ def test_D9_data_that_is_too_old_is_given_up(server, peer, stream_transport):
     assert numbers[-2] < 5999, "what waited for seconds is of no use to anybody"
     client.refresh(0)
     client.close()
+
+
+def test_D9_requests_are_answered_though_data_never_stops_waiting(server, peer, stream_transport):
+    """So many answers that reading stops, to a client that reads more slowly than its peer sends."""
+    client = stalled(server, stream_transport, peer)
+    is_over = threading.Event()
+
+    def flood() -> None:
+        while not is_over.is_set():
+            burst(peer, client.relayed, range(64))
+            time.sleep(0.03)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    try:
+        time.sleep(0.5)
+        requests = [Builder(Method.BINDING).build() for _ in range(3000)]
+        client.send_raw(b"".join(requests))
+        unanswered = {request[8:20] for request in requests}
+        deadline = time.monotonic() + 60
+        while unanswered and time.monotonic() < deadline:
+            unit = client.receive()
+            if not isinstance(unit, ChannelData) and unit is not None:
+                unanswered.remove(unit.transaction_id)
+            time.sleep(0.001)
+        assert not unanswered, f"{len(unanswered)} requests wait for the data to end"
+    finally:
+        is_over.set()
+        flooding.join()
+    client.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def test_D9_requests_without_end_of_a_client_that_does_not_read(server, stream_transport):
+    """Their answers wait up to a limit, the requests behind that in the network; none of them is lost."""
+    clients = [connected_without_allocation(server, stream_transport) for _ in range(20)]
+    memory = server.resident_kib()
+    request = Builder(Method.ALLOCATE).add(0x0019, bytes([17, 0, 0, 0])).build()
+    sent = [send_until_full(client, request) for client in clients]
+    assert min(sent) > 3000
+    # 64 KiB of answers, 32 KiB of requests, and what the allocator adds.
+    server.assert_grew_at_most(len(clients) * 192, since=memory)
+    assert_others_are_served(server)
+    client, count = clients[0], sent[0]
+    for _ in range(count):
+        answer = client.receive()
+        assert answer is not None and answer.error == 401
+    for client in clients:
+        client.close()
+
+
+def connected_without_allocation(at: Server, transport: str) -> TurnClient:
+    return TurnClient(open_transport(transport, at.endpoint(listener_of(transport)), receive_buffer=SMALL_BUFFER))
+
+
+def send_until_full(client: TurnClient, request: bytes) -> int:
+    """How often the request has been sent when nothing has moved for a while."""
+    block, sent = 100, 0
+    client.transport.send_seconds = 0.5
+    while sent < 100_000:
+        try:
+            client.send_raw(request * block)
+        except OSError:
+            break
+        sent += block
+    return sent
 
 
 @pytest.mark.skipif(is_sanitized(), reason="sanitizers keep freed memory: the size says nothing")

@@ -1,9 +1,12 @@
 """TLS (RFC 8489 section 6.2.3, BCP 195, RFC 7443), black-box: what must not work first."""
 
+import ctypes
 import os
 import socket
 import ssl
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -324,3 +327,34 @@ def test_METRICS_connections_and_allocations_name_their_transport(server, connec
         client.close()
         assert eventually(lambda: server.metric("senso_turn_connections", transport=transport) == connections)
         assert server.metric("senso_turn_allocations", transport=transport) == allocations
+
+
+def key_updater(transport: TlsTransport):
+    """Sends KeyUpdate with update_requested (RFC 8446 section 4.6.3), which Python's ssl module has no way to ask for."""
+    if sys.implementation.name != "cpython" or sys.version_info[:2] != (3, 11):
+        pytest.skip("reaches into the objects of CPython 3.11")
+    library = ctypes.CDLL("libssl.so.3")
+    library.SSL_key_update.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    # _ssl.c: an object's header, a weak reference to the socket, SSL*.
+    session = ctypes.c_void_p.from_address(id(transport.socket._sslobj) + 24).value
+    return lambda: library.SSL_key_update(session, 1)
+
+
+def test_key_updates_of_a_client_that_does_not_read_keep_no_processor_busy(server):
+    """The server owes an answer to each, for which the system has no room."""
+    for _ in range(3):
+        transport = TlsTransport(server.tls, receive_buffer=4096)
+        assert transport.socket.version() == "TLSv1.3"
+        update = key_updater(transport)
+        transport.send_seconds = 1.0
+        try:
+            for _ in range(60_000):
+                assert update() == 1
+                transport.send(Builder(Method.BINDING).build())
+        except (OSError, ConnectionEnded):
+            pass
+        spent, began = server.cpu_seconds(), time.monotonic()
+        time.sleep(1.5)
+        ratio = (server.cpu_seconds() - spent) / (time.monotonic() - began)
+        assert ratio < 0.6, f"{ratio:.2f} processors are busy with nothing"
+        transport.close()

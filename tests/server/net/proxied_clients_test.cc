@@ -37,6 +37,13 @@ class ProxiedClientsTest : public testing::Test {
     return client;
   }
 
+  std::optional<turn::Client> ResolveStranger(std::size_t number) {
+    Octets datagram = From(static_cast<std::uint8_t>(number));
+    datagram[18] = static_cast<std::uint8_t>(number >> 8);
+    datagram[17] = static_cast<std::uint8_t>(number >> 16);
+    return Resolve(datagram);
+  }
+
   turn::Ledger ledger_{turn::Ledger::Options{}};
   ShardCounters counters_;
   SendQueue queue_{counters_.dropped_packets[0]};
@@ -114,14 +121,51 @@ TEST_F(ProxiedClientsTest, TheSilentAreForgotten) {
   EXPECT_TRUE(Resolve(plain, "10.0.0.1:5001", 121).has_value());
 }
 
+TEST_F(ProxiedClientsTest, WhatAProxySaysForItselfEndsWhatItsPortStoodFor) {
+  Octets named = From(1);
+  Resolve(named);
+  Octets local = From(1);
+  local[12] = 0x20;
+  Resolve(local);
+  Octets plain = {0x00, 0x01};
+  EXPECT_FALSE(Resolve(plain).has_value());
+}
+
 TEST_F(ProxiedClientsTest, TheNumberOfClientsIsBounded) {
-  for (std::size_t i = 0; i < ProxiedClients::kMaxClients + 10; ++i) {
-    Octets datagram = From(static_cast<std::uint8_t>(i));
-    datagram[18] = static_cast<std::uint8_t>(i >> 8);
-    datagram[17] = static_cast<std::uint8_t>(i >> 16);
-    ASSERT_TRUE(Resolve(datagram).has_value());
-  }
+  for (std::size_t i = 0; i < ProxiedClients::kMaxClients + 10; ++i)
+    ASSERT_TRUE(ResolveStranger(i).has_value());
   EXPECT_EQ(clients_.size(), ProxiedClients::kMaxClients);
+}
+
+TEST_F(ProxiedClientsTest, WhoHasAnAllocationIsNotForgottenForAnyNumberOfStrangers) {
+  Octets first = From(1);
+  const auto client = Resolve(first, "10.0.0.7:5000");
+  clients_.AddHolds(client->handle, 1);
+  for (std::size_t i = 0; i < ProxiedClients::kMaxClients + 10; ++i) ResolveStranger(i);
+  clients_.Expire(base::MonotonicTime(std::chrono::hours(100)));
+  EXPECT_EQ(clients_.size(), 1u);
+  Octets plain = {0x00, 0x01};
+  EXPECT_EQ(Resolve(plain, "10.0.0.7:5000")->handle, client->handle);
+
+  clients_.AddHolds(client->handle, -1);
+  clients_.Expire(base::MonotonicTime(std::chrono::hours(100)));
+  EXPECT_EQ(clients_.size(), 0u);
+}
+
+TEST_F(ProxiedClientsTest, WhenAllHaveAllocationsStrangersFindNoRoom) {
+  for (std::size_t i = 0; i < ProxiedClients::kMaxClients; ++i)
+    clients_.AddHolds(ResolveStranger(i)->handle, 1);
+  EXPECT_FALSE(ResolveStranger(ProxiedClients::kMaxClients).has_value());
+  const auto known = ResolveStranger(7);
+  ASSERT_TRUE(known.has_value());
+  clients_.AddHolds(known->handle, -1);
+  EXPECT_TRUE(ResolveStranger(ProxiedClients::kMaxClients).has_value());
+}
+
+TEST_F(ProxiedClientsTest, HoldsOfClientsWithoutAProxyAreNothing) {
+  clients_.AddHolds({0}, 1);
+  clients_.AddHolds({12345}, 1);
+  EXPECT_EQ(clients_.size(), 0u);
 }
 
 }  // namespace
