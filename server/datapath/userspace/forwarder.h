@@ -54,7 +54,7 @@ class Forwarder {
     kDone,          // queued towards a client over plain UDP, or dropped for its limits
     kToConnection,  // `*message` is a ChannelData message for the connected client `*client`;
                     // padded for streams
-    kToEngine,  // no live route: the rules decide
+    kToEngine,      // no live route: the rules decide
   };
   // A datagram at a relay socket. `payload` has the room of PacketBatch around it, which is used.
   PeerVerdict FromPeer(RelaySocket& relay, const base::Endpoint& source, base::MutableBytes payload,

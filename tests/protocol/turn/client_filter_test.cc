@@ -6,9 +6,9 @@ namespace turn {
 namespace {
 
 bool IsRefused(const char* client, const Policy& policy = {}) {
-  return IsRefusedClient(policy, {*base::Endpoint::Parse(client),
-                                  *base::Endpoint::Parse("198.51.100.2:3478"),
-                                  base::Transport::kTls});
+  return IsRefusedClient(
+      policy, {*base::Endpoint::Parse(client), *base::Endpoint::Parse("198.51.100.2:3478"),
+               base::Transport::kTls});
 }
 
 TEST(ClientFilter, B90_AddressesThatNoClientCanHaveAreRefused) {
