@@ -127,7 +127,8 @@ ParsedProxyHeader ParseV1(base::Bytes octets) {
     return octets.size() < kMaxV1Bytes ? NeedMore(octets.size() + 1) : Invalid();
   }
   const std::string_view line = text.substr(0, end);
-  if (line.size() < kV1Start.size()) return Invalid();
+  if (line.size() < kV1Start.size() || line.find_first_of("\r\n") != std::string_view::npos)
+    return Invalid();
   const auto header = ParseV1Line(line.substr(kV1Start.size()));
   if (!header) return Invalid();
   return {Verdict::kComplete, end + 2, *header};

@@ -39,8 +39,9 @@ TEST(ProxyHeader, WhatIsNoHeaderIsInvalidFromItsFirstWrongOctet) {
 
 TEST(ProxyHeader, ABrokenVersion1LineIsInvalid) {
   for (const char* line :
-       {"PROXY \r\n", "PROXY TCP4\r\n", "PROXY TCP4 192.0.2.1\r\n",
-        "PROXY TCP4 192.0.2.1 198.51.100.2 1\r\n", "PROXY TCP4 192.0.2.1 198.51.100.2 1 65536\r\n",
+       {"PROXY UNKNOWN a\rb\r\n", "PROXY UNKNOWN a\nb\r\n", "PROXY \r\n", "PROXY TCP4\r\n",
+        "PROXY TCP4 192.0.2.1\r\n", "PROXY TCP4 192.0.2.1 198.51.100.2 1\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.2 1 65536\r\n",
         "PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n", "PROXY TCP4 192.0.2.1 198.51.100.2 -1 2\r\n",
         "PROXY TCP4 192.0.2.1 198.51.100.2 1 2 \r\n", "PROXY TCP4 192.0.2.1 198.51.100.2 1 2 3\r\n",
         "PROXY TCP4  192.0.2.1 198.51.100.2 1 2\r\n", "PROXY TCP4 ::1 ::2 1 2\r\n",
