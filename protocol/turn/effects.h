@@ -14,6 +14,8 @@ namespace turn {
 // ChannelData, and for padding.
 inline constexpr std::size_t kHeadroomBytes = 64;
 inline constexpr std::size_t kTailroomBytes = 4;
+// The longest Data indication with ICMP: header, an IPv6 peer, eight octets of ICMP.
+inline constexpr std::size_t kIcmpIndicationBytes = 20 + 24 + 12;
 
 // What the engine can do to the world. Synchronous: an answer is true when it is given. One object
 // per engine, called on the engine's thread only, never after the engine's destruction.
@@ -23,10 +25,9 @@ class Effects {
 
   // Sends one control message. `message` lives during the call only.
   virtual void SendToClient(const Client& client, base::Bytes message) = 0;
-  // Sends a Data indication (or ChannelData) that stands in the buffer of the datagram being
-  // handled by OnPeerDatagram: it may be queued without a copy until the caller of OnPeerDatagram
-  // ends its batch. May be dropped when the client reads too slowly. `payload_bytes` of it are the
-  // peer's.
+  // Sends a Data indication (or ChannelData) that stands in the buffer given to OnPeerDatagram or
+  // OnPeerUnreachable: it may be queued without a copy until the caller of that ends its batch. May
+  // be dropped when the client reads too slowly. `payload_bytes` of it are the peer's.
   virtual void SendDataToClient(const Client& client, base::Bytes message,
                                 std::size_t payload_bytes) = 0;
   // Sends `payload` from a relay socket on behalf of its client. It stands in the octets given to

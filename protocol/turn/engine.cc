@@ -243,6 +243,12 @@ Engine::Outcome Engine::OnMessage(const Client& client, base::Bytes octets, cons
   return state_->OnMessage(client, octets, now);
 }
 
+void Engine::OnPeerUnreachable(RelayHandle relay, const PeerAddress& destination,
+                               const stun::IcmpValue& icmp, base::MutableBytes room,
+                               const base::Now& now) {
+  state_->OnPeerUnreachable(relay, destination, icmp, room, now.monotonic);
+}
+
 void Engine::OnPeerDatagram(RelayHandle relay, const PeerAddress& source,
                             base::MutableBytes payload, const base::Now& now) {
   state_->OnPeerDatagram(relay, source, payload, now.monotonic);

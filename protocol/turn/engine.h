@@ -9,6 +9,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/random.h"
 #include "protocol/base/time.h"
+#include "protocol/stun/icmp.h"
 #include "protocol/turn/addresses.h"
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/effects.h"
@@ -45,6 +46,13 @@ class Engine {
   // build a Data indication in place. `source` is as on the wire.
   void OnPeerDatagram(RelayHandle relay, const PeerAddress& source, base::MutableBytes payload,
                       const base::Now& now);
+
+  // An ICMP error about a datagram that left a relay socket for `destination`, which is as on the
+  // wire (RFC 8656 section 11.5). `room` is for the Data indication and stays until the caller ends
+  // its batch; at least kIcmpIndicationBytes.
+  void OnPeerUnreachable(RelayHandle relay, const PeerAddress& destination,
+                         const stun::IcmpValue& icmp, base::MutableBytes room,
+                         const base::Now& now);
 
   // The stream connection (or association) ended: its allocation goes (TURN-45).
   void OnClientGone(const Client& client, const base::Now& now);

@@ -34,6 +34,9 @@ class Engine::State {
 
   // As Engine has them.
   Outcome OnMessage(const Client& client, base::Bytes octets, const base::Now& now);
+  void OnPeerUnreachable(RelayHandle handle, const PeerAddress& destination,
+                         const stun::IcmpValue& icmp, base::MutableBytes room,
+                         base::MonotonicTime now);
   void OnPeerDatagram(RelayHandle handle, const PeerAddress& source, base::MutableBytes payload,
                       base::MonotonicTime now);
   void OnClientGone(const Client& client, base::MonotonicTime now);

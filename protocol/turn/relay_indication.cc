@@ -4,6 +4,7 @@
 #include "protocol/base/check.h"
 #include "protocol/stun/attributes.h"
 #include "protocol/stun/channel_data.h"
+#include "protocol/stun/icmp.h"
 #include "protocol/stun/message_writer.h"
 #include "protocol/turn/engine_state.h"
 
@@ -58,6 +59,13 @@ void WriteDataIndicationHeader(base::MutableBytes out, const PeerAddress& peer,
   base::ByteWriter(out.last(2)).WriteU16(static_cast<std::uint16_t>(data_bytes));
 }
 
+// ICMPv4 Destination Unreachable and Time Exceeded; ICMPv6 Destination Unreachable, Packet Too Big
+// and Time Exceeded.
+bool IsRelayedIcmp(const stun::IcmpValue& icmp, base::AddressFamily family) {
+  if (family == base::AddressFamily::kIpv4) return icmp.type == 3 || icmp.type == 11;
+  return icmp.type >= 1 && icmp.type <= 3;
+}
+
 }  // namespace
 
 // RFC 8656 section 11.2. Whatever is wrong with it, the client hears nothing.
@@ -103,6 +111,32 @@ Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::Mess
   const bool dont_fragment = is_v4_through && message.Has(AttributeType::kDontFragment);
   effects_.SendToPeer(client, relay->handle, wire, data->value, dont_fragment);
   return Outcome::kValid;
+}
+
+// RFC 8656 section 11.5. The quoted destination counts, not who complains: a router, or anybody.
+void Engine::State::OnPeerUnreachable(RelayHandle handle, const PeerAddress& destination,
+                                      const stun::IcmpValue& icmp, base::MutableBytes room,
+                                      base::MonotonicTime now) {
+  const auto drop = [&](DropReason reason) { effects_.Report(PacketDropped{reason}); };
+  if (!IsRelayedIcmp(icmp, destination.endpoint.address.family())) return drop(DropReason::kPolicy);
+  const AllocationTable::RelayOwner owner = allocations_.FindByRelay(handle);
+  if (owner.allocation == nullptr) return drop(DropReason::kNoAllocation);
+  const Allocation& allocation = *owner.allocation;
+  if (allocation.FindRelay(owner.family)->expires_at <= now) return drop(DropReason::kNoAllocation);
+  const bool is_live_relay = ledger_.IsLive(destination.endpoint);
+  const PeerAddress peer = is_live_relay ? policy_->peers.FromWire(destination) : destination;
+  if (allocation.permissions.Find(peer.endpoint.address, now) == nullptr)
+    return drop(DropReason::kNoPermission);
+
+  // An indication whatever channels there are (section 12.5).
+  stun::TransactionId transaction_id;
+  random_.Fill(transaction_id);
+  stun::MessageWriter message(room, {stun::Method::kData, stun::MessageClass::kIndication},
+                              transaction_id);
+  message.AddXorAddress(AttributeType::kXorPeerAddress, peer.endpoint);
+  message.AddBytes(AttributeType::kIcmp, stun::EncodeIcmp(icmp));
+  CHECK(message.ok());
+  effects_.SendDataToClient(allocation.client, message.message(), 0);
 }
 
 // RFC 8656 sections 11.3 and 12.7.

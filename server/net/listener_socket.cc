@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "server/datapath/userspace/error_queue.h"
 #include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
@@ -101,8 +102,10 @@ OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
   Descriptor socket(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) return {{}, errno};
   if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
-  // DF stays off unless a Send indication asks for it (RFC 8656 section 14).
-  if (family == AF_INET) Enable(socket.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  // DF stays off unless a Send indication asks for it (RFC 8656 section 14). What routers say about
+  // the length of a path is the client's to act on, not ours.
+  if (family == AF_INET) Enable(socket.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  EnableErrorQueue(socket.get(), family);  // without it clients hear less
   SetBuffers(socket.get(), kRelayBufferBytes, kRelayBufferBytes);
   const SocketAddress bind_address = ToSocketAddress(address, family);
   if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};

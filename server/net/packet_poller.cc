@@ -8,7 +8,7 @@
 namespace relay {
 
 PacketPoller::PacketPoller(boost::asio::io_context& io,
-                           std::function<void(std::span<const int>)> on_ready)
+                           std::function<void(std::span<const Ready>)> on_ready)
     : on_ready_(std::move(on_ready)), epoll_(io) {
   const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
   CHECK(descriptor >= 0);
@@ -50,8 +50,9 @@ bool PacketPoller::Round() {
   const int count =
       ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
   if (count <= 0) return false;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) ready_[i] = events_[i].data.fd;
-  on_ready_(std::span<const int>(ready_.data(), static_cast<std::size_t>(count)));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+    ready_[i] = {events_[i].data.fd, (events_[i].events & EPOLLERR) != 0};
+  on_ready_(std::span<const Ready>(ready_.data(), static_cast<std::size_t>(count)));
   return true;
 }
 

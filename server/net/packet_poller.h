@@ -15,9 +15,13 @@ namespace relay {
 // one round (docs/adr/0004).
 class PacketPoller {
  public:
+  struct Ready {
+    int socket;
+    bool has_errors;  // about earlier datagrams, in its error queue
+  };
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most
   // kRounds rounds run before other handlers of the io_context get their turn.
-  PacketPoller(boost::asio::io_context& io, std::function<void(std::span<const int>)> on_ready);
+  PacketPoller(boost::asio::io_context& io, std::function<void(std::span<const Ready>)> on_ready);
 
   // False: the system has no room for it.
   bool Add(int socket);
@@ -35,10 +39,10 @@ class PacketPoller {
   // False: nothing was readable.
   bool Round();
 
-  std::function<void(std::span<const int>)> on_ready_;
+  std::function<void(std::span<const Ready>)> on_ready_;
   boost::asio::posix::stream_descriptor epoll_;
   std::array<epoll_event, 64> events_{};
-  std::array<int, 64> ready_{};
+  std::array<Ready, 64> ready_{};
 };
 
 }  // namespace relay

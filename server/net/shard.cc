@@ -29,7 +29,9 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       connected_(streams_, dtls_, proxied_),
       datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, proxied_, counters_,
                  clock_),
-      poller_(io_, [this](std::span<const int> sockets) { datagrams_.OnReady(sockets); }),
+      poller_(
+          io_,
+          [this](std::span<const PacketPoller::Ready> sockets) { datagrams_.OnReady(sockets); }),
       effects_(forwarder_, connected_, poller_, counters_, clock_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin),

@@ -1,7 +1,10 @@
 #include "server/net/udp_service.h"
 
+#include <array>
+
 #include "protocol/stun/channel_data.h"
 #include "protocol/stun/demux.h"
+#include "server/datapath/userspace/error_queue.h"
 #include "server/datapath/userspace/traffic_counts.h"
 #include "server/net/stream_opening.h"
 
@@ -29,10 +32,10 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
   }
 }
 
-void UdpService::OnReady(std::span<const int> sockets) {
+void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets) {
   clock_.Refresh();
   std::size_t used = 0;
-  for (const int socket : sockets) {
+  for (const auto& [socket, has_errors] : sockets) {
     const auto index = static_cast<std::size_t>(socket);
     if (index < listener_by_socket_.size() && listener_by_socket_[index] >= 0) {
       queue_.Flush();
@@ -40,12 +43,15 @@ void UdpService::OnReady(std::span<const int> sockets) {
       ReadListener(static_cast<std::uint32_t>(listener_by_socket_[index]));
       continue;
     }
-    if (used == PacketBatch::kPackets) {
+    // The socket may have been closed by an earlier packet of this round.
+    RelaySocket* const relay = forwarder_.FindRelay(socket);
+    if (relay == nullptr) continue;
+    if (used + (has_errors ? kErrorsPerTurn : 0) >= PacketBatch::kPackets) {
       queue_.Flush();
       used = 0;
     }
-    // The socket may have been closed by an earlier packet of this round.
-    if (RelaySocket* relay = forwarder_.FindRelay(socket)) used = ReadRelay(*relay, used);
+    if (has_errors) used = ReadErrors(*relay, used);
+    used = ReadRelay(*relay, used);
   }
   queue_.Flush();
 }
@@ -68,6 +74,19 @@ std::size_t UdpService::ReadRelay(RelaySocket& relay, std::size_t used) {
   const std::size_t count = batch_.Receive(socket, used, PacketBatch::kPackets - used, false);
   for (std::size_t i = used; i < used + count; ++i) OnPeerPacket(relay, batch_[i]);
   return used + count;
+}
+
+std::size_t UdpService::ReadErrors(RelaySocket& relay, std::size_t used) {
+  const base::MonotonicTime now = clock_.now().monotonic;
+  std::array<DeliveryError, kErrorsPerTurn> errors;
+  const std::size_t count = ReadErrorQueue(relay.socket, errors);
+  for (const DeliveryError& error : std::span(errors).first(count)) {
+    if (!forwarder_.AdmitToClient(relay, 0, now)) continue;
+    // The indication is built where a datagram of the peer would be.
+    engine_->OnPeerUnreachable({relay.socket}, {error.destination}, error.icmp,
+                               batch_.Scratch(used++), clock_.now());
+  }
+  return used;
 }
 
 void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet) {

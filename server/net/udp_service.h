@@ -12,6 +12,7 @@
 #include "server/net/connected_clients.h"
 #include "server/net/dtls_service.h"
 #include "server/net/listener_socket.h"
+#include "server/net/packet_poller.h"
 #include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
 
@@ -42,15 +43,19 @@ class UdpService {
 
   // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
   // the batch any more.
-  void OnReady(std::span<const int> sockets);
+  void OnReady(std::span<const PacketPoller::Ready> sockets);
 
  private:
   // Batches that one listener may have before the next socket gets its turn.
   static constexpr int kBatchesPerTurn = 4;
+  // Errors of one relay socket that are read before the next socket gets its turn.
+  static constexpr std::size_t kErrorsPerTurn = 16;
 
   void ReadListener(std::uint32_t index);
   // Reads into the batch from `used` on; returns the new `used`.
   std::size_t ReadRelay(RelaySocket& relay, std::size_t used);
+  // The same for what ICMP says about datagrams to peers.
+  std::size_t ReadErrors(RelaySocket& relay, std::size_t used);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
   // Whose packet it is. nullopt: a proxy does not say so.
   std::optional<turn::Client> ClientOf(std::uint32_t index, PacketBatch::Packet& packet);

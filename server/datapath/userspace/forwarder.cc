@@ -14,7 +14,7 @@ namespace {
 class DontFragmentScope {
  public:
   explicit DontFragmentScope(int socket) : socket_(socket) { Set(IP_PMTUDISC_PROBE); }
-  ~DontFragmentScope() { Set(IP_PMTUDISC_DONT); }
+  ~DontFragmentScope() { Set(IP_PMTUDISC_OMIT); }
   DontFragmentScope(const DontFragmentScope&) = delete;
   DontFragmentScope& operator=(const DontFragmentScope&) = delete;
 

@@ -36,6 +36,10 @@ class PacketBatch {
     bool is_to_group = false;  // sent to a broadcast or multicast address
   };
   Packet& operator[](std::size_t index) { return packets_[index]; }
+  // The room of a datagram, for octets that are to live as long as one read into it would.
+  base::MutableBytes Scratch(std::size_t index) {
+    return {buffer(index) + kHeadroom, kOrdinaryPayload};
+  }
 
   // Reads at most `limit` datagrams of a UDP socket into the buffers from `first` on and returns
   // how many. 0: nothing to read now, or an error, which for UDP is a report about an earlier

@@ -34,6 +34,13 @@ std::uint16_t WriteSource(base::MutableBytes out, const base::IpAddress& local, 
   return CMSG_SPACE(sizeof(info));
 }
 
+// A socket with an error queue reports an ICMP error once more, to whoever uses it next.
+bool MayBeAboutAnEarlierOne(int error) {
+  return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
+         error == EHOSTDOWN || error == ENOPROTOOPT || error == EOPNOTSUPP || error == EPROTO ||
+         error == EACCES;
+}
+
 }  // namespace
 
 SendQueue::SendQueue(Counter& send_failed)
@@ -82,14 +89,19 @@ void SendQueue::Flush() {
       header.msg_flags = 0;
     }
     std::size_t sent = 0;
+    bool is_repeated = false;
     while (sent < run) {
       const int count = ::sendmmsg(socket, &headers_[sent], static_cast<unsigned>(run - sent),
                                    MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) {
         sent += static_cast<std::size_t>(count);
+        is_repeated = false;
+      } else if (MayBeAboutAnEarlierOne(errno) && !is_repeated) {
+        is_repeated = true;
       } else if (errno != EINTR) {
         send_failed_.Add(1);
         ++sent;
+        is_repeated = false;
       }
     }
   }

@@ -255,6 +255,18 @@ class TestClient {
     CHECK(server_.effects.data_payload_bytes == data.size());
     return sent.back().octets;
   }
+  // What an ICMP error about a datagram to the peer became; empty: nothing.
+  std::vector<std::uint8_t> IcmpSays(const base::Endpoint& peer, const stun::IcmpValue& icmp) {
+    const std::size_t before = server_.effects.data_to_client.size();
+    std::array<std::uint8_t, kIcmpIndicationBytes> room;
+    server_.engine.OnPeerUnreachable(RelayOf(peer.address.family()), PeerAddress{peer}, icmp, room,
+                                     server_.now);
+    const auto& sent = server_.effects.data_to_client;
+    if (sent.size() == before) return {};
+    CHECK(sent.back().client.five_tuple == client.five_tuple);
+    CHECK(server_.effects.data_payload_bytes == 0);
+    return sent.back().octets;
+  }
   bool Hears(const base::Endpoint& peer) { return !PeerSends(peer).empty(); }
 
   // The relay socket that the last successful Allocate opened; -1: none of the family.

@@ -420,5 +420,65 @@ TEST(RelayIndication, ADatagramForARelayThatIsGoneIsDropped) {
   EXPECT_EQ(server.effects.drops, std::vector{DropReason::kNoAllocation});
 }
 
+constexpr stun::IcmpValue kPortUnreachable{3, 3, 0};
+
+TEST(RelayIndication, ICMP_02_WithoutAPermissionForTheQuotedPeerAnErrorIsDropped) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate();
+  EXPECT_TRUE(client.IcmpSays(kPeer, kPortUnreachable).empty());
+  EXPECT_EQ(server.effects.drops, std::vector{DropReason::kNoPermission});
+  client.Permit(kPeer);
+  server.WaitAndAdvance(seconds(301));
+  EXPECT_TRUE(client.IcmpSays(kPeer, kPortUnreachable).empty());
+}
+
+TEST(RelayIndication, ICMP_01_OtherTypesAreNotRelayed) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate(Dual());
+  client.Permit(kPeer);
+  client.Permit(kPeerV6);
+  for (int type = 0; type < 256; ++type) {
+    const stun::IcmpValue icmp{static_cast<std::uint8_t>(type), 0, 0};
+    EXPECT_EQ(client.IcmpSays(kPeer, icmp).empty(), type != 3 && type != 11) << type;
+    EXPECT_EQ(client.IcmpSays(kPeerV6, icmp).empty(), type < 1 || type > 3) << type;
+  }
+}
+
+TEST(RelayIndication, ICMP_03_ICMP_04_AnErrorIsADataIndicationWithThePeerAndWithoutData) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate();
+  client.Permit(kPeer);
+  const base::Endpoint other_port{kPeer.address, 9};
+  const Reply indication{client.IcmpSays(other_port, {3, 4, 1400})};
+  ASSERT_FALSE(indication.is_silence());
+  EXPECT_EQ(indication.view().method(), Method::kData);
+  EXPECT_EQ(indication.view().message_class(), stun::MessageClass::kIndication);
+  EXPECT_EQ(indication.Endpoints(AttributeType::kXorPeerAddress), std::vector{other_port});
+  EXPECT_EQ(stun::DecodeIcmp(indication.view().Find(AttributeType::kIcmp)->value),
+            (stun::IcmpValue{3, 4, 1400}));
+  EXPECT_FALSE(indication.Has(AttributeType::kData));
+}
+
+TEST(RelayIndication, ICMP_05_AnErrorIsAnIndicationThoughAChannelIsBound) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate();
+  client.Bind(0x4000, kPeer);
+  EXPECT_EQ(Reply{client.IcmpSays(kPeer, kPortUnreachable)}.view().method(), Method::kData);
+}
+
+TEST(RelayIndication, ICMP_07_AnErrorChangesNothing) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate();
+  client.Permit(kPeer);
+  client.IcmpSays(kPeer, kPortUnreachable);
+  EXPECT_TRUE(client.Hears(kPeer));
+  EXPECT_TRUE(client.SendTo(kPeer));
+}
+
 }  // namespace
 }  // namespace turn

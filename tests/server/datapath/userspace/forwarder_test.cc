@@ -180,7 +180,7 @@ TEST_F(ForwarderTest, IPH_03_ASendWithDontFragmentLeavesTheSocketAsItWas) {
   int mode = -1;
   socklen_t length = sizeof(mode);
   ::getsockopt(relay_.descriptor(), IPPROTO_IP, IP_MTU_DISCOVER, &mode, &length);
-  EXPECT_EQ(mode, IP_PMTUDISC_DONT);
+  EXPECT_EQ(mode, IP_PMTUDISC_OMIT);
 }
 
 }  // namespace
