@@ -45,8 +45,9 @@ BROKEN = {
     "opcode_3": (encode_frame(0x3, binding()), PROTOCOL_ERROR),
     "opcode_7": (encode_frame(0x7, b""), PROTOCOL_ERROR),
     "opcode_15": (encode_frame(0xF, b""), PROTOCOL_ERROR),
-    "length_2_63": (encode_frame(Opcode.BINARY, binding(), length=1 << 63), None),
-    "length_2_64": (encode_frame(Opcode.BINARY, binding(), length=(1 << 64) - 1), None),
+    # The mask is zero, so that what follows is: no client of TURN sends that, with a random one it might look as if.
+    "length_2_63": (encode_frame(Opcode.BINARY, binding(), length=1 << 63, mask=bytes(4)), None),
+    "length_2_64": (encode_frame(Opcode.BINARY, binding(), length=(1 << 64) - 1, mask=bytes(4)), None),
     "control_fragmented": (encode_frame(Opcode.PING, b"x", is_final=False), PROTOCOL_ERROR),
     "control_too_long": (encode_frame(Opcode.PING, bytes(126)), PROTOCOL_ERROR),
     "close_fragmented": (encode_frame(Opcode.CLOSE, b"\x03\xe8", is_final=False), PROTOCOL_ERROR),
