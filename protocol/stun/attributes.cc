@@ -73,6 +73,11 @@ std::optional<ChannelNumber> DecodeChannelNumber(base::Bytes value) {
   return ChannelNumber{base::ByteReader(value).ReadU16()};
 }
 
+std::optional<std::uint16_t> DecodeResponsePort(base::Bytes value) {
+  if (value.size() != 2 && value.size() != 4) return std::nullopt;
+  return base::ByteReader(value).ReadU16();
+}
+
 std::optional<std::uint8_t> DecodeRequestedTransport(base::Bytes value) {
   return DecodeLeadingOctet(value);
 }

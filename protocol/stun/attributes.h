@@ -34,6 +34,9 @@ std::optional<std::uint32_t> DecodeU32(
     base::Bytes value);  // LIFETIME, CONNECTION-ID, CHANGE-REQUEST, FINGERPRINT
 std::optional<ChannelNumber> DecodeChannelNumber(
     base::Bytes value);  // RFC 8656 section 18.1; the range is not checked
+// RESPONSE-PORT, RFC 5780 section 7.5: the port, with or without the two octets that fill it up to
+// a word.
+std::optional<std::uint16_t> DecodeResponsePort(base::Bytes value);
 std::optional<std::uint8_t> DecodeRequestedTransport(
     base::Bytes value);  // section 18.8: the IANA protocol number
 // Section 18.6 and 18.11: the raw family octet, since an unknown family has an answer of its own.

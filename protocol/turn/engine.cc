@@ -17,9 +17,6 @@ using stun::ErrorCode;
 using stun::MessageClass;
 using stun::Method;
 
-// No stranger gets an answer of more than so many times what was sent.
-constexpr std::size_t kMaxAmplification = 5;
-
 // Requests that need the long-term credential mechanism (RFC 8656 section 5).
 bool IsTurnRequest(Method method) {
   return method == Method::kAllocate || method == Method::kRefresh ||
@@ -56,6 +53,8 @@ Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octet
     return Drop(DropReason::kBadFingerprint, Outcome::kInvalid);
 
   const Method method = message->method();
+  if (method != Method::kBinding && IsAtAlternateSocket(client))
+    return Drop(DropReason::kUnknownMethod, Outcome::kInvalid);
   switch (message->message_class()) {
     case MessageClass::kRequest:
       if (method != Method::kBinding && !IsTurnRequest(method)) break;
@@ -156,7 +155,7 @@ void Engine::State::Answer(const Request& request, const std::optional<StunError
                            Response& success) {
   if (!error) {
     effects_.Report(RequestAnswered{request.message.method(), std::nullopt});
-    effects_.SendToClient(request.client, success.Finish());
+    effects_.SendToClient(success.recipient(), success.Finish());
     return;
   }
   effects_.Report(RequestAnswered{request.message.method(), error->code});
@@ -177,6 +176,10 @@ bool Engine::State::MayAnswerStranger(const Client& client, base::MonotonicTime 
 Engine::Outcome Engine::State::Drop(DropReason reason, Outcome outcome) {
   effects_.Report(PacketDropped{reason});
   return outcome;
+}
+
+bool Engine::State::IsAtAlternateSocket(const Client& client) const {
+  return discovery_ && discovery_->PositionOf(client).value_or(0) != 0;
 }
 
 Allocation* Engine::State::FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now) {
@@ -238,6 +241,8 @@ Engine::Engine(std::shared_ptr<const Policy> policy,
                                      random, effects, start)) {}
 
 Engine::~Engine() = default;
+
+void Engine::SetDiscovery(const DiscoverySockets& sockets) { state_->SetDiscovery(sockets); }
 
 Engine::Outcome Engine::OnMessage(const Client& client, base::Bytes octets, const base::Now& now) {
   return state_->OnMessage(client, octets, now);

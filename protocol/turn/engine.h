@@ -12,6 +12,7 @@
 #include "protocol/stun/icmp.h"
 #include "protocol/turn/addresses.h"
 #include "protocol/turn/credential_source.h"
+#include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/effects.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/nonce.h"
@@ -32,6 +33,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
+
+  // Turns on NAT behaviour discovery (RFC 5780) at these sockets. All but the first of them serve
+  // Binding requests only. Before the first message.
+  void SetDiscovery(const DiscoverySockets& sockets);
 
   // What a stream listener must know about a message: after too many invalid ones in a row it
   // closes the connection.

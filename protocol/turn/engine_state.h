@@ -13,6 +13,7 @@
 #include "protocol/turn/allocation_table.h"
 #include "protocol/turn/authenticator.h"
 #include "protocol/turn/challenge_limiter.h"
+#include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/effects.h"
 #include "protocol/turn/engine.h"
 #include "protocol/turn/expiry_wheel.h"
@@ -33,6 +34,7 @@ class Engine::State {
         base::MonotonicTime start);
 
   // As Engine has them.
+  void SetDiscovery(const DiscoverySockets& sockets) { discovery_ = sockets; }
   Outcome OnMessage(const Client& client, base::Bytes octets, const base::Now& now);
   void OnPeerUnreachable(RelayHandle handle, const PeerAddress& destination,
                          const stun::IcmpValue& icmp, base::MutableBytes room,
@@ -74,10 +76,15 @@ class Engine::State {
   // Whether the answer to a stranger may be sent; counts and reports the one that may not.
   bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
   Outcome Drop(DropReason reason, Outcome outcome);
+  // Whether the message came in at a socket that serves NAT discovery and nothing else.
+  bool IsAtAlternateSocket(const Client& client) const;
   Allocation* FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now);
 
   // One request each, in its own file: the error, or nullopt with the success response filled.
   std::optional<StunError> HandleBinding(const Request& request, Response& success);
+  // A Binding request at one of the sockets of NAT discovery.
+  std::optional<StunError> HandleDiscovery(const Request& request, std::size_t position,
+                                           Response& success);
   std::optional<StunError> HandleAllocate(const Request& request, Response& success);
   std::optional<StunError> HandleRefresh(const Request& request, Response& success);
   std::optional<StunError> HandleCreatePermission(const Request& request);
@@ -144,6 +151,7 @@ class Engine::State {
   Effects& effects_;
   Authenticator authenticator_;
   ChallengeLimiter limiter_;
+  std::optional<DiscoverySockets> discovery_;
   ExpiryWheel wheel_;
   AllocationTable allocations_;
   std::list<HeldReservation> reservations_;

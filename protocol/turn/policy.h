@@ -27,6 +27,11 @@ struct Policy {
   bool password_algorithms = true;  // RFC 8489 feature bit 0
   bool username_anonymity = true;   // feature bit 1
 
+  // Where NAT behaviour discovery is on: whether PADDING and RESPONSE-PORT are honoured (RFC 5780
+  // sections 7.5 and 7.6), for anybody, without credentials. Otherwise they are refused with 420.
+  bool discovery_padding = false;
+  bool discovery_response_port = false;
+
   std::chrono::seconds default_lifetime{600};
   std::chrono::seconds max_lifetime{3600};
   std::chrono::seconds nonce_lifetime{3600};

@@ -64,12 +64,14 @@ UnknownAttributes FindUnknownAttributes(const stun::MessageView& message) {
 Response::Response(const Request& request, const Policy& policy)
     : request_(request),
       policy_(policy),
+      recipient_(request.client),
       writer_(buffer_, ResponseType(request, stun::MessageClass::kSuccess),
               request.message.cookie_and_transaction_id()) {}
 
 Response::Response(const Request& request, const Policy& policy, const StunError& error)
     : request_(request),
       policy_(policy),
+      recipient_(request.client),
       writer_(buffer_, ResponseType(request, stun::MessageClass::kError),
               request.message.cookie_and_transaction_id()) {
   writer_.AddErrorCode(error.code, request.user ? stun::ReasonPhrase(error.code) : "");
@@ -89,15 +91,27 @@ void Response::AddChallenge(std::string_view nonce) {
     writer_.AddBytes(AttributeType::kPasswordAlgorithms, kOfferedPasswordAlgorithms);
 }
 
-base::Bytes Response::Finish() {
+std::string_view Response::Software() const {
   using SoftwareAttribute = Policy::SoftwareAttribute;
   const bool says_software =
       policy_.software_attribute == SoftwareAttribute::kAlways ||
       (policy_.software_attribute == SoftwareAttribute::kAuthenticated && request_.user);
-  if (says_software && !policy_.software.empty() && !request_.message.is_classic()) {
-    writer_.AddText(AttributeType::kSoftware,
-                    std::string_view(policy_.software).substr(0, kMaxTextBytes));
-  }
+  if (!says_software || request_.message.is_classic()) return {};
+  return std::string_view(policy_.software).substr(0, kMaxTextBytes);
+}
+
+std::size_t Response::FinishedBytes() const {
+  constexpr std::size_t kAttributeHeaderBytes = 4;
+  std::size_t bytes = writer_.message().size();
+  if (const std::size_t text = Software().size(); text != 0)
+    bytes += kAttributeHeaderBytes + (text + 3) / 4 * 4;
+  if (request_.has_fingerprint) bytes += kAttributeHeaderBytes + 4;
+  return bytes;
+}
+
+base::Bytes Response::Finish() {
+  if (const std::string_view software = Software(); !software.empty())
+    writer_.AddText(AttributeType::kSoftware, software);
   if (request_.user) {
     const base::Bytes key = request_.user->credential.key;
     if (request_.user->answer_with_sha256) {

@@ -19,6 +19,9 @@
 
 namespace turn {
 
+// No stranger gets an answer of more than so many times what was sent.
+inline constexpr std::size_t kMaxAmplification = 5;
+
 // How many attributes one 420 names: far more than a client sends by mistake, and few enough that
 // the answer to a long list stays small.
 inline constexpr std::size_t kMaxUnknownAttributes = 64;
@@ -67,15 +70,28 @@ class Response {
   // REALM, NONCE and PASSWORD-ALGORITHMS, for 401 and 438.
   void AddChallenge(std::string_view nonce);
 
+  // How many octets Finish will give, for a stranger's response.
+  std::size_t FinishedBytes() const;
+
+  // Whom it is sent to, and from which socket: where the request came from and arrived, unless NAT
+  // discovery decides otherwise.
+  const Client& recipient() const { return recipient_; }
+  void SetRecipient(const Client& recipient) { recipient_ = recipient; }
+
   // Adds what comes last and gives the octets, which live as long as this object.
   base::Bytes Finish();
 
  private:
-  // The longest response: texts of the policy are capped in Finish and AddChallenge.
-  static constexpr std::size_t kBufferBytes = 2048;
+  // The longest response: texts of the policy are capped in Finish and AddChallenge, and PADDING
+  // has 1500 octets.
+  static constexpr std::size_t kBufferBytes = 2304;
+
+  // The value of SOFTWARE; empty: without one.
+  std::string_view Software() const;
 
   const Request& request_;
   const Policy& policy_;
+  Client recipient_;
   std::array<std::uint8_t, kBufferBytes> buffer_;
   stun::MessageWriter writer_;
 };

@@ -80,6 +80,8 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
         {std::string(KindName(listener.listener.kind)) + " " + listener.bound.ToString(),
          listener.error.empty() ? "open" : listener.error});
   }
+  for (const base::Endpoint& socket : shards_->further_sockets())
+    snapshot.listeners.push_back({"udp " + socket.ToString(), "open, NAT discovery only"});
   for (const Certificate& certificate : certificates()) {
     snapshot.certificates.push_back(
         {certificate.path(), certificate.names(), certificate.not_after()});

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -75,6 +76,34 @@ bool IsDatagram(Config::ListenerTransport transport) {
          transport == Config::ListenerTransport::kDtls;
 }
 
+base::IpAddress ExternalOf(const Config& config, const base::IpAddress& internal) {
+  const auto& pairs = config.relay.external_addresses;
+  const auto found = std::ranges::find(pairs, internal, &Config::ExternalAddress::internal);
+  return found == pairs.end() ? internal : found->external;
+}
+
+// nullopt: it is off.
+std::optional<ShardGroup::Discovery> MakeDiscovery(const Config& config) {
+  const Config::NatDiscovery& discovery = config.protocol.nat_discovery;
+  const Config::Listener* const primary = FirstUdpListener(config);
+  if (!discovery.alternate_address || primary == nullptr) return std::nullopt;
+  return ShardGroup::Discovery{
+      .alternate_address = *discovery.alternate_address,
+      .alternate_port = discovery.alternate_port,
+      .external_primary = ExternalOf(config, primary->address),
+      .external_alternate = ExternalOf(config, *discovery.alternate_address)};
+}
+
+// The sockets of NAT discovery besides the listener.
+std::vector<base::Endpoint> FurtherSockets(const Config& config) {
+  const auto discovery = MakeDiscovery(config);
+  if (!discovery) return {};
+  const Config::Listener& primary = *FirstUdpListener(config);
+  return {{primary.address, discovery->alternate_port},
+          {discovery->alternate_address, primary.port},
+          {discovery->alternate_address, discovery->alternate_port}};
+}
+
 // Listeners inside the relay range, each with the other half of its pair: no allocation ever gets
 // them.
 std::vector<std::uint16_t> PortsOfListeners(const Config& config) {
@@ -83,6 +112,11 @@ std::vector<std::uint16_t> PortsOfListeners(const Config& config) {
     if (!IsDatagram(listener.transport) || listener.port < config.relay.min_port) continue;
     ports.push_back(listener.port);
     ports.push_back(static_cast<std::uint16_t>(listener.port ^ 1));
+  }
+  const Config::NatDiscovery& discovery = config.protocol.nat_discovery;
+  if (discovery.alternate_address && discovery.alternate_port >= config.relay.min_port) {
+    ports.push_back(discovery.alternate_port);
+    ports.push_back(static_cast<std::uint16_t>(discovery.alternate_port ^ 1));
   }
   return ports;
 }
@@ -115,6 +149,8 @@ turn::Policy MakePolicy(const Config& config,
   policy.classic_stun = config.protocol.classic_stun;
   policy.password_algorithms = config.protocol.password_algorithms;
   policy.username_anonymity = config.protocol.username_anonymity;
+  policy.discovery_padding = config.protocol.nat_discovery.padding;
+  policy.discovery_response_port = config.protocol.nat_discovery.response_port;
   policy.default_lifetime = config.lifetimes.default_lifetime;
   policy.max_lifetime = config.lifetimes.max;
   policy.nonce_lifetime = config.lifetimes.nonce;
@@ -135,6 +171,7 @@ turn::Policy MakePolicy(const Config& config,
   for (const Config::Listener& listener : config.listeners) {
     rules.own_sockets.push_back({listener.address, listener.port});
   }
+  for (const base::Endpoint& socket : FurtherSockets(config)) rules.own_sockets.push_back(socket);
   rules.own_sockets.push_back({config.metrics.address, config.metrics.port});
   rules.own_addresses = std::move(host.own);
   rules.relay_addresses = relay_addresses;
@@ -167,6 +204,7 @@ ShardGroup::Options MakeShardGroupOptions(
          .is_required = config.listeners_were_given,
          .trusted_proxies = listener.trusted_proxies.value_or(std::vector<base::IpPrefix>())});
   }
+  options.discovery = MakeDiscovery(config);
   options.connections_per_source = config.limits.connections_per_source;
   options.limits.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8;
   options.limits.packets_per_second = config.limits.packets_per_allocation_per_second;

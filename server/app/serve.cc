@@ -104,6 +104,8 @@ StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
       facts.left_out.push_back({std::move(listener), states[i].error, RemedyFor(states[i].error)});
     }
   }
+  const auto further_sockets = relay.shards().further_sockets();
+  facts.further_sockets.assign(further_sockets.begin(), further_sockets.end());
   facts.certificates = relay.certificates();
   facts.has_self_signed = settings.has_self_signed;
   facts.relay_addresses = std::move(relay_addresses);

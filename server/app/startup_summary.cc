@@ -26,6 +26,8 @@ void AppendListeners(const StartupFacts& facts, std::string& summary) {
     title = "";
   }
   if (facts.opened.empty()) AppendLine(title, "nowhere", summary);
+  for (const base::Endpoint& socket : facts.further_sockets)
+    AppendLine("", "udp " + socket.ToString() + " (NAT discovery only)", summary);
 
   // Those with one fate share a line.
   std::map<std::pair<std::string, std::string>, std::string> groups;

@@ -16,6 +16,7 @@ namespace relay {
 struct StartupFacts {
   std::vector<Config::Listener> opened;  // with the ports that they really have
   std::vector<LeftOutListener> left_out;
+  std::vector<base::Endpoint> further_sockets;  // of NAT discovery
   std::vector<Certificate> certificates;
   bool has_self_signed = false;  // whether they are those of the embedded default
   std::vector<turn::RelayAddress> relay_addresses;

@@ -1,5 +1,7 @@
 #include "server/config/config.h"
 
+#include <algorithm>
+
 #include "protocol/base/check.h"
 
 namespace relay {
@@ -38,6 +40,12 @@ std::string_view TransportName(Config::ListenerTransport transport) {
       return "edge";
   }
   CHECK(false);
+}
+
+const Config::Listener* FirstUdpListener(const Config& config) {
+  const auto found = std::ranges::find(config.listeners, Config::ListenerTransport::kUdp,
+                                       &Config::Listener::transport);
+  return found == config.listeners.end() ? nullptr : &*found;
 }
 
 bool NeedsCertificate(Config::ListenerTransport transport) {

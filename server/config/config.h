@@ -108,9 +108,12 @@ struct Config {
 
   enum class ChannelNumbers : std::uint8_t { kRfc8656, kRfc5766 };
   enum class Software : std::uint8_t { kNever, kAuthenticated, kAlways };
+  // RFC 5780; off without an alternate address. The first listener over plain UDP is the primary.
   struct NatDiscovery {
     std::optional<base::IpAddress> alternate_address;
     std::uint16_t alternate_port = 3479;
+    bool padding = false;
+    bool response_port = false;
   };
   struct Protocol {
     ChannelNumbers channel_numbers = ChannelNumbers::kRfc8656;
@@ -213,6 +216,10 @@ struct Config {
 
 // As in the configuration: "udp", "dtls", "tcp", "tls", "edge".
 std::string_view TransportName(Config::ListenerTransport transport);
+
+// The first listener over plain UDP, whose address and port are the first ones of NAT discovery.
+// nullptr: there is none. It lives as long as the configuration.
+const Config::Listener* FirstUdpListener(const Config& config);
 
 // Whether it takes nothing in the clear: dtls, tls, edge.
 bool NeedsCertificate(Config::ListenerTransport transport);

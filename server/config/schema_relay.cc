@@ -162,10 +162,21 @@ void AppendProtocolRows(std::vector<Row>& rows) {
   rows.push_back(NeedsRestart(Scalar(
       "protocol.nat_discovery.alternate_address", Address(),
       CONFIG_MEMBER(protocol.nat_discovery.alternate_address),
-      "Second address for NAT behaviour discovery (RFC 5780). Not available in this version.")));
+      "Second address of this host, for NAT behaviour discovery (RFC 5780); without it there is "
+      "none. The first address is that of the first `udp` listener. The three further sockets "
+      "answer Binding requests only.")));
   rows.push_back(NeedsRestart(Scalar("protocol.nat_discovery.alternate_port", Port(1),
                                      CONFIG_MEMBER(protocol.nat_discovery.alternate_port),
-                                     "Second port for the same.")));
+                                     "Second port for the same, on both addresses.")));
+  rows.push_back(Scalar(
+      "protocol.nat_discovery.padding", Boolean(), CONFIG_MEMBER(protocol.nat_discovery.padding),
+      "Answers PADDING with up to 1500 octets of it, to find out what becomes of fragments. "
+      "Meant for tests: anybody can have the fragments sent to an address that he forges."));
+  rows.push_back(
+      Scalar("protocol.nat_discovery.response_port", Boolean(),
+             CONFIG_MEMBER(protocol.nat_discovery.response_port),
+             "Answers to another port of the client's address where RESPONSE-PORT asks for it. "
+             "Meant for tests: anybody can have answers sent to a port that did not ask."));
 }
 
 }  // namespace

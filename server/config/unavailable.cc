@@ -29,8 +29,6 @@ void ReportUnavailable(Draft& draft) {
          "third-party authorization");
   Refuse(draft, config.protocol.tcp_relay, "protocol.tcp_relay", "TCP relaying");
   Refuse(draft, config.protocol.mobility, "protocol.mobility", "mobility");
-  Refuse(draft, draft.IsWritten("protocol.nat_discovery"), "protocol.nat_discovery",
-         "NAT behaviour discovery");
   Refuse(draft, draft.IsWritten("credentials.listener"), "credentials.listener",
          "the credential service");
   Refuse(draft, !config.credentials.issuers.empty(), "credentials.issuers",

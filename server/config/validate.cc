@@ -109,6 +109,89 @@ void ValidateListeners(Draft& draft) {
   }
 }
 
+// NAT discovery also names external addresses.
+bool IsOfNatDiscovery(const Config& config, const base::IpAddress& address) {
+  const auto& alternate = config.protocol.nat_discovery.alternate_address;
+  const Config::Listener* const primary = FirstUdpListener(config);
+  return alternate && (address == *alternate || (primary && address == primary->address));
+}
+
+// Whether a listener has, or takes part of the traffic of, a further socket of NAT discovery.
+bool Overlaps(const Config::Listener& listener, const base::Endpoint& socket,
+              const Config::Listener& primary) {
+  if (!IsOverUdp(listener.transport) || listener.port != socket.port) return false;
+  if (listener.address == socket.address) return true;
+  // A wildcard. That of the other family leaves the primary's port alone (see ShardGroup).
+  return listener.address.is_unspecified() &&
+         (listener.address.family() == socket.address.family() || listener.port != primary.port);
+}
+
+void ValidateFurtherSockets(Draft& draft, const Config::Listener& primary) {
+  const Config::NatDiscovery& discovery = draft.config.protocol.nat_discovery;
+  const auto& listeners = draft.config.listeners;
+  for (const base::Endpoint& socket :
+       {base::Endpoint{primary.address, discovery.alternate_port},
+        base::Endpoint{*discovery.alternate_address, primary.port},
+        base::Endpoint{*discovery.alternate_address, discovery.alternate_port}}) {
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+      if (!Overlaps(listeners[i], socket, primary)) continue;
+      draft.AddError("protocol.nat_discovery", "needs udp " + socket.ToString() + ", which " +
+                                                   Item("listeners", i) + " (" +
+                                                   ToString(listeners[i]) + ") takes");
+      return;
+    }
+  }
+}
+
+void ValidateNatDiscovery(Draft& draft) {
+  const std::string section = "protocol.nat_discovery";
+  const std::string address_key = section + ".alternate_address";
+  const Config::NatDiscovery& discovery = draft.config.protocol.nat_discovery;
+  if (!draft.IsWritten(section) || draft.HasError(section) || draft.HasError("listeners")) return;
+  if (!discovery.alternate_address) {
+    draft.AddError(section,
+                   "lacks alternate_address, without which there is no NAT discovery; accepted: a "
+                   "second address of this host");
+    return;
+  }
+  const base::IpAddress& alternate = *discovery.alternate_address;
+  const Config::Listener* const primary = FirstUdpListener(draft.config);
+  if (primary == nullptr) {
+    draft.AddError(address_key,
+                   "needs a listener with the transport udp: its address and port are "
+                   "the first ones");
+    return;
+  }
+  const std::string name = "the first udp listener (" + ToString(*primary) + ")";
+  if (primary->address.is_unspecified()) {
+    draft.AddError(address_key, name +
+                                    " is on every address, so there is no second one; write a "
+                                    "listener with an address of this host");
+  } else if (alternate.is_unspecified() || alternate.family() != primary->address.family()) {
+    draft.AddError(address_key, Quoted(alternate.ToString()) + " cannot be the other address of " +
+                                    name +
+                                    "; accepted: an address of this host of the same family");
+  } else if (alternate == primary->address) {
+    draft.AddError(address_key, Quoted(alternate.ToString()) + " is also the address of " + name +
+                                    "; accepted: another address of this host");
+  } else if (discovery.alternate_port == primary->port) {
+    draft.AddError(section + ".alternate_port", std::to_string(discovery.alternate_port) +
+                                                    " is also the port of " + name +
+                                                    "; accepted: another port");
+  } else {
+    ValidateFurtherSockets(draft, *primary);
+  }
+  if (discovery.padding) {
+    draft.AddWarning(section + ".padding",
+                     "anybody can have fragments of up to 1500 octets sent to an address that he "
+                     "forges; meant for tests");
+  }
+  if (discovery.response_port) {
+    draft.AddWarning(section + ".response_port",
+                     "anybody can have answers sent to a port that did not ask; meant for tests");
+  }
+}
+
 void ValidateRelay(Draft& draft) {
   const Config::Relay& relay = draft.config.relay;
   const bool has_addresses = !relay.addresses.empty() && !draft.HasError("relay.addresses");
@@ -130,6 +213,7 @@ void ValidateRelay(Draft& draft) {
   }
   if (has_addresses) {
     for (const Config::ExternalAddress& pair : relay.external_addresses) {
+      if (IsOfNatDiscovery(draft.config, pair.internal)) continue;
       if (std::ranges::find(relay.addresses, pair.internal) == relay.addresses.end()) {
         draft.AddWarning(
             "relay.external_addresses",
@@ -275,6 +359,7 @@ void ValidateRealm(Draft& draft) {
 void Validate(Draft& draft) {
   ValidateRealm(draft);
   ValidateListeners(draft);
+  ValidateNatDiscovery(draft);
   ValidateRelay(draft);
   ValidateAuth(draft);
   ValidateLifetimes(draft);

@@ -14,7 +14,7 @@ namespace relay {
 struct RelaySnapshot {
   struct Listener {
     std::string description;  // "udp 0.0.0.0:3478"
-    std::string state;        // "open", or why not
+    std::string state;        // begins with "open", or says why not
   };
   struct Certificate {
     std::string name;                   // the path that it was configured as

@@ -36,6 +36,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin),
       tick_(io_) {
+  if (options.discovery) engine_.SetDiscovery(*options.discovery);
   ApplyPolicy(options.policy);
   SetTls(std::move(options.tls));
   streams_.SetEngine(&engine_);

@@ -4,10 +4,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "protocol/base/random.h"
 #include "protocol/turn/credential_source.h"
+#include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/engine.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/nonce.h"
@@ -45,6 +47,7 @@ class Shard {
   struct Options {
     std::vector<UdpListener> udp_listeners;
     std::vector<TcpListener> tcp_listeners;
+    std::optional<turn::DiscoverySockets> discovery;  // handles are positions in udp_listeners
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;
     std::shared_ptr<const TlsContext> tls;  // nullptr: none

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -56,8 +57,8 @@ StreamEntrance::Kind EntranceKind(Kind kind) {
 ShardGroup::ShardGroup(const Options& options)
     : ledger_(options.ledger), census_(options.connections_per_source) {}
 
-base::Result<void> ShardGroup::OpenListener(const Listener& listener, bool dual_stack,
-                                            std::vector<Shard::Options>& shards) {
+base::Result<base::Endpoint> ShardGroup::OpenListener(const Listener& listener, bool dual_stack,
+                                                      std::vector<Shard::Options>& shards) {
   const bool is_datagram = IsDatagram(listener.kind);
   ListenerAddress address{listener.endpoint, dual_stack};
   std::vector<Descriptor> sockets;
@@ -68,7 +69,6 @@ base::Result<void> ShardGroup::OpenListener(const Listener& listener, bool dual_
     // The first one may have been given a port; the others join it.
     address.endpoint.port = LocalEndpoint(sockets.back().get()).port;
   }
-  listeners_.back().bound = address.endpoint;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (is_datagram) {
       shards[i].udp_listeners.push_back(
@@ -77,12 +77,48 @@ base::Result<void> ShardGroup::OpenListener(const Listener& listener, bool dual_
            .is_wildcard = address.endpoint.address.is_unspecified(),
            .family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6,
            .takes_clear = listener.kind == ListenerKind::kUdp,
+           .takes_dtls = true,
            .trusted_proxies = listener.trusted_proxies});
     } else {
       shards[i].tcp_listeners.push_back(
           {std::move(sockets[i]), {EntranceKind(listener.kind), listener.trusted_proxies}});
     }
   }
+  return address.endpoint;
+}
+
+base::Result<void> ShardGroup::OpenDiscovery(const Discovery& discovery,
+                                             std::vector<Shard::Options>& shards) {
+  const auto& open = shards.front().udp_listeners;
+  const auto primary = std::ranges::find(open, true, &UdpListener::takes_clear);
+  if (primary == open.end() || primary->is_wildcard)
+    return base::Error{"NAT discovery needs a udp listener with an address of its own"};
+  const base::Endpoint first = primary->bound;
+  const auto handle_of = [](std::size_t position) {
+    return turn::ClientHandle{static_cast<std::uint32_t>(position)};
+  };
+
+  // In the order of DiscoverySockets.
+  std::array<turn::DiscoverySocket, turn::DiscoverySockets::kCount> sockets;
+  const auto primary_position = static_cast<std::size_t>(primary - open.begin());
+  sockets[0] = {first, {discovery.external_primary, first.port}, handle_of(primary_position)};
+  sockets[1].bound = {first.address, discovery.alternate_port};
+  sockets[2].bound = {discovery.alternate_address, first.port};
+  sockets[3].bound = {discovery.alternate_address, discovery.alternate_port};
+  for (std::size_t i = 1; i < sockets.size(); ++i) {
+    turn::DiscoverySocket& socket = sockets[i];
+    const auto opened = OpenListener(
+        {.kind = Kind::kUdp, .endpoint = socket.bound, .is_required = true, .trusted_proxies = {}},
+        false, shards);
+    if (!opened.ok()) return base::Error{"NAT discovery " + opened.error().message};
+    const bool is_alternate = socket.bound.address == discovery.alternate_address;
+    socket.announced = {is_alternate ? discovery.external_alternate : discovery.external_primary,
+                        socket.bound.port};
+    socket.handle = handle_of(shards.front().udp_listeners.size() - 1);
+    further_sockets_.push_back(socket.bound);
+    for (Shard::Options& shard : shards) shard.udp_listeners.back().takes_dtls = false;
+  }
+  for (Shard::Options& shard : shards) shard.discovery.emplace(sockets);
   return {};
 }
 
@@ -98,9 +134,16 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     if (SharesSocket(listener, options.listeners)) continue;
     const auto opened =
         group->OpenListener(listener, NeedsDualStack(listener, options.listeners), shards);
-    if (opened.ok()) continue;
+    if (opened.ok()) {
+      group->listeners_.back().bound = opened.value();
+      continue;
+    }
     if (listener.is_required) return opened.error();
     group->listeners_.back().error = opened.error().message;
+  }
+  if (options.discovery) {
+    const auto opened = group->OpenDiscovery(*options.discovery, shards);
+    if (!opened.ok()) return opened.error();
   }
   for (Shard::Options& shard : shards) {
     shard.policy = options.policy;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,9 +37,19 @@ class ShardGroup {
     // Proxies whose PROXY protocol headers are believed, and required; nobody else's are.
     std::vector<base::IpPrefix> trusted_proxies;
   };
+  // NAT behaviour discovery (RFC 5780) on two addresses and two ports, the first of each being
+  // those of the first kUdp listener, which must be open and on one address.
+  struct Discovery {
+    base::IpAddress alternate_address;
+    std::uint16_t alternate_port = 0;
+    // As the world knows the two addresses: different ones behind 1:1 NAT.
+    base::IpAddress external_primary;
+    base::IpAddress external_alternate;
+  };
   struct Options {
     std::size_t shards = 1;
     std::vector<Listener> listeners;
+    std::optional<Discovery> discovery;
     std::uint32_t connections_per_source = 1000;
     RateLimits limits;
     turn::Ledger::Options ledger;
@@ -55,7 +67,8 @@ class ShardGroup {
   };
 
   // Opens every socket of every shard, and reads none of them yet: a SO_REUSEPORT group must not
-  // change once it serves. Fails when a required listener cannot be opened.
+  // change once it serves. Fails when a required listener, or a socket of NAT discovery, cannot be
+  // opened.
   static base::Result<std::unique_ptr<ShardGroup>> Open(const Options& options);
   ~ShardGroup();
 
@@ -71,18 +84,24 @@ class ShardGroup {
   void SetHttpHandler(HttpHandler handler);
 
   const std::vector<ListenerState>& listeners() const { return listeners_; }
+  // The sockets of NAT discovery besides the listener.
+  std::span<const base::Endpoint> further_sockets() const { return further_sockets_; }
   std::vector<const ShardCounters*> counters() const;  // the counters may be read from any thread
   const turn::Ledger& ledger() const { return ledger_; }
   std::size_t shard_count() const { return shards_.size(); }
 
  private:
   explicit ShardGroup(const Options& options);
-  base::Result<void> OpenListener(const Listener& listener, bool dual_stack,
-                                  std::vector<Shard::Options>& shards);
+  // With the port that it really has.
+  base::Result<base::Endpoint> OpenListener(const Listener& listener, bool dual_stack,
+                                            std::vector<Shard::Options>& shards);
+  // After the listeners.
+  base::Result<void> OpenDiscovery(const Discovery& discovery, std::vector<Shard::Options>& shards);
 
   turn::Ledger ledger_;
   ConnectionCensus census_;
   std::vector<ListenerState> listeners_;
+  std::vector<base::Endpoint> further_sockets_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
 };

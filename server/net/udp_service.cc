@@ -106,6 +106,7 @@ void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet
       engine_->OnMessage(*client, packet.payload, clock_.now());
       return;
     case stun::PacketKind::kDtls:
+      if (!listeners_[index].takes_dtls) break;
       return dtls_.OnDatagram(*client, packet.payload);
     case stun::PacketKind::kOther:
       break;

@@ -25,6 +25,7 @@ struct UdpListener {
   bool is_wildcard = false;
   int family = 0;           // AF_INET or AF_INET6
   bool takes_clear = true;  // otherwise nothing but DTLS
+  bool takes_dtls = true;   // not where only NAT discovery is served
   // Datagrams from here carry a PROXY protocol header, at least the first of each source port.
   std::vector<base::IpPrefix> trusted_proxies;
 };

@@ -52,14 +52,16 @@ def timed_credential(name: str, expiry: float) -> tuple[str, str]:
 
 def start(program: Path | None, namespace: Namespace, directory: Path, *, addresses: list[str], listeners: list[Listener],
           certificates: list[Certificate] | None = None, relay_addresses: list[str] | None = None,
-          peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False) -> None:
-    """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides."""
+          peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False,
+          nat_discovery: dict | None = None) -> None:
+    """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides.
+    `nat_discovery` is for senso-turn alone."""
     relays = relay_addresses or addresses
     if program is None:
         command = _coturn(directory, addresses, listeners, certificates or [], relays, with_user)
     else:
         command = _senso_turn(program, directory, addresses, listeners, certificates or [], relays, peers_allow or [],
-                              channel_numbers)
+                              channel_numbers, nat_discovery)
     _start(namespace, directory, addresses, listeners, command)
 
 
@@ -75,7 +77,7 @@ def started(report: Report, family: str, *arguments, **options) -> bool:
 
 def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners: list[Listener],
                 certificates: list[Certificate], relay_addresses: list[str], peers_allow: list[str],
-                channel_numbers: str) -> list[str]:
+                channel_numbers: str, nat_discovery: dict | None) -> list[str]:
     configuration = {
         "roles": ["relay"],
         "realm": REALM,
@@ -89,6 +91,8 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
         "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for
         "admin": {"socket": str(directory / "admin.sock")},
     }
+    if nat_discovery:
+        configuration["protocol"]["nat_discovery"] = nat_discovery
     if certificates:
         configuration["tls"] = {"certificates": [
             {"certificate": str(each.certificate), "private_key": str(each.private_key)} for each in certificates]}

@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from stun_message import Attribute, Builder, Class, Message, Method, long_term_key  # noqa: E402
 
 V4, V6 = "10.78.0.1", "fd78::1"
+ALTERNATE_V4 = "10.78.0.2"  # of NAT discovery
+CLIENT_V4 = "10.78.0.9"  # named where the kernel would choose another address for each that is asked
 PEER_V4, PEER_V6 = "127.0.0.1", "::1"
 PEER_PORT = 3480
 LISTENERS = [Listener("udp", 3478), Listener("tcp", 3478), Listener("edge", 443), Listener("tls", 5349),
@@ -81,6 +83,14 @@ SECURE += [
     ("ten clients at once, TLS", ["-t", "-S", "-E", AUTHORITY, "-p", "443", "-e", PEER_V4, "-c", "-m", "10", V4], 10),
     ("ten clients at once, DTLS", ["-S", "-E", AUTHORITY, "-p", "5349", "-e", PEER_V4, "-c", "-m", "10", V4], 10),
 ]
+# Name, arguments of turnutils_natdiscovery, what it has to find out where there is no NAT.
+NAT_DISCOVERY = [
+    ("mapping", ["-m"], "Endpoint Independent Mapping"),
+    ("filtering", ["-f"], "Endpoint Independent Filtering"),
+    ("mapping, with PADDING", ["-m", "-P"], "Endpoint Independent Mapping"),
+    ("filtering, with PADDING", ["-f", "-P"], "Endpoint Independent Filtering"),
+    ("lifetime of mappings, with RESPONSE-PORT", ["-t", "-T", "1"], "RFC 5780 response 2"),
+]
 WITH_SECRET = [
     ("REST secret, UDP", ["-e", PEER_V4, V4], 2),
     ("REST secret, TCP", ["-t", "-e", PEER_V4, V4], 2),
@@ -114,11 +124,12 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
              report: Report, groups: list) -> None:
     namespace = Namespace("turnutils")
     try:
-        for address in (f"{V4}/32", f"{V6}/128"):
+        for address in (f"{V4}/32", f"{ALTERNATE_V4}/32", f"{CLIENT_V4}/32", f"{V6}/128"):
             namespace.add_address("lo", address)
         if not servers.started(report, "turnutils", program, namespace, directory, addresses=[V4, V6],
                                listeners=LISTENERS, channel_numbers="rfc5766", peers_allow=["127.0.0.0/8", "::1/128"],
-                               certificates=[certificate], with_user=not secret_only):
+                               certificates=[certificate], with_user=not secret_only,
+                               nat_discovery={"alternate_address": ALTERNATE_V4, "padding": True, "response_port": True}):
             return
         for peer, log in ((PEER_V4, "peer4.log"), (PEER_V6, "peer6.log")):
             namespace.start(directory / log, "turnutils_peer", "-L", peer, "-p", str(PEER_PORT))
@@ -128,6 +139,11 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
             for address in (V4, V6):
                 report(f"turnutils_stunclient {address}", _stun_client(namespace, directory, address))
         _refusals(namespace, directory, secret_only, report)
+        if program is None:
+            report("natdiscovery", ("SKIP", "coturn's server is not started with a second address"))
+        else:
+            for name, arguments, finding in NAT_DISCOVERY:
+                report(f"natdiscovery: {name}", _nat_discovery(namespace, directory, name, arguments, finding))
     finally:
         namespace.close()
 
@@ -163,6 +179,16 @@ def _stun_client(namespace: Namespace, directory: Path, address: str) -> Outcome
     if code == 0 and f"UDP reflexive addr: {address}:" in text:
         return "PASS", ""
     return "FAIL", f"exit code {code}, and not its own address in the answer; log {log}"
+
+
+def _nat_discovery(namespace: Namespace, directory: Path, name: str, arguments: list[str], finding: str) -> Outcome:
+    if not shutil.which("turnutils_natdiscovery"):
+        return "SKIP", "turnutils_natdiscovery (package coturn) is missing"
+    log = directory / f"natdiscovery-{re.sub(r'[^a-zA-Z0-9]+', '-', name)}.log"
+    code = namespace.run(log, "turnutils_natdiscovery", *arguments, "-L", CLIENT_V4, V4, timeout=60)
+    if code == 0 and finding in log.read_text(errors="replace"):
+        return "PASS", ""
+    return "FAIL", f"exit code {code}, or not '{finding}'; log {log}"
 
 
 def _refusals(namespace: Namespace, directory: Path, secret_only: bool, report: Report) -> None:

@@ -122,6 +122,17 @@ TEST(Attributes, AChannelNumberOutOfRangeIsGivenAsItIs) {
   EXPECT_EQ(DecodeChannelNumber(FromHex("00000000")), ChannelNumber{0});
 }
 
+TEST(Attributes, NBD_09_AResponsePortThatIsNeitherTwoNorFourOctetsIsMalformed) {
+  for (const std::string_view hex : {"", "1f", "1f9000", "1f90000000", "1f90000000000000"}) {
+    EXPECT_EQ(DecodeResponsePort(FromHex(hex)), std::nullopt) << hex;
+  }
+}
+
+TEST(Attributes, NBD_09_WhatFillsAResponsePortUpIsIgnored) {
+  EXPECT_EQ(DecodeResponsePort(FromHex("1f90")), 8080);
+  EXPECT_EQ(DecodeResponsePort(FromHex("1f90ffff")), 8080);
+}
+
 TEST(Attributes, TURN_10_ARequestedTransportThatIsNotFourOctetsIsMalformed) {
   for (const std::string_view hex :
        {"", "11", "1100", "110000", "1100000000", "1100000000000000"}) {

@@ -9,6 +9,7 @@
 #include "tests/server/log/captured_stderr.h"
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/udp_socket.h"
 
 namespace relay {
 namespace {
@@ -146,6 +147,33 @@ TEST_F(RelayServerTest, CallsEveryListenerByItsTransport) {
   EXPECT_THAT(descriptions, ElementsAre(StartsWith("udp 127.0.0.1:"), StartsWith("dtls 127.0.0.1:"),
                                         StartsWith("tcp 127.0.0.1:"), StartsWith("tls 127.0.0.1:"),
                                         StartsWith("edge 127.0.0.1:")));
+}
+
+// A port that was free a moment ago.
+std::uint16_t FreePort() { return test_support::UdpSocket().endpoint().port; }
+
+TEST_F(RelayServerTest, DoesNotOpenWhereTheAlternateAddressOfNatDiscoveryIsNotOfThisHost) {
+  config_.protocol.nat_discovery.alternate_address = *base::IpAddress::Parse("203.0.113.9");
+  config_.protocol.nat_discovery.alternate_port = FreePort();
+  const auto relay = Open();
+  ASSERT_FALSE(relay.ok());
+  EXPECT_THAT(relay.error().message, HasSubstr("NAT discovery cannot listen on udp 203.0.113.9:"));
+}
+
+TEST_F(RelayServerTest, NBD_01_OpensTheFurtherSocketsOfNatDiscoveryAndShowsThem) {
+  config_.shards = 2;
+  config_.protocol.nat_discovery.alternate_address = *base::IpAddress::Parse("127.0.0.5");
+  const std::uint16_t port = FreePort();
+  config_.protocol.nat_discovery.alternate_port = port;
+  const auto relay = Open();
+  ASSERT_TRUE(relay.ok()) << relay.error().message;
+  const auto listeners = relay.value()->ReadSnapshot().listeners;
+  ASSERT_THAT(listeners, SizeIs(4));
+  const std::string first_port = listeners[0].description.substr(sizeof("udp 127.0.0.1:") - 1);
+  EXPECT_EQ(listeners[1].description, "udp 127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(listeners[2].description, "udp 127.0.0.5:" + first_port);
+  EXPECT_EQ(listeners[3].description, "udp 127.0.0.5:" + std::to_string(port));
+  EXPECT_EQ(listeners[3].state, "open, NAT discovery only");
 }
 
 }  // namespace

@@ -56,6 +56,12 @@ TEST_F(Summary, SaysWhereTheServerIs) {
   EXPECT_TRUE(text.ends_with("\n"));
 }
 
+TEST_F(Summary, ShowsTheFurtherSocketsOfNatDiscovery) {
+  EXPECT_THAT(Text(), Not(HasSubstr("NAT discovery")));
+  facts_.further_sockets = {*base::Endpoint::Parse("[2001:db8::2]:3479")};
+  EXPECT_THAT(Text(), HasSubstr("\n              udp [2001:db8::2]:3479 (NAT discovery only)\n"));
+}
+
 TEST_F(Summary, SaysWhatIsLeftOutAndWhatToDo) {
   EXPECT_THAT(Text(), HasSubstr("dtls 0.0.0.0:49153, tls 0.0.0.0:5349\n"));
   EXPECT_THAT(Text(), HasSubstr("there is no certificate; add tls.certificates\n"));

@@ -274,5 +274,40 @@ TEST(AcceptedConfiguration, TakesARealmOf127CharactersOutsideAscii) {
   EXPECT_EQ(Accepted("realm: " + realm + "\n").realm, realm);
 }
 
+TEST(AcceptedConfiguration, TakesOverEveryKeyOfNatDiscovery) {
+  const Config config = Accepted(
+      "listeners:\n- {transport: tcp, port: 3478}\n"
+      "- {transport: udp, address: 198.51.100.10, port: 3478}\n"
+      "- {transport: udp, address: \"::\", port: 3478}\n"
+      "protocol: {nat_discovery: {alternate_address: 198.51.100.11, alternate_port: 3480,\n"
+      "  padding: true, response_port: true}}\n");
+  EXPECT_EQ(config.protocol.nat_discovery.alternate_address, Address("198.51.100.11"));
+  EXPECT_EQ(config.protocol.nat_discovery.alternate_port, 3480);
+  EXPECT_TRUE(config.protocol.nat_discovery.padding);
+  EXPECT_TRUE(config.protocol.nat_discovery.response_port);
+  ASSERT_NE(FirstUdpListener(config), nullptr);
+  EXPECT_EQ(ToString(*FirstUdpListener(config)), "udp 198.51.100.10:3478");
+}
+
+TEST(AcceptedConfiguration, HasNatDiscoveryOffAndItsDangerousPartsToo) {
+  const Config config = Accepted("");
+  EXPECT_FALSE(config.protocol.nat_discovery.alternate_address);
+  EXPECT_EQ(config.protocol.nat_discovery.alternate_port, 3479);
+  EXPECT_FALSE(config.protocol.nat_discovery.padding);
+  EXPECT_FALSE(config.protocol.nat_discovery.response_port);
+}
+
+TEST(AcceptedConfiguration, TakesExternalAddressesOfNatDiscoveryThatNobodyRelaysFrom) {
+  const LoadedConfig loaded = LoadConfigText(
+      "listeners: [{transport: udp, address: 10.0.0.5, port: 3478}]\n"
+      "relay: {addresses: [10.0.0.5],\n"
+      "  external_addresses: {10.0.0.5: 203.0.113.7, 10.0.0.6: 203.0.113.8}}\n"
+      "protocol: {nat_discovery: {alternate_address: 10.0.0.6}}\n"
+      "auth: {users: [{username: a, password: b}]}\nroles: [relay]\n",
+      "turn.yaml", {});
+  EXPECT_TRUE(loaded.ok());
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+}
+
 }  // namespace
 }  // namespace relay

@@ -283,5 +283,70 @@ TEST(BrokenConfigurations, RefuseAMegabyteOfAnything) {
   EXPECT_THAT(loaded.errors[0].message, testing::HasSubstr("larger than a megabyte"));
 }
 
+// What follows one listener in a line of its own.
+std::string Discovery(const std::string& values, const std::string& listener =
+                                                     "{transport: udp, address: 192.0.2.1, port: "
+                                                     "3478}") {
+  return "listeners: [" + listener + "]\nprotocol:\n  nat_discovery: {" + values + "}\n";
+}
+
+constexpr const char* kDiscovery = "protocol.nat_discovery";
+constexpr const char* kAlternateAddress = "protocol.nat_discovery.alternate_address";
+
+INSTANTIATE_TEST_SUITE_P(
+    NatDiscovery, BrokenConfiguration,
+    testing::Values(
+        Broken{"DiscoveryWithoutAnAddress", Discovery("alternate_port: 3480"), 3, kDiscovery,
+               "lacks alternate_address"},
+        Broken{"DiscoveryOnTheDefaultListeners",
+               "protocol: {nat_discovery: {alternate_address: 192.0.2.2}}\n", 1, kAlternateAddress,
+               "the first udp listener (udp 0.0.0.0:3478) is on every address"},
+        Broken{"DiscoveryOnAWildcard",
+               Discovery("alternate_address: 192.0.2.2", "{transport: udp, port: 3478}"), 3,
+               kAlternateAddress, "is on every address"},
+        Broken{"DiscoveryOnAnIpv6Wildcard",
+               Discovery("alternate_address: \"2001:db8::2\"",
+                         "{transport: udp, address: \"::\", port: 3478}"),
+               3, kAlternateAddress, "is on every address"},
+        Broken{"DiscoveryWithoutAUdpListener",
+               Discovery("alternate_address: 192.0.2.2",
+                         "{transport: tcp, address: 192.0.2.1, port: 3478}"),
+               3, kAlternateAddress, "needs a listener with the transport udp"},
+        Broken{"DiscoveryOnOneAddress", Discovery("alternate_address: 192.0.2.1"), 3,
+               kAlternateAddress, "'192.0.2.1' is also the address of"},
+        Broken{"DiscoveryOnAMappedSpellingOfOneAddress",
+               Discovery("alternate_address: \"::ffff:192.0.2.1\""), 3, kAlternateAddress,
+               "is also the address of"},
+        Broken{"DiscoveryAcrossFamilies", Discovery("alternate_address: \"2001:db8::2\""), 3,
+               kAlternateAddress, "of the same family"},
+        Broken{"DiscoveryOnEveryAddress", Discovery("alternate_address: 0.0.0.0"), 3,
+               kAlternateAddress, "'0.0.0.0' cannot be the other address"},
+        Broken{"DiscoveryOnOnePort",
+               Discovery("alternate_address: 192.0.2.2, alternate_port: 3478"), 3,
+               "protocol.nat_discovery.alternate_port", "3478 is also the port of"},
+        Broken{"DiscoveryWhereAListenerIs",
+               Discovery("alternate_address: 192.0.2.2",
+                         "{transport: udp, address: 192.0.2.1, port: 3478}, "
+                         "{transport: udp, address: 192.0.2.1, port: 3479}"),
+               3, kDiscovery, "needs udp 192.0.2.1:3479, which listeners[1]"},
+        Broken{"DiscoveryWhereTheAlternateAddressListens",
+               Discovery("alternate_address: 192.0.2.2",
+                         "{transport: udp, address: 192.0.2.1, port: 3478}, "
+                         "{transport: udp, address: 192.0.2.2, port: 3478}"),
+               3, kDiscovery, "needs udp 192.0.2.2:3478, which listeners[1]"},
+        Broken{"DiscoveryWhereAWildcardListens",
+               Discovery("alternate_address: 192.0.2.2",
+                         "{transport: udp, address: 192.0.2.1, port: 3478}, "
+                         "{transport: udp, port: 3479}"),
+               3, kDiscovery, "which listeners[1] (udp 0.0.0.0:3479) takes"},
+        Broken{"DiscoveryWhereAnIpv6WildcardWouldTakeIpv4",
+               Discovery("alternate_address: 192.0.2.2",
+                         "{transport: udp, address: 192.0.2.1, port: 3478}, "
+                         "{transport: udp, address: \"::\", port: 3479}"),
+               3, kDiscovery, "which listeners[1] (udp [::]:3479) takes"},
+        Broken{"DiscoveryOnNoPort", Discovery("alternate_address: 192.0.2.2, alternate_port: 0"), 3,
+               "protocol.nat_discovery.alternate_port", "accepted: 1 to 65535"}),
+    NameOf);
+
 }  // namespace
 }  // namespace relay

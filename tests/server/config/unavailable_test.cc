@@ -48,10 +48,6 @@ INSTANTIATE_TEST_SUITE_P(
                     "limits.bandwidth_total"},
         Unavailable{"TcpRelay", "protocol: {tcp_relay: true}\n", 1, "protocol.tcp_relay"},
         Unavailable{"Mobility", "protocol: {mobility: true}\n", 1, "protocol.mobility"},
-        Unavailable{"NatDiscovery",
-                    "protocol:\n  nat_discovery: {alternate_address: 198.51.100.11, "
-                    "alternate_port: 3479}\n",
-                    2, "protocol.nat_discovery"},
         Unavailable{"CredentialListener",
                     "credentials:\n  listener: {address: 127.0.0.1, port: 8080, tls: true}\n", 2,
                     "credentials.listener"},

@@ -46,6 +46,15 @@ INSTANTIATE_TEST_SUITE_P(
                kUsers + "relay: {addresses: [10.0.0.4],\n  external_addresses: {10.0.0.5: "
                         "203.0.113.7}}\n",
                4, "relay.external_addresses", "'10.0.0.5' is not one of relay.addresses"},
+        Unwise{"PaddingOfNatDiscovery",
+               kUsers + "listeners: [{transport: udp, address: 192.0.2.1, port: 3478}]\nprotocol:\n"
+                        "  nat_discovery: {alternate_address: 192.0.2.2,\n    padding: true}\n",
+               6, "protocol.nat_discovery.padding", "meant for tests"},
+        Unwise{"ResponsePortOfNatDiscovery",
+               kUsers +
+                   "listeners: [{transport: udp, address: 192.0.2.1, port: 3478}]\nprotocol:\n"
+                   "  nat_discovery: {alternate_address: 192.0.2.2,\n    response_port: true}\n",
+               6, "protocol.nat_discovery.response_port", "a port that did not ask"},
         Unwise{"OddFirstPort", kUsers + "relay: {ports: {min: 50001}}\n", 3, "relay.ports.min",
                "is odd"},
         Unwise{"EvenLastPort", kUsers + "relay: {ports: {max: 60000}}\n", 3, "relay.ports.max",
