@@ -3,6 +3,8 @@
 #include "bench/loadgen/load_run.h"
 #include "bench/loadgen/options.h"
 
+// What throws (out of memory) ends the process, as it should.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const loadgen::ParsedOptions parsed = loadgen::ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;

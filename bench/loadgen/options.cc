@@ -39,6 +39,7 @@ struct RawOptions {
 
 std::vector<std::string> Names(const auto& map) {
   std::vector<std::string> names;
+  names.reserve(map.size());
   for (const auto& entry : map) names.push_back(entry.first);
   return names;
 }

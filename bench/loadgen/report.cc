@@ -137,7 +137,7 @@ std::vector<std::string> FindProblems(const Options& options, const Report& repo
       problems.push_back(name + ": nothing was sent");
     }
   }
-  if (report.is_interrupted) problems.push_back("interrupted");
+  if (report.is_interrupted) problems.emplace_back("interrupted");
   return problems;
 }
 

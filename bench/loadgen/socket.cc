@@ -52,7 +52,7 @@ Result<void> BindTo(const FileDescriptor& socket, const base::Endpoint& local) {
 Result<void> ConnectTo(const FileDescriptor& socket, const base::IpAddress& source,
                        const base::Endpoint& server) {
   if (!source.is_unspecified()) {
-    const Result<void> bound = BindTo(socket, {source, 0});
+    Result<void> bound = BindTo(socket, {source, 0});
     if (!bound.ok()) return bound;
   }
   const SocketAddress address(server);

@@ -82,8 +82,7 @@ base::Result<void> Traffic::OpenPeers(const base::IpAddress& address) {
     peers_[i].endpoint = local.value();
     peers_[i].outgoing = std::make_unique<DatagramBatch>(codec_.payload_bytes());
     peers_[i].outgoing_flows.resize(DatagramBatch::kCapacity);
-    const base::Result<void> watched =
-        poller_.Watch(peers_[i].socket, Poller::Kind::kPeer, i, false);
+    base::Result<void> watched = poller_.Watch(peers_[i].socket, Poller::Kind::kPeer, i, false);
     if (!watched.ok()) return watched;
   }
   return {};

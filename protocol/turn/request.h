@@ -33,7 +33,7 @@ using UnknownAttributes =
 UnknownAttributes FindUnknownAttributes(const stun::MessageView& message);
 
 // A refusal, as it is returned by a handler and sent to the client.
-struct StunError {
+struct StunError {  // NOLINT(bugprone-exception-escape): a vector of fixed size
   StunError(stun::ErrorCode error_code)  // NOLINT(google-explicit-constructor)
       : code(error_code) {}
   explicit StunError(const UnknownAttributes& attributes)

@@ -45,6 +45,7 @@ base::Result<std::unique_ptr<EventLoop>> EventLoop::Create() {
 }
 
 EventLoop::EventLoop(std::unique_ptr<Handles> handles) : handles_(std::move(handles)) {
+  // NOLINTNEXTLINE(google-runtime-int): libevent\'s type
   const event_callback_fn on_wakeup = [](evutil_socket_t descriptor, short, void* self) {
     eventfd_t count = 0;
     eventfd_read(descriptor, &count);
@@ -94,6 +95,7 @@ void EventLoop::RunPosted() {
 void EventLoop::OnSignal(int signal, std::function<void()> callback) {
   auto watch = std::make_unique<SignalWatch>();
   watch->callback = std::move(callback);
+  // NOLINTNEXTLINE(google-runtime-int): libevent\'s type
   const event_callback_fn on_signal = [](evutil_socket_t, short, void* self) {
     static_cast<SignalWatch*>(self)->callback();
   };
@@ -111,6 +113,7 @@ struct Timer::Handle {
 
 Timer::Timer(EventLoop& loop, std::function<void()> callback)
     : callback_(std::move(callback)), handle_(std::make_unique<Handle>()) {
+  // NOLINTNEXTLINE(google-runtime-int): libevent\'s type
   const event_callback_fn on_deadline = [](evutil_socket_t, short, void* self) {
     static_cast<Timer*>(self)->callback_();
   };

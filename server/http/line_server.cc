@@ -84,7 +84,7 @@ class LineServer::Impl {
         connection.stream.get(),
         [](bufferevent*, void* context) { OnRead(*static_cast<Connection*>(context), false); },
         [](bufferevent*, void* context) { OnWritten(*static_cast<Connection*>(context)); },
-        [](bufferevent*, short what, void* context) {
+        [](bufferevent*, short what, void* context) {  // NOLINT(google-runtime-int): libevent's
           OnEvent(*static_cast<Connection*>(context), what);
         },
         &connection);
@@ -126,7 +126,7 @@ class LineServer::Impl {
       connection.server.Close(connection);
   }
 
-  static void OnEvent(Connection& connection, short what) {
+  static void OnEvent(Connection& connection, short what) {  // NOLINT(google-runtime-int)
     if ((what & BEV_EVENT_EOF) != 0 && !connection.is_answered) return OnRead(connection, true);
     connection.server.Close(connection);
   }

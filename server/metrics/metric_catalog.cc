@@ -284,6 +284,7 @@ std::vector<MetricRow> NodeRows() {
        .labels = {{"certificate", {}}},
        .source = SnapshotReader([](const MetricsSnapshot& snapshot) {
          std::vector<Sample> samples;
+         samples.reserve(snapshot.certificates.size());
          for (const auto& certificate : snapshot.certificates) {
            samples.push_back({{certificate.name}, SecondsSinceEpoch(certificate.not_after)});
          }

@@ -9,6 +9,7 @@ namespace {
 
 std::vector<ListenerSocket> ForForwarder(const std::vector<UdpListener>& listeners) {
   std::vector<ListenerSocket> sockets;
+  sockets.reserve(listeners.size());
   for (const UdpListener& listener : listeners) {
     sockets.push_back({listener.socket.get(), listener.family, listener.is_wildcard});
   }

@@ -173,24 +173,25 @@ void ShardGroup::Stop() {
   threads_.clear();
 }
 
-void ShardGroup::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
+void ShardGroup::SetPolicy(const std::shared_ptr<const turn::Policy>& policy) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([policy](Shard& receiver) { receiver.SetPolicy(policy); });
   }
 }
 
-void ShardGroup::SetTls(std::shared_ptr<const TlsContext> tls) {
+void ShardGroup::SetTls(const std::shared_ptr<const TlsContext>& tls) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([tls](Shard& receiver) { receiver.SetTls(tls); });
   }
 }
 
-void ShardGroup::SetHttpHandler(HttpHandler handler) {
+void ShardGroup::SetHttpHandler(const HttpHandler& handler) {
   for (const auto& shard : shards_) shard->SetHttpHandler(handler);
 }
 
 std::vector<const ShardCounters*> ShardGroup::counters() const {
   std::vector<const ShardCounters*> counters;
+  counters.reserve(shards_.size());
   for (const auto& shard : shards_) counters.push_back(&shard->counters());
   return counters;
 }

@@ -77,11 +77,11 @@ class ShardGroup {
   // Ends all allocations and joins the threads. May be called again.
   void Stop();
 
-  void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+  void SetPolicy(const std::shared_ptr<const turn::Policy>& policy);
   // For the handshakes from now on; sessions keep what they have.
-  void SetTls(std::shared_ptr<const TlsContext> tls);
+  void SetTls(const std::shared_ptr<const TlsContext>& tls);
   // Before Start. Without one, HTTP requests are answered with 404.
-  void SetHttpHandler(HttpHandler handler);
+  void SetHttpHandler(const HttpHandler& handler);
 
   const std::vector<ListenerState>& listeners() const { return listeners_; }
   // The sockets of NAT discovery besides the listener.

@@ -182,6 +182,7 @@ void StreamService::Vacate(std::uint32_t handle) {
 void StreamService::MakeRoom() {
   // Numbers go up, but for one turn in four thousand million.
   std::vector<std::uint32_t> waiting;
+  waiting.reserve(openings_.size());
   for (const auto& [handle, entry] : openings_) waiting.push_back(handle);
   const std::size_t count = std::min(waiting.size(), kMakeRoomFor);
   std::partial_sort(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count),

@@ -7,7 +7,7 @@ namespace relay {
 RouteTable::ChannelKey RouteTable::MakeKey(const base::FiveTuple& client,
                                            stun::ChannelNumber channel) {
   ChannelKey key;
-  std::memcpy(&key[0], client.client.address.octets().data(), 16);
+  std::memcpy(key.data(), client.client.address.octets().data(), 16);
   std::memcpy(&key[2], client.server.address.octets().data(), 16);
   key[4] = std::uint64_t{client.client.port} << 48 | std::uint64_t{client.server.port} << 32 |
            std::uint64_t{channel.value} << 16 | static_cast<std::uint64_t>(client.transport);
@@ -16,7 +16,7 @@ RouteTable::ChannelKey RouteTable::MakeKey(const base::FiveTuple& client,
 
 RouteTable::PeerKey RouteTable::MakeKey(turn::RelayHandle relay, const base::Endpoint& peer) {
   PeerKey key;
-  std::memcpy(&key[0], peer.address.octets().data(), 16);
+  std::memcpy(key.data(), peer.address.octets().data(), 16);
   key[2] = std::uint64_t{static_cast<std::uint32_t>(relay.value)} << 32 | peer.port;
   return key;
 }
