@@ -95,7 +95,7 @@ TurnMessage Change(std::uint32_t flags) {
 }
 
 TEST_F(HandleDiscovery, AChangeRequestThatIsNotFourOctetsIs400FromWhereItArrived) {
-  for (const std::size_t count : {0, 2, 8}) {
+  for (const std::size_t count : {0U, 2U, 8U}) {
     const Reply reply = Send(Binding().Zeros(AttributeType::kChangeRequest, count), 1);
     EXPECT_EQ(reply.error(), 400) << count;
     EXPECT_EQ(recipient_.handle, ClientHandle{kHandles[1]});
@@ -258,7 +258,7 @@ TEST_F(HandleDiscovery, NBD_11_D1_ALittlePaddingGetsNoMoreThanFiveTimesTheReques
   Allow(true, false);
   for (const auto& address : {kClient, kClientV6}) {
     Use(address.address.is_v4() ? kSockets : kSocketsV6);
-    for (const std::size_t count : {0, 1, 4, 100, 250, 300, 1000, 60000}) {
+    for (const std::size_t count : {0U, 1U, 4U, 100U, 250U, 300U, 1000U, 60000U}) {
       for (const bool has_fingerprint : {false, true}) {
         TurnMessage request = Binding().Zeros(AttributeType::kPadding, count);
         if (has_fingerprint) request.Fingerprint();
