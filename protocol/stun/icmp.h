@@ -13,8 +13,8 @@ namespace stun {
 struct IcmpValue {
   std::uint8_t type;
   std::uint8_t code;
-  std::uint32_t
-      data;  // the next hop's MTU in octets, where type and code are about it; otherwise 0
+  // The next hop's MTU in octets, where type and code are about it; otherwise 0.
+  std::uint32_t data;
 
   friend bool operator==(const IcmpValue&, const IcmpValue&) = default;
 };

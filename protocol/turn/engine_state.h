@@ -79,6 +79,8 @@ class Engine::State {
   // Whether the message came in at a socket that serves NAT discovery and nothing else.
   bool IsAtAlternateSocket(const Client& client) const;
   Allocation* FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now);
+  // The owner of a relay socket, unless its time is over.
+  Allocation* FindLiveByRelay(RelayHandle handle, base::MonotonicTime now);
 
   // One request each, in its own file: the error, or nullopt with the success response filled.
   std::optional<StunError> HandleBinding(const Request& request, Response& success);

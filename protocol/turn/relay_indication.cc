@@ -113,16 +113,21 @@ Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::Mess
   return Outcome::kValid;
 }
 
+Allocation* Engine::State::FindLiveByRelay(RelayHandle handle, base::MonotonicTime now) {
+  const AllocationTable::RelayOwner owner = allocations_.FindByRelay(handle);
+  if (owner.allocation == nullptr) return nullptr;
+  return owner.allocation->FindRelay(owner.family)->expires_at > now ? owner.allocation : nullptr;
+}
+
 // RFC 8656 section 11.5. The quoted destination counts, not who complains: a router, or anybody.
 void Engine::State::OnPeerUnreachable(RelayHandle handle, const PeerAddress& destination,
                                       const stun::IcmpValue& icmp, base::MutableBytes room,
                                       base::MonotonicTime now) {
   const auto drop = [&](DropReason reason) { effects_.Report(PacketDropped{reason}); };
   if (!IsRelayedIcmp(icmp, destination.endpoint.address.family())) return drop(DropReason::kPolicy);
-  const AllocationTable::RelayOwner owner = allocations_.FindByRelay(handle);
-  if (owner.allocation == nullptr) return drop(DropReason::kNoAllocation);
-  const Allocation& allocation = *owner.allocation;
-  if (allocation.FindRelay(owner.family)->expires_at <= now) return drop(DropReason::kNoAllocation);
+  Allocation* const owner = FindLiveByRelay(handle, now);
+  if (owner == nullptr) return drop(DropReason::kNoAllocation);
+  const Allocation& allocation = *owner;
   const bool is_live_relay = ledger_.IsLive(destination.endpoint);
   const PeerAddress peer = is_live_relay ? policy_->peers.FromWire(destination) : destination;
   if (allocation.permissions.Find(peer.endpoint.address, now) == nullptr)
@@ -144,10 +149,9 @@ void Engine::State::OnPeerDatagram(RelayHandle handle, const PeerAddress& source
                                    base::MutableBytes payload, base::MonotonicTime now) {
   const auto drop = [&](DropReason reason) { effects_.Report(PacketDropped{reason}); };
 
-  const AllocationTable::RelayOwner owner = allocations_.FindByRelay(handle);
-  if (owner.allocation == nullptr) return drop(DropReason::kNoAllocation);
-  Allocation& allocation = *owner.allocation;
-  if (allocation.FindRelay(owner.family)->expires_at <= now) return drop(DropReason::kNoAllocation);
+  Allocation* const owner = FindLiveByRelay(handle, now);
+  if (owner == nullptr) return drop(DropReason::kNoAllocation);
+  Allocation& allocation = *owner;
 
   // A relay of ours is known to clients by its external address.
   const bool is_live_relay = ledger_.IsLive(source.endpoint);

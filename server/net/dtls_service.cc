@@ -7,6 +7,7 @@
 #include "protocol/stun/demux.h"
 #include "protocol/turn/client_filter.h"
 #include "server/datapath/userspace/traffic_counts.h"
+#include "server/tls/dtls_records.h"
 
 namespace relay {
 namespace {
@@ -22,14 +23,6 @@ class ToCarrier final : public DatagramSink {
   Forwarder& forwarder_;
   const turn::Client& carrier_;
 };
-
-// A record of a handshake without keys (epoch 0) whose first message is a ClientHello (RFC 6347
-// sections 4.1 and 4.2.2).
-bool IsClientHello(base::Bytes datagram) {
-  constexpr std::size_t kRecordHeaderBytes = 13;
-  return datagram.size() > kRecordHeaderBytes && datagram[0] == 22 && datagram[3] == 0 &&
-         datagram[4] == 0 && datagram[kRecordHeaderBytes] == 1;
-}
 
 }  // namespace
 
@@ -91,7 +84,7 @@ void DtlsService::Judge(const turn::Client& carrier, base::MutableBytes datagram
   const auto known = by_carrier_.find(carrier.five_tuple);
   if (known == by_carrier_.end()) return Greet(carrier, datagram);
   Association& association = *associations_.at(known->second);
-  if (!IsClientHello(datagram)) return Receive(association, datagram);
+  if (!BeginsWithClientHello(datagram)) return Receive(association, datagram);
   // A client that begins anew from the same address proves it by a cookie first (RFC 6347 section
   // 4.2.8); a late copy of its own beginning means that our answer was lost, or nothing at all.
   if (!association.session->IsOwnClientHello(datagram)) return Greet(carrier, datagram);

@@ -5,12 +5,10 @@
 namespace relay {
 namespace {
 
-// RFC 6347 sections 4.1 and 4.2.2: the record's header, then the handshake message's.
-constexpr std::size_t kRecordHeaderBytes = 13;
-constexpr std::size_t kMessageHeaderBytes = 12;
+constexpr std::size_t kRecordHeaderBytes = DtlsLayout::kRecordHeaderBytes;
+constexpr std::size_t kMessageHeaderBytes = DtlsLayout::kMessageHeaderBytes;
 constexpr std::size_t kVersionBytes = 2;
 constexpr std::size_t kSequenceBytes = 6;
-constexpr std::uint8_t kHandshakeRecord = 22;
 
 // What a client without a certificate sends in the clear: two ClientHellos, ClientKeyExchange. The
 // longest key is that of DHE with 8192 bits.
@@ -40,12 +38,19 @@ bool IsPlausible(base::Bytes messages) {
 
 }  // namespace
 
+bool BeginsWithClientHello(base::Bytes datagram) {
+  return datagram.size() > kRecordHeaderBytes && datagram[0] == DtlsLayout::kHandshakeRecord &&
+         datagram[DtlsLayout::kEpochPosition] == 0 &&
+         datagram[DtlsLayout::kEpochPosition + 1] == 0 &&
+         datagram[kRecordHeaderBytes] == DtlsLayout::kClientHello;
+}
+
 base::Bytes DtlsRecordFilter::Admit(base::Bytes datagram, Phase phase,
                                     std::size_t min_encrypted_bytes) {
   std::size_t admitted = 0;
   while (datagram.size() - admitted >= kRecordHeaderBytes) {
     base::ByteReader header(datagram.subspan(admitted, kRecordHeaderBytes));
-    const bool is_handshake = header.ReadU8() == kHandshakeRecord;
+    const bool is_handshake = header.ReadU8() == DtlsLayout::kHandshakeRecord;
     header.Skip(kVersionBytes);
     const bool is_encrypted = header.ReadU16() != 0;
     header.Skip(kSequenceBytes);

@@ -7,6 +7,19 @@
 
 namespace relay {
 
+// How a DTLS record and a handshake message begin (RFC 6347 sections 4.1 and 4.2.2).
+struct DtlsLayout {
+  static constexpr std::size_t kRecordHeaderBytes = 13;
+  static constexpr std::size_t kEpochPosition = 3;
+  static constexpr std::size_t kMessageHeaderBytes = 12;  // behind the record's
+  static constexpr std::uint8_t kHandshakeRecord = 22;
+  static constexpr std::uint8_t kClientHello = 1;
+};
+
+// Whether the first record is one without keys (epoch 0) that begins a ClientHello, of whatever
+// version, or a fragment of one.
+bool BeginsWithClientHello(base::Bytes datagram);
+
 // Which records of a client's datagrams OpenSSL 3.0 gets to see: it keeps records and fragments
 // that come too early, in buffers of their full announced size, for anybody who has shown a cookie.
 // A client without a certificate has no need of that beyond a few packets that overtook each other.

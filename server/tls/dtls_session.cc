@@ -13,25 +13,19 @@
 namespace relay {
 namespace {
 
-// RFC 6347 sections 4.1 and 4.2.2: the record's header, then the handshake message's.
-constexpr std::size_t kRecordHeaderBytes = 13;
-constexpr std::size_t kMessageHeaderBytes = 12;
-constexpr std::size_t kEpochPosition = 3;
 constexpr std::size_t kHelloVersionBytes = 2;
 constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kRandomPosition =
-    kRecordHeaderBytes + kMessageHeaderBytes + kHelloVersionBytes;
+    DtlsLayout::kRecordHeaderBytes + DtlsLayout::kMessageHeaderBytes + kHelloVersionBytes;
 
-// The begin of a first ClientHello, before any key. Keeps what cannot be one away from OpenSSL.
+// The begin of a first ClientHello, in one piece up to its random. Keeps what cannot be one away
+// from OpenSSL.
 bool BeginsLikeClientHello(base::Bytes datagram) {
-  constexpr std::uint8_t kHandshakeRecord = 22;
   constexpr std::uint8_t kMajorVersion = 0xfe;
-  constexpr std::uint8_t kClientHello = 1;
-  constexpr std::size_t kFragmentOffsetPosition = kRecordHeaderBytes + 6;
+  constexpr std::size_t kFragmentOffsetPosition = DtlsLayout::kRecordHeaderBytes + 6;
   const auto is_zero = [](std::uint8_t octet) { return octet == 0; };
-  return datagram.size() >= kRandomPosition + kRandomBytes && datagram[0] == kHandshakeRecord &&
-         datagram[1] == kMajorVersion && datagram[kRecordHeaderBytes] == kClientHello &&
-         std::ranges::all_of(datagram.subspan(kEpochPosition, 2), is_zero) &&
+  return datagram.size() >= kRandomPosition + kRandomBytes && BeginsWithClientHello(datagram) &&
+         datagram[1] == kMajorVersion &&
          std::ranges::all_of(datagram.subspan(kFragmentOffsetPosition, 3), is_zero);
 }
 
