@@ -45,6 +45,26 @@ struct RelayHandle {
   friend constexpr auto operator<=>(const RelayHandle&, const RelayHandle&) = default;
 };
 
+// The TCP connection between a relayed transport address and a peer (RFC 6062), numbered by
+// Effects. Never reused while it is open, in any shard of the process.
+struct PeerConnectionHandle {
+  std::int32_t value = -1;
+  friend constexpr auto operator<=>(const PeerConnectionHandle&,
+                                    const PeerConnectionHandle&) = default;
+};
+
+// The value of CONNECTION-ID (RFC 6062 section 6.2.1): unique in the process and not to be guessed.
+struct ConnectionId {
+  std::uint32_t value = 0;
+  friend constexpr auto operator<=>(const ConnectionId&, const ConnectionId&) = default;
+};
+
+// One of the engines of this process, each of which belongs to a shard.
+struct ShardIndex {
+  std::uint16_t value = 0;
+  friend constexpr auto operator<=>(const ShardIndex&, const ShardIndex&) = default;
+};
+
 struct RelayHandleHash {
   std::size_t operator()(RelayHandle handle) const noexcept {
     return static_cast<std::size_t>(handle.value) * 0x9e3779b97f4a7c15ULL;

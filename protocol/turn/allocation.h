@@ -34,6 +34,9 @@ struct AddressError {
   stun::ErrorCode code;
 };
 
+// What peers are reached by; the numbers are those of REQUESTED-TRANSPORT.
+enum class RelayProtocol : std::uint8_t { kTcp = 6, kUdp = 17 };
+
 // What the server keeps for one 5-tuple (RFC 8656 section 6): one relay, or one of each family.
 class Allocation : public ExpiryWheel::Entry {
  public:
@@ -43,6 +46,7 @@ class Allocation : public ExpiryWheel::Entry {
   Client client;
   std::string username;
   Owner owner;  // whom each relay is charged to
+  RelayProtocol protocol = RelayProtocol::kUdp;
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};

@@ -4,6 +4,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/turn/addresses.h"
+#include "protocol/turn/engine_message.h"
 #include "protocol/turn/event.h"
 #include "protocol/turn/route.h"
 
@@ -49,6 +50,10 @@ class Effects {
   // is lost, nothing else.
   virtual void InstallRoute(const Route& route) = 0;
   virtual void RemoveRoute(const RouteKey& key) = 0;
+
+  // Gives the message to the engine of another shard, as its OnEngineMessage, in the order of
+  // posting. Dropped when the process stops.
+  virtual void PostToShard(ShardIndex shard, EngineMessage message) = 0;
 
   virtual void Report(const Event& event) = 0;
 };

@@ -23,17 +23,23 @@ bool IsTurnRequest(Method method) {
          method == Method::kCreatePermission || method == Method::kChannelBind;
 }
 
+// And so do those of TCP relaying (RFC 6062).
+bool IsTcpRelayRequest(Method method) {
+  return method == Method::kConnect || method == Method::kConnectionBind;
+}
+
 }  // namespace
 
 Engine::State::State(std::shared_ptr<const Policy> policy,
                      std::shared_ptr<const CredentialSource> credentials, const NonceKey& nonce_key,
                      Ledger& ledger, base::RandomSource& random, Effects& effects,
-                     base::MonotonicTime start)
+                     base::MonotonicTime start, ShardIndex shard)
     : policy_(std::move(policy)),
       credentials_(std::move(credentials)),
       ledger_(ledger),
       random_(random),
       effects_(effects),
+      shard_(shard),
       authenticator_(nonce_key, start, random),
       wheel_(start) {}
 
@@ -57,7 +63,9 @@ Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octet
     return Drop(DropReason::kUnknownMethod, Outcome::kInvalid);
   switch (message->message_class()) {
     case MessageClass::kRequest:
-      if (method != Method::kBinding && !IsTurnRequest(method)) break;
+      if (method != Method::kBinding && !IsTurnRequest(method) &&
+          !(IsTcpRelayRequest(method) && IsTcpRelayOn()))
+        break;
       OnRequest(client, *message, fingerprint == stun::FingerprintCheck::kGood, now);
       return Outcome::kValid;
     case MessageClass::kIndication:
@@ -112,8 +120,22 @@ void Engine::State::OnRequest(const Client& client, const stun::MessageView& mes
       return RefuseStranger(request, *refusal);
     request.user = std::move(std::get<AuthenticatedUser>(authenticated));
   }
+  if (IsTcpRelayRequest(message.method())) return OnTcpRelayRequest(request);
   Response success(request, *policy_);
   Answer(request, Dispatch(request, success), success);
+}
+
+void Engine::State::OnTcpRelayRequest(const Request& request) {
+  const auto start = [&]() -> std::optional<StunError> {
+    const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+    if (!unknown.empty()) return StunError(unknown);
+    if (request.message.method() == Method::kConnectionBind) return StartConnectionBind(request);
+    if (request.allocation == nullptr) return ErrorCode::kAllocationMismatch;
+    if (!request.allocation->BelongsTo(request.user->credential))
+      return ErrorCode::kWrongCredentials;
+    return StartConnect(request);
+  };
+  if (const std::optional<StunError> error = start()) Refuse(request, *error);
 }
 
 std::optional<StunError> Engine::State::Dispatch(const Request& request, Response& success) {
@@ -158,8 +180,12 @@ void Engine::State::Answer(const Request& request, const std::optional<StunError
     effects_.SendToClient(success.recipient(), success.Finish());
     return;
   }
-  effects_.Report(RequestAnswered{request.message.method(), error->code});
-  Response refusal(request, *policy_, *error);
+  Refuse(request, *error);
+}
+
+void Engine::State::Refuse(const Request& request, const StunError& error) {
+  effects_.Report(RequestAnswered{request.message.method(), error.code});
+  Response refusal(request, *policy_, error);
   effects_.SendToClient(request.client, refusal.Finish());
 }
 
@@ -189,7 +215,12 @@ Allocation* Engine::State::FindLive(const base::FiveTuple& five_tuple, base::Mon
   return allocation;
 }
 
+void Engine::State::OnEngineMessage(EngineMessage message, const base::Now& now) {
+  std::visit([&](auto& each) { On(std::move(each), now); }, message);
+}
+
 void Engine::State::OnClientGone(const Client& client, base::MonotonicTime now) {
+  waiting_binds_.erase(client.handle.value);
   Allocation* const allocation = allocations_.Find(client.five_tuple);
   // A later connection may have the same 5-tuple.
   if (allocation == nullptr || allocation->client.handle != client.handle) return;
@@ -198,10 +229,13 @@ void Engine::State::OnClientGone(const Client& client, base::MonotonicTime now) 
 
 void Engine::State::Advance(base::MonotonicTime now) {
   wheel_.Advance(now, [&](ExpiryWheel::Entry& entry) {
-    if (entry.kind() == ExpiryWheel::Kind::kReservation) {
-      ReleaseReservation(static_cast<HeldReservation&>(entry), now);
-    } else {
-      ExpireWithin(static_cast<Allocation&>(entry), now);
+    switch (entry.kind()) {
+      case ExpiryWheel::Kind::kReservation:
+        return ReleaseReservation(static_cast<HeldReservation&>(entry), now);
+      case ExpiryWheel::Kind::kPeerConnection:
+        return OnConnectionDue(static_cast<PeerConnection&>(entry));
+      default:
+        ExpireWithin(static_cast<Allocation&>(entry), now);
     }
   });
 }
@@ -236,13 +270,15 @@ void Engine::State::CloseAll(base::MonotonicTime now) {
 Engine::Engine(std::shared_ptr<const Policy> policy,
                std::shared_ptr<const CredentialSource> credentials, const NonceKey& nonce_key,
                Ledger& ledger, base::RandomSource& random, Effects& effects,
-               base::MonotonicTime start)
+               base::MonotonicTime start, ShardIndex shard)
     : state_(std::make_unique<State>(std::move(policy), std::move(credentials), nonce_key, ledger,
-                                     random, effects, start)) {}
+                                     random, effects, start, shard)) {}
 
 Engine::~Engine() = default;
 
 void Engine::SetDiscovery(const DiscoverySockets& sockets) { state_->SetDiscovery(sockets); }
+
+void Engine::SetTcpEffects(TcpEffects& effects) { state_->SetTcpEffects(effects); }
 
 Engine::Outcome Engine::OnMessage(const Client& client, base::Bytes octets, const base::Now& now) {
   return state_->OnMessage(client, octets, now);
@@ -257,6 +293,21 @@ void Engine::OnPeerUnreachable(RelayHandle relay, const PeerAddress& destination
 void Engine::OnPeerDatagram(RelayHandle relay, const PeerAddress& source,
                             base::MutableBytes payload, const base::Now& now) {
   state_->OnPeerDatagram(relay, source, payload, now.monotonic);
+}
+
+void Engine::OnPeerConnected(PeerConnectionHandle peer, bool is_connected, const base::Now& now) {
+  state_->OnPeerConnected(peer, is_connected, now.monotonic);
+}
+
+void Engine::OnPeerAccepted(RelayHandle relay, PeerConnectionHandle peer, const PeerAddress& source,
+                            const base::Now& now) {
+  state_->OnPeerAccepted(relay, peer, source, now.monotonic);
+}
+
+void Engine::OnJoinedEnded(ConnectionId connection) { state_->OnJoinedEnded(connection); }
+
+void Engine::OnEngineMessage(EngineMessage message, const base::Now& now) {
+  state_->OnEngineMessage(std::move(message), now);
 }
 
 void Engine::OnClientGone(const Client& client, const base::Now& now) {

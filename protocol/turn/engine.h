@@ -14,9 +14,11 @@
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/effects.h"
+#include "protocol/turn/engine_message.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/nonce.h"
 #include "protocol/turn/policy.h"
+#include "protocol/turn/tcp_effects.h"
 
 namespace turn {
 
@@ -26,10 +28,11 @@ namespace turn {
 // one thread.
 class Engine {
  public:
-  // `ledger`, `random` and `effects` must outlive the engine.
+  // `ledger`, `random` and `effects` must outlive the engine. `shard` is its own number among the
+  // engines of the process.
   Engine(std::shared_ptr<const Policy> policy, std::shared_ptr<const CredentialSource> credentials,
          const NonceKey& nonce_key, Ledger& ledger, base::RandomSource& random, Effects& effects,
-         base::MonotonicTime start);
+         base::MonotonicTime start, ShardIndex shard = {});
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -37,6 +40,10 @@ class Engine {
   // Turns on NAT behaviour discovery (RFC 5780) at these sockets. All but the first of them serve
   // Binding requests only. Before the first message.
   void SetDiscovery(const DiscoverySockets& sockets);
+
+  // Turns on TCP relaying (RFC 6062), which the policy then allows or not. `effects` must outlive
+  // the engine. Before the first message.
+  void SetTcpEffects(TcpEffects& effects);
 
   // What a stream listener must know about a message: after too many invalid ones in a row it
   // closes the connection.
@@ -58,6 +65,17 @@ class Engine {
   void OnPeerUnreachable(RelayHandle relay, const PeerAddress& destination,
                          const stun::IcmpValue& icmp, base::MutableBytes room,
                          const base::Now& now);
+
+  // How a connection that TcpEffects::Connect began has come out.
+  void OnPeerConnected(PeerConnectionHandle peer, bool is_connected, const base::Now& now);
+  // A connection that came in at the socket of a TCP relay. `source` is as on the wire.
+  void OnPeerAccepted(RelayHandle relay, PeerConnectionHandle peer, const PeerAddress& source,
+                      const base::Now& now);
+  // Joined connections have ended by themselves.
+  void OnJoinedEnded(ConnectionId connection);
+
+  // What another engine of the process posted (Effects::PostToShard).
+  void OnEngineMessage(EngineMessage message, const base::Now& now);
 
   // The stream connection (or association) ended: its allocation goes (TURN-45).
   void OnClientGone(const Client& client, const base::Now& now);

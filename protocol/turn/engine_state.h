@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <list>
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -13,11 +15,13 @@
 #include "protocol/turn/allocation_table.h"
 #include "protocol/turn/authenticator.h"
 #include "protocol/turn/challenge_limiter.h"
+#include "protocol/turn/deferred_request.h"
 #include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/effects.h"
 #include "protocol/turn/engine.h"
 #include "protocol/turn/expiry_wheel.h"
 #include "protocol/turn/ledger.h"
+#include "protocol/turn/peer_connection_table.h"
 #include "protocol/turn/policy.h"
 #include "protocol/turn/request.h"
 
@@ -25,22 +29,28 @@ namespace turn {
 
 // The inside of Engine. Its member functions stand in the file that is named after what they do:
 // engine.cc receives and dispatches, handle_*.cc hold one request each, relay_indication.cc Send
-// and Data, relay_lifecycle.cc what opens and ends relays and allocations, route_sync.cc the
-// datapaths' copy.
+// and Data, relay_lifecycle.cc what opens and ends relays and allocations,
+// peer_connection_lifecycle.cc TCP connections with peers, route_sync.cc the datapaths' copy.
 class Engine::State {
  public:
   State(std::shared_ptr<const Policy> policy, std::shared_ptr<const CredentialSource> credentials,
         const NonceKey& nonce_key, Ledger& ledger, base::RandomSource& random, Effects& effects,
-        base::MonotonicTime start);
+        base::MonotonicTime start, ShardIndex shard);
 
   // As Engine has them.
   void SetDiscovery(const DiscoverySockets& sockets) { discovery_ = sockets; }
+  void SetTcpEffects(TcpEffects& effects) { tcp_ = &effects; }
   Outcome OnMessage(const Client& client, base::Bytes octets, const base::Now& now);
   void OnPeerUnreachable(RelayHandle handle, const PeerAddress& destination,
                          const stun::IcmpValue& icmp, base::MutableBytes room,
                          base::MonotonicTime now);
   void OnPeerDatagram(RelayHandle handle, const PeerAddress& source, base::MutableBytes payload,
                       base::MonotonicTime now);
+  void OnPeerConnected(PeerConnectionHandle handle, bool is_connected, base::MonotonicTime now);
+  void OnPeerAccepted(RelayHandle relay, PeerConnectionHandle handle, const PeerAddress& source,
+                      base::MonotonicTime now);
+  void OnJoinedEnded(ConnectionId id);
+  void OnEngineMessage(EngineMessage message, const base::Now& now);
   void OnClientGone(const Client& client, base::MonotonicTime now);
   void Advance(base::MonotonicTime now);
   void SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now);
@@ -50,6 +60,10 @@ class Engine::State {
   const AllocationTable& allocations() const { return allocations_; }
 
  private:
+  // RFC 6062 section 5.2: at least 30 seconds each.
+  static constexpr std::chrono::seconds kConnectTimeout{30};
+  static constexpr std::chrono::seconds kConnectionBindTimeout{30};
+
   // An EVEN-PORT reservation that this engine made and takes back when it is due.
   struct HeldReservation : ExpiryWheel::Entry {
     HeldReservation() : Entry(ExpiryWheel::Kind::kReservation) {}
@@ -73,6 +87,7 @@ class Engine::State {
   std::optional<StunError> Dispatch(const Request& request, Response& success);
   void RefuseStranger(Request& request, const AuthenticationRefusal& refusal);
   void Answer(const Request& request, const std::optional<StunError>& error, Response& success);
+  void Refuse(const Request& request, const StunError& error);
   // Whether the answer to a stranger may be sent; counts and reports the one that may not.
   bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
   Outcome Drop(DropReason reason, Outcome outcome);
@@ -92,6 +107,31 @@ class Engine::State {
   std::optional<StunError> HandleCreatePermission(const Request& request);
   std::optional<StunError> HandleChannelBind(const Request& request);
 
+  // The requests of TCP relaying, which may be answered later.
+  bool IsTcpRelayOn() const { return tcp_ != nullptr && policy_->tcp_relay; }
+  void OnTcpRelayRequest(const Request& request);
+  std::optional<StunError> StartConnect(const Request& request);
+  std::optional<StunError> StartConnectionBind(const Request& request);
+  // Whether a pending connection of this shard may be bound by the user; the error if not.
+  std::optional<stun::ErrorCode> JudgeBind(ConnectionId id, const Credential& credential) const;
+
+  // peer_connection_lifecycle.cc
+  static bool IsTcpOrTls(base::Transport transport);
+  bool HasRoomForConnection(const Allocation& allocation);
+  PeerConnection& AddConnection(Allocation& allocation, const PeerAddress& peer,
+                                PeerConnectionHandle handle);
+  // Closes what is open of it. The connection is gone after it, as after the next two.
+  void EndConnection(PeerConnection& connection);
+  void ForgetConnection(PeerConnection& connection);
+  void OnConnectionDue(PeerConnection& connection);
+
+  // What other shards' engines say.
+  void On(BindWanted&& message, const base::Now& now);
+  void On(BindGranted&& message, const base::Now& now);
+  void On(BindRefused&& message, const base::Now& now);
+  void On(JoinedEnded&& message, const base::Now& now);
+  void On(JoinedMustEnd&& message, const base::Now& now);
+
   // handle_allocate.cc: ways to get relays; what they attach is charged.
   std::optional<StunError> OpenSingle(Allocation& allocation, base::AddressFamily family,
                                       bool is_even, base::MonotonicTime expires_at,
@@ -109,8 +149,8 @@ class Engine::State {
                      base::MonotonicTime now);
 
   // relay_lifecycle.cc
-  std::optional<OpenedRelay> OpenRelay(base::AddressFamily family, RelayPortPool::Request request,
-                                       base::MonotonicTime now);
+  std::optional<OpenedRelay> OpenRelay(RelayProtocol protocol, base::AddressFamily family,
+                                       RelayPortPool::Request request, base::MonotonicTime now);
   std::optional<OpenedPair> OpenRelayPair(base::AddressFamily family, base::MonotonicTime now);
   void AttachRelay(Allocation& allocation, const OpenedRelay& opened,
                    base::MonotonicTime expires_at, base::MonotonicTime now);
@@ -151,12 +191,19 @@ class Engine::State {
   Ledger& ledger_;
   base::RandomSource& random_;
   Effects& effects_;
+  ShardIndex shard_;
   Authenticator authenticator_;
   ChallengeLimiter limiter_;
   std::optional<DiscoverySockets> discovery_;
+  TcpEffects* tcp_ = nullptr;
   ExpiryWheel wheel_;
   AllocationTable allocations_;
   std::list<HeldReservation> reservations_;
+  PeerConnectionTable connections_;
+  // ConnectionBind requests that another shard decides, by the client's handle.
+  std::unordered_map<std::uint32_t, DeferredRequest> waiting_binds_;
+  // Connections that were joined here for the allocation of another shard.
+  std::unordered_map<std::uint32_t, ShardIndex> joined_for_others_;
   std::vector<PeerAddress> wanted_peers_;  // of the CreatePermission at hand; kept for its memory
 };
 

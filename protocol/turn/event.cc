@@ -54,6 +54,8 @@ std::string_view ToString(QuotaScope scope) {
       return "permissions";
     case QuotaScope::kChannels:
       return "channels";
+    case QuotaScope::kConnections:
+      return "connections";
   }
   return "unknown";
 }

@@ -67,9 +67,10 @@ enum class QuotaScope : std::uint8_t {
   kTotal,
   kPorts,
   kPermissions,
-  kChannels
+  kChannels,
+  kConnections
 };
-inline constexpr int kQuotaScopeCount = 7;
+inline constexpr int kQuotaScopeCount = 8;
 struct QuotaRejected {
   QuotaScope scope;
 };

@@ -15,7 +15,7 @@ namespace turn {
 // turn of the wheel sits in its slot for further rounds.
 class ExpiryWheel {
  public:
-  enum class Kind : std::uint8_t { kNone, kAllocation, kReservation };
+  enum class Kind : std::uint8_t { kNone, kAllocation, kReservation, kPeerConnection };
 
   // A base class of whatever waits. It leaves the wheel when it is destroyed.
   class Entry {

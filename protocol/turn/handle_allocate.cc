@@ -14,8 +14,6 @@ using base::AddressFamily;
 using stun::AttributeType;
 using stun::ErrorCode;
 
-constexpr std::uint8_t kUdpProtocol = 17;
-
 // What the client asks for, syntactically right.
 struct AllocateWishes {
   std::uint8_t transport = 0;
@@ -64,6 +62,13 @@ bool AreContradictory(const AllocateWishes& wishes) {
   if (!wishes.additional_family) return false;
   const bool is_ipv6 = *wishes.additional_family == static_cast<std::uint8_t>(AddressFamily::kIpv6);
   return wishes.family || !is_ipv6 || wishes.even_port == true;
+}
+
+// RFC 6062 section 5.1: over TCP or TLS, and without what only datagrams have.
+bool MayHaveTcpRelay(const AllocateWishes& wishes, const Client& client) {
+  const base::Transport transport = client.five_tuple.transport;
+  return (transport == base::Transport::kTcp || transport == base::Transport::kTls) &&
+         !wishes.dont_fragment && !wishes.even_port && !wishes.token;
 }
 
 // Tunnels multiply one packet by their encapsulation (RFC 8656 section 21.4).
@@ -140,7 +145,15 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   // 3. REQUESTED-TRANSPORT, and the syntax of everything else.
   const std::optional<AllocateWishes> wishes = ReadWishes(request.message);
   if (!wishes) return ErrorCode::kBadRequest;
-  if (wishes->transport != kUdpProtocol) return ErrorCode::kUnsupportedTransportProtocol;
+  const bool wants_tcp = wishes->transport == static_cast<std::uint8_t>(RelayProtocol::kTcp);
+  if (wants_tcp) {
+    if (!IsTcpRelayOn()) return ErrorCode::kUnsupportedTransportProtocol;
+    if (!MayHaveTcpRelay(*wishes, request.client)) return ErrorCode::kBadRequest;
+  } else if (wishes->transport != static_cast<std::uint8_t>(RelayProtocol::kUdp)) {
+    return ErrorCode::kUnsupportedTransportProtocol;
+  } else if (!policy_->udp_relay) {
+    return ErrorCode::kForbidden;
+  }
 
   // 4. Between an IPv4 client and an IPv6 relay the DF bit gets lost (section 3.7).
   const base::IpAddress& client_address = request.client.five_tuple.client.address;
@@ -168,6 +181,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   allocation->client = request.client;
   allocation->username = credential.username;
   allocation->owner = OwnerOf(credential, request.client);
+  allocation->protocol = static_cast<RelayProtocol>(wishes->transport);
   allocation->transaction_id = request.message.transaction_id();
   const base::MonotonicTime expires_at = now + GrantLifetime(*policy_, wishes->lifetime);
 
@@ -194,7 +208,7 @@ std::optional<StunError> Engine::State::OpenSingle(Allocation& allocation, Addre
   QuotaCharge charge(ledger_, allocation.owner);
   if (charge.refused()) return RefuseForQuota(*charge.refused());
   const auto port = is_even ? RelayPortPool::Request::kEven : RelayPortPool::Request::kAny;
-  const std::optional<OpenedRelay> opened = OpenRelay(family, port, now);
+  const std::optional<OpenedRelay> opened = OpenRelay(allocation.protocol, family, port, now);
   if (!opened) return RefuseForQuota(QuotaScope::kPorts);
   AttachRelay(allocation, *opened, expires_at, now);
   charge.Keep();

@@ -19,6 +19,8 @@ bool IsInRange(stun::ChannelNumber number, Policy::ChannelNumbers numbers) {
 std::optional<StunError> Engine::State::HandleChannelBind(const Request& request) {
   Allocation& allocation = *request.allocation;
   const base::MonotonicTime now = request.now.monotonic;
+  // There are no channels to peers over TCP (RFC 6062).
+  if (allocation.protocol != RelayProtocol::kUdp) return ErrorCode::kForbidden;
 
   // Both attributes, a number in range, a port.
   const auto number_attribute = request.message.Find(AttributeType::kChannelNumber);

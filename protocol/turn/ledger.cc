@@ -170,6 +170,29 @@ std::optional<Reservation> Ledger::TakeBack(const stun::ReservationToken& token)
   return taken;
 }
 
+ConnectionId Ledger::RegisterConnection(ShardIndex owner, base::RandomSource& random) {
+  const std::lock_guard lock(mutex_);
+  for (;;) {
+    std::array<std::uint8_t, 4> octets;
+    random.Fill(octets);
+    std::uint32_t id = 0;
+    for (const std::uint8_t octet : octets) id = (id << 8) | octet;
+    if (connections_.emplace(id, owner).second) return {id};
+  }
+}
+
+std::optional<ShardIndex> Ledger::FindConnection(ConnectionId connection) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = connections_.find(connection.value);
+  if (found == connections_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Ledger::ForgetConnection(ConnectionId connection) {
+  const std::lock_guard lock(mutex_);
+  connections_.erase(connection.value);
+}
+
 Ledger::Totals Ledger::ReadTotals() const {
   const std::lock_guard lock(mutex_);
   Totals totals{charged_, 0, 0, reservations_.size(), by_subject_.size()};

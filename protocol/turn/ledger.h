@@ -37,7 +37,8 @@ struct Reservation {
   base::MonotonicTime expires_at;
 };
 
-// Everything that shards of one process share: quotas, relay ports, reservations. Control messages
+// Everything that shards of one process share: quotas, relay ports, reservations, and whose
+// connections with peers are. Control messages
 // touch it, packets only ask IsLive, which takes no lock. Thread-safe: one mutex, held for
 // microseconds (docs/adr/0003).
 class Ledger {
@@ -88,6 +89,12 @@ class Ledger {
   // Takes back what nobody redeemed; nullopt if it was redeemed.
   std::optional<Reservation> TakeBack(const stun::ReservationToken& token);
 
+  // A new identifier for a connection with a peer that belongs to the shard.
+  ConnectionId RegisterConnection(ShardIndex owner, base::RandomSource& random);
+  // Whose it is; nullopt: nobody's.
+  std::optional<ShardIndex> FindConnection(ConnectionId connection) const;
+  void ForgetConnection(ConnectionId connection);
+
   struct Totals {
     std::size_t allocations;  // charged units: allocations and reservations
     std::size_t ports_in_use;
@@ -114,6 +121,7 @@ class Ledger {
   std::unordered_map<std::string, std::uint32_t> by_tenant_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;
+  std::unordered_map<std::uint32_t, ShardIndex> connections_;
 };
 
 }  // namespace turn

@@ -27,6 +27,10 @@ struct Policy {
   bool password_algorithms = true;  // RFC 8489 feature bit 0
   bool username_anonymity = true;   // feature bit 1
 
+  // Which kinds of allocations there are: RFC 8656, and RFC 6062 over TCP and TLS.
+  bool udp_relay = true;
+  bool tcp_relay = false;
+
   // Where NAT behaviour discovery is on: whether PADDING and RESPONSE-PORT are honoured (RFC 5780
   // sections 7.5 and 7.6), for anybody, without credentials. Otherwise they are refused with 420.
   bool discovery_padding = false;
@@ -46,6 +50,7 @@ struct Policy {
 
   std::uint32_t permissions_per_allocation = 64;
   std::uint32_t channels_per_allocation = 64;
+  std::uint32_t connections_per_allocation = 64;  // with peers, of a TCP allocation
 
   // Unauthenticated answers over UDP for one source (/32 or /64): tokens a second, and at most so
   // many at once.

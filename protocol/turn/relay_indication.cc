@@ -85,6 +85,8 @@ Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::Mess
   // An allocation of the peer's family, and a permission for its address.
   Allocation* const allocation = FindLive(client.five_tuple, now);
   if (allocation == nullptr) return Drop(DropReason::kNoAllocation, Outcome::kValid);
+  if (allocation->protocol != RelayProtocol::kUdp)
+    return Drop(DropReason::kPolicy, Outcome::kValid);
   const PeerAddress peer = NameOf(PeerAddress{value->endpoint});
   const base::AddressFamily family = peer.endpoint.address.family();
   if (value->wire_family != family) return Drop(DropReason::kPolicy, Outcome::kValid);

@@ -18,15 +18,17 @@ constexpr std::uint32_t kIdHighBits = 1u << 21;
 
 }  // namespace
 
-std::optional<Engine::State::OpenedRelay> Engine::State::OpenRelay(AddressFamily family,
+std::optional<Engine::State::OpenedRelay> Engine::State::OpenRelay(RelayProtocol protocol,
+                                                                   AddressFamily family,
                                                                    RelayPortPool::Request request,
                                                                    base::MonotonicTime now) {
   for (int attempt = 0; attempt < kBindAttempts; ++attempt) {
     const std::optional<RelayedTransportAddress> address =
         ledger_.TakePort(family, request, random_, now);
     if (!address) return std::nullopt;
-    if (const std::optional<RelayHandle> handle = effects_.OpenRelay(*address))
-      return OpenedRelay{*handle, *address};
+    const std::optional<RelayHandle> handle =
+        protocol == RelayProtocol::kTcp ? tcp_->OpenRelay(*address) : effects_.OpenRelay(*address);
+    if (handle) return OpenedRelay{*handle, *address};
     ledger_.ReturnForeignPort(*address, now);
   }
   return std::nullopt;
@@ -69,7 +71,11 @@ void Engine::State::AttachRelay(Allocation& allocation, const OpenedRelay& opene
 Allocation& Engine::State::Register(std::unique_ptr<Allocation> owned) {
   Allocation& allocation = allocations_.Insert(std::move(owned));
   allocation.ForEachRelay([&](const Relay& relay) {
-    effects_.StartRelay(relay.handle, relay.address);
+    if (allocation.protocol == RelayProtocol::kTcp) {
+      tcp_->StartRelay(relay.handle);
+    } else {
+      effects_.StartRelay(relay.handle, relay.address);
+    }
     ledger_.SetLive(relay.address, true);
     effects_.Report(
         AllocationOpened{allocation.id, allocation.client, allocation.username, relay.external});
@@ -106,7 +112,11 @@ void Engine::State::CloseFamily(Allocation& allocation, AddressFamily family, Cl
   const Relay relay = *found;
   RemoveOfFamily(allocation, family);
   ledger_.SetLive(relay.address, false);
-  effects_.CloseRelay(relay.handle);
+  if (allocation.protocol == RelayProtocol::kTcp) {
+    tcp_->CloseRelay(relay.handle);
+  } else {
+    effects_.CloseRelay(relay.handle);
+  }
   ledger_.ReturnPort(relay.address, now);
   ledger_.Discharge(allocation.owner);
   allocations_.ForgetRelay(relay.handle);

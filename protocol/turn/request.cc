@@ -38,6 +38,7 @@ bool IsSupported(AttributeType type) {
     case AttributeType::kUserhash:
     case AttributeType::kXorMappedAddress:
     case AttributeType::kReservationToken:
+    case AttributeType::kConnectionId:
       return true;
     default:
       return false;

@@ -80,6 +80,9 @@ void Engine::State::RemoveExpired(Allocation& allocation, base::MonotonicTime no
 }
 
 void Engine::State::RemoveOfFamily(Allocation& allocation, base::AddressFamily family) {
+  connections_.ForEachOf(allocation, [&](PeerConnection& each) {
+    if (each.peer.endpoint.address.family() == family) EndConnection(each);
+  });
   RemoveChannels(allocation, [&](const ChannelBinding& each) {
     return each.peer.endpoint.address.family() == family;
   });
@@ -96,6 +99,11 @@ void Engine::State::JudgeAgain(Allocation& allocation, base::MonotonicTime now) 
   });
   RemovePermissions(allocation, [&](const Permission& each) {
     return peers.JudgeAddress(each.address) == Verdict::kDenied;
+  });
+  connections_.ForEachOf(allocation, [&](PeerConnection& each) {
+    if (peers.Judge(each.peer) == Verdict::kDenied ||
+        peers.JudgeAddress(each.peer.endpoint.address) == Verdict::kDenied)
+      EndConnection(each);
   });
   for (Permission& permission : allocation.permissions.all())
     permission.is_own_relay = peers.JudgeAddress(permission.address) == Verdict::kOwnRelay;

@@ -147,6 +147,8 @@ turn::Policy MakePolicy(const Config& config,
                                ? turn::Policy::ChannelNumbers::kRfc5766
                                : turn::Policy::ChannelNumbers::kRfc8656;
   policy.classic_stun = config.protocol.classic_stun;
+  policy.udp_relay = config.protocol.udp_relay;
+  policy.tcp_relay = config.protocol.tcp_relay;
   policy.password_algorithms = config.protocol.password_algorithms;
   policy.username_anonymity = config.protocol.username_anonymity;
   policy.discovery_padding = config.protocol.nat_discovery.padding;
@@ -162,6 +164,7 @@ turn::Policy MakePolicy(const Config& config,
   policy.expired_refresh_max = config.auth.expired_refresh_max;
   policy.permissions_per_allocation = config.limits.permissions_per_allocation;
   policy.channels_per_allocation = config.limits.channels_per_allocation;
+  policy.connections_per_allocation = config.limits.connections_per_allocation;
   policy.challenge_rate = config.limits.challenges_per_source_rate;
   policy.challenge_burst = config.limits.challenges_per_source_burst;
   policy.denied_clients = config.clients.deny;

@@ -85,6 +85,7 @@ struct Config {
     std::uint32_t allocations_per_source = 0;
     std::uint32_t permissions_per_allocation = 64;
     std::uint32_t channels_per_allocation = 64;
+    std::uint32_t connections_per_allocation = 64;
     std::uint64_t bandwidth_per_allocation_bits_per_second = 50'000'000;
     std::uint32_t packets_per_allocation_per_second = 10'000;
     std::uint64_t bandwidth_per_user_bits_per_second = 0;
@@ -119,6 +120,7 @@ struct Config {
     ChannelNumbers channel_numbers = ChannelNumbers::kRfc8656;
     Software software = Software::kAuthenticated;
     bool classic_stun = true;
+    bool udp_relay = true;
     bool tcp_relay = false;
     bool mobility = false;
     bool password_algorithms = true;

@@ -92,6 +92,10 @@ void AppendLimitRows(std::vector<Row>& rows) {
   rows.push_back(Scalar("limits.channels_per_allocation", Limit(),
                         CONFIG_MEMBER(limits.channels_per_allocation),
                         "Channels of one allocation at a time."));
+  rows.push_back(Scalar("limits.connections_per_allocation", Limit(),
+                        CONFIG_MEMBER(limits.connections_per_allocation),
+                        "TCP connections with peers of one allocation at a time "
+                        "(`protocol.tcp_relay`)."));
   rows.push_back(Scalar("limits.bandwidth_per_allocation", BitRate(),
                         CONFIG_MEMBER(limits.bandwidth_per_allocation_bits_per_second),
                         "Relayed data of one allocation in each direction; the rest is dropped."));
@@ -148,9 +152,11 @@ void AppendProtocolRows(std::vector<Row>& rows) {
              "Whose answers carry SOFTWARE. Small answers to strangers are no amplifier."));
   rows.push_back(Scalar("protocol.classic_stun", Boolean(), CONFIG_MEMBER(protocol.classic_stun),
                         "Answers RFC 3489 Binding requests over UDP."));
-  rows.push_back(
-      NeedsRestart(Scalar("protocol.tcp_relay", Boolean(), CONFIG_MEMBER(protocol.tcp_relay),
-                          "TCP allocations (RFC 6062). Not available in this version.")));
+  rows.push_back(Scalar("protocol.udp_relay", Boolean(), CONFIG_MEMBER(protocol.udp_relay),
+                        "Allocations that reach peers over UDP. Off: 403."));
+  rows.push_back(Scalar("protocol.tcp_relay", Boolean(), CONFIG_MEMBER(protocol.tcp_relay),
+                        "Allocations that reach peers over TCP (RFC 6062), for clients over TCP "
+                        "and TLS."));
   rows.push_back(Scalar("protocol.mobility", Boolean(), CONFIG_MEMBER(protocol.mobility),
                         "Mobility tickets (RFC 8016). Not available in this version."));
   rows.push_back(Scalar("protocol.password_algorithms", Boolean(),

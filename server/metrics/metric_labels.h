@@ -33,7 +33,7 @@ inline constexpr auto kAuthFailureLabels =
 inline constexpr auto kCloseReasonLabels = std::to_array<std::string_view>(
     {"expired", "deleted", "client_gone", "disconnected", "shutdown"});
 inline constexpr auto kQuotaScopeLabels = std::to_array<std::string_view>(
-    {"user", "tenant", "source", "total", "ports", "permissions", "channels"});
+    {"user", "tenant", "source", "total", "ports", "permissions", "channels", "connections"});
 inline constexpr auto kDropReasonLabels = std::to_array<std::string_view>(
     {"malformed", "unknown_method", "bad_fingerprint", "unknown_attribute", "no_allocation",
      "no_permission", "no_channel", "policy", "too_large", "rate_limited", "client_denied",

@@ -22,6 +22,7 @@ constexpr int kListenerReceiveBytes = 8 * 1024 * 1024;
 constexpr int kListenerSendBytes = 4 * 1024 * 1024;
 constexpr int kRelayBufferBytes = 1024 * 1024;
 constexpr int kAcceptBacklog = 4096;
+constexpr int kRelayBacklog = 64;
 
 bool Enable(int socket, int level, int option, int value = 1) {
   return ::setsockopt(socket, level, option, &value, sizeof(value)) == 0;
@@ -108,6 +109,33 @@ OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
   EnableErrorQueue(socket.get(), family);  // without it clients hear less
   SetBuffers(socket.get(), kRelayBufferBytes, kRelayBufferBytes);
   const SocketAddress bind_address = ToSocketAddress(address, family);
+  if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
+  return {std::move(socket), 0};
+}
+
+OpenRelayResult OpenTcpRelaySocket(const base::Endpoint& address) {
+  const int family = address.address.is_v4() ? AF_INET : AF_INET6;
+  Descriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return {{}, errno};
+  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  // Connections that have ended do not keep the port.
+  Enable(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+  const SocketAddress bind_address = ToSocketAddress(address, family);
+  if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
+  // Only now, so that nobody else's socket was joined; OpenTcpSocketFrom needs it.
+  if (!Enable(socket.get(), SOL_SOCKET, SO_REUSEPORT)) return {{}, errno};
+  if (::listen(socket.get(), kRelayBacklog) != 0) return {{}, errno};
+  return {std::move(socket), 0};
+}
+
+OpenRelayResult OpenTcpSocketFrom(const base::Endpoint& relay) {
+  const int family = relay.address.is_v4() ? AF_INET : AF_INET6;
+  Descriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return {{}, errno};
+  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  Enable(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+  Enable(socket.get(), SOL_SOCKET, SO_REUSEPORT);
+  const SocketAddress bind_address = ToSocketAddress(relay, family);
   if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
   return {std::move(socket), 0};
 }

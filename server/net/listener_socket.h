@@ -43,4 +43,10 @@ struct OpenRelayResult {
 };
 OpenRelayResult OpenRelaySocket(const base::Endpoint& address);
 
+// The same for TCP (RFC 6062): a listening socket, whose port TCP connections of the relay's own
+// may leave from, too.
+OpenRelayResult OpenTcpRelaySocket(const base::Endpoint& address);
+// A TCP socket that is bound to the address of such a relay.
+OpenRelayResult OpenTcpSocketFrom(const base::Endpoint& relay);
+
 }  // namespace relay

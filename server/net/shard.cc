@@ -27,6 +27,11 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       proxied_(forwarder_),
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
       dtls_(io_, forwarder_, queue_, proxied_, census, counters_, clock_, random_),
+      joined_(
+          io_, options.limits, counters_, clock_,
+          {.on_ended = [this](turn::ConnectionId id) { engine_.OnJoinedEnded(id); },
+           .on_client_gone = [this](turn::ClientHandle client) { streams_.Vacate(client.value); }}),
+      tcp_relays_(io_, streams_, joined_, clock_),
       connected_(streams_, dtls_, proxied_),
       datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, proxied_, counters_,
                  clock_),
@@ -35,11 +40,13 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
           [this](std::span<const PacketPoller::Ready> sockets) { datagrams_.OnReady(sockets); }),
       effects_(forwarder_, connected_, poller_, counters_, clock_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
-              options.nonce_origin),
+              options.nonce_origin, options.index),
       tick_(io_) {
   if (options.discovery) engine_.SetDiscovery(*options.discovery);
   ApplyPolicy(options.policy);
   SetTls(std::move(options.tls));
+  engine_.SetTcpEffects(tcp_relays_);
+  tcp_relays_.SetEngine(&engine_);
   streams_.SetEngine(&engine_);
   streams_.SetServeDatagrams([this] { poller_.ServeOnce(); });
   dtls_.SetServeDatagrams([this] { poller_.ServeOnce(); });
@@ -66,6 +73,7 @@ void Shard::Tick() {
     clock_.Refresh();
     engine_.Advance(clock_.now());
     streams_.CloseOverdue();
+    joined_.CloseOverdue();
     dtls_.Advance();
     proxied_.Expire(clock_.now().monotonic);
     queue_.Flush();
@@ -92,6 +100,12 @@ void Shard::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
   ApplyPolicy(policy);
   clock_.Refresh();
   engine_.SetPolicy(std::move(policy), clock_.now());
+}
+
+void Shard::OnEngineMessage(turn::EngineMessage message) {
+  clock_.Refresh();
+  engine_.OnEngineMessage(std::move(message), clock_.now());
+  queue_.Flush();
 }
 
 void Shard::Stop() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "protocol/base/random.h"
@@ -21,6 +22,7 @@
 #include "server/net/connection_census.h"
 #include "server/net/dtls_service.h"
 #include "server/net/http_handler.h"
+#include "server/net/joined_connections.h"
 #include "server/net/packet_poller.h"
 #include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
@@ -28,6 +30,7 @@
 #include "server/net/shard_mailbox.h"
 #include "server/net/stream_listener.h"
 #include "server/net/stream_service.h"
+#include "server/net/tcp_relays.h"
 #include "server/net/udp_service.h"
 #include "server/tls/tls_context.h"
 
@@ -55,6 +58,7 @@ class Shard {
     turn::NonceKey nonce_key;
     base::MonotonicTime nonce_origin;
     RateLimits limits;
+    turn::ShardIndex index;  // its place among the shards of the process
   };
   // `ledger` and `census` must outlive the shard.
   Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census);
@@ -67,12 +71,14 @@ class Shard {
   ShardMailbox& mailbox() { return mailbox_; }                 // any thread
   const ShardCounters& counters() const { return counters_; }  // any thread
 
-  // Before Run.
+  // Before Run: the mailboxes of all shards by index, this one's included. They must outlive it.
+  void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { effects_.SetMailboxes(mailboxes); }
   void SetHttpHandler(HttpHandler handler) { streams_.edge_http().SetHandler(std::move(handler)); }
 
   // The rest on the shard's thread, by way of the mailbox.
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
   void SetTls(std::shared_ptr<const TlsContext> tls);
+  void OnEngineMessage(turn::EngineMessage message);
   // Ends every allocation and lets Run return.
   void Stop();
 
@@ -94,6 +100,8 @@ class Shard {
   ProxiedClients proxied_;
   StreamService streams_;
   DtlsService dtls_;
+  JoinedConnections joined_;
+  TcpRelays tcp_relays_;
   ConnectedClients connected_;
   UdpService datagrams_;
   PacketPoller poller_;

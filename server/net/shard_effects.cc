@@ -1,10 +1,13 @@
 #include "server/net/shard_effects.h"
 
 #include <cerrno>
+#include <memory>
+#include <utility>
 #include <variant>
 
 #include "server/datapath/userspace/traffic_counts.h"
 #include "server/net/listener_socket.h"
+#include "server/net/shard.h"
 
 namespace relay {
 
@@ -59,6 +62,13 @@ void ShardEffects::CloseRelay(turn::RelayHandle relay) {
   forwarder_.RemoveRelay(relay.value);
   // Closing takes it out of the poller's set.
   const Descriptor closed(relay.value);
+}
+
+void ShardEffects::PostToShard(turn::ShardIndex shard, turn::EngineMessage message) {
+  // A mailbox takes what can be copied, and a message may own something.
+  const auto shared = std::make_shared<turn::EngineMessage>(std::move(message));
+  mailboxes_[shard.value]->Post(
+      [shared](Shard& receiver) { receiver.OnEngineMessage(std::move(*shared)); });
 }
 
 void ShardEffects::Report(const turn::Event& event) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "protocol/turn/effects.h"
 #include "server/datapath/userspace/forwarder.h"
@@ -8,6 +9,7 @@
 #include "server/net/connected_clients.h"
 #include "server/net/packet_poller.h"
 #include "server/net/shard_clock.h"
+#include "server/net/shard_mailbox.h"
 
 namespace relay {
 
@@ -18,6 +20,8 @@ class ShardEffects final : public turn::Effects {
   // All must outlive the effects.
   ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
                ShardCounters& counters, const ShardClock& clock);
+  // The mailboxes of all shards by their numbers. Before the first message.
+  void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
   void SendToClient(const turn::Client& client, base::Bytes message) override;
   void SendDataToClient(const turn::Client& client, base::Bytes message,
@@ -29,6 +33,7 @@ class ShardEffects final : public turn::Effects {
   void CloseRelay(turn::RelayHandle relay) override;
   void InstallRoute(const turn::Route& route) override { forwarder_.Install(route); }
   void RemoveRoute(const turn::RouteKey& key) override { forwarder_.Remove(key); }
+  void PostToShard(turn::ShardIndex shard, turn::EngineMessage message) override;
   void Report(const turn::Event& event) override;
 
  private:
@@ -47,6 +52,7 @@ class ShardEffects final : public turn::Effects {
   PacketPoller& poller_;
   ShardCounters& counters_;
   const ShardClock& clock_;
+  std::span<ShardMailbox* const> mailboxes_;
 };
 
 }  // namespace relay

@@ -152,9 +152,12 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.nonce_key = nonce_key;
     shard.nonce_origin = nonce_origin;
     shard.limits = options.limits;
+    shard.index = {static_cast<std::uint16_t>(group->shards_.size())};
     group->shards_.push_back(
         std::make_unique<Shard>(std::move(shard), group->ledger_, group->census_));
+    group->mailboxes_.push_back(&group->shards_.back()->mailbox());
   }
+  for (const auto& shard : group->shards_) shard->SetMailboxes(group->mailboxes_);
   return group;
 }
 

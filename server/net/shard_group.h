@@ -103,6 +103,7 @@ class ShardGroup {
   std::vector<ListenerState> listeners_;
   std::vector<base::Endpoint> further_sockets_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<ShardMailbox*> mailboxes_;
   std::vector<std::thread> threads_;
 };
 

@@ -138,6 +138,19 @@ void SocketConnection::WriteWaiting() {
   if (is_ending_) service_.ScheduleClose(client().handle);
 }
 
+void SocketConnection::Release() {
+  stream_.Release();
+  service_.Soon(client().handle, [](StreamConnection& connection) {
+    auto& self = static_cast<SocketConnection&>(connection);
+    if (!self.is_waiting_to_read_ && !self.is_ending_) self.OnReadable();
+  });
+}
+
+SocketConnection::Detached SocketConnection::Detach() {
+  socket_.CancelWaits();
+  return {std::move(socket_), stream_.TakeUnread(), output_.TakeAll()};
+}
+
 void SocketConnection::End(bool immediately) {
   if (is_ending_ && !immediately) return;
   is_ending_ = true;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "server/net/stream_connection.h"
 #include "server/net/stream_socket.h"
 
@@ -15,6 +18,19 @@ class SocketConnection final : public StreamConnection {
   void Start() override { OnReadable(); }
   void SendControl(base::Bytes message) override;
   void SendData(base::Bytes message) override;
+
+  bool is_ending() const { return is_ending_; }
+  // What the client sends behind the message at hand is neither read nor handled until Release.
+  void Hold() { stream_.Hold(); }
+  void Release();
+  // The socket goes on without this connection, which has nothing left to do but be destroyed. Not
+  // inside a call that came from it.
+  struct Detached {
+    StreamSocket socket;
+    std::vector<std::uint8_t> unread;  // has arrived and was not handled
+    std::vector<std::uint8_t> unsent;  // is to be sent before anything else
+  };
+  Detached Detach();
 
  private:
   static constexpr int kReadsPerTurn = 4;

@@ -3,20 +3,12 @@
 #include <chrono>
 #include <utility>
 
-#include "server/datapath/userspace/socket_address.h"
+#include "server/net/socket_protocol.h"
 
 namespace relay {
 namespace {
 
 constexpr std::chrono::milliseconds kBackOff{100};
-
-boost::asio::ip::tcp ProtocolOf(int socket) {
-  SocketAddress address;
-  address.length = sizeof(address.v6);
-  ::getsockname(socket, &address.generic, &address.length);
-  return address.generic.sa_family == AF_INET ? boost::asio::ip::tcp::v4()
-                                              : boost::asio::ip::tcp::v6();
-}
 
 }  // namespace
 

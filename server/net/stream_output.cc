@@ -79,6 +79,15 @@ std::optional<std::vector<std::uint8_t>> StreamOutput::Take() {
   return std::exchange(current_, std::nullopt);
 }
 
+std::vector<std::uint8_t> StreamOutput::TakeAll() {
+  std::vector<std::uint8_t> all;
+  for (base::Bytes next = Next(); !next.empty(); next = Next()) {
+    all.insert(all.end(), next.begin(), next.end());
+    Consume(next.size());
+  }
+  return all;
+}
+
 void StreamOutput::Consume(std::size_t bytes) {
   CHECK(current_ && bytes <= current_->size() - current_written_);
   current_written_ += bytes;

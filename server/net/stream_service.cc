@@ -195,6 +195,22 @@ StreamConnection* StreamService::Find(turn::ClientHandle handle) {
   return found == connections_.end() ? nullptr : found->second.get();
 }
 
+SocketConnection* StreamService::FindSocket(turn::ClientHandle handle) {
+  StreamConnection* const connection = Find(handle);
+  if (connection == nullptr || connection->client().five_tuple.transport == base::Transport::kWss)
+    return nullptr;
+  auto* const socket = static_cast<SocketConnection*>(connection);
+  return socket->is_ending() ? nullptr : socket;
+}
+
+std::optional<SocketConnection::Detached> StreamService::Detach(turn::ClientHandle handle) {
+  SocketConnection* const connection = FindSocket(handle);
+  if (connection == nullptr) return std::nullopt;
+  SocketConnection::Detached detached = connection->Detach();
+  connections_.erase(handle.value);
+  return detached;
+}
+
 void StreamService::ScheduleClose(turn::ClientHandle handle) {
   boost::asio::post(io_, [this, handle] { Close(handle); });
 }

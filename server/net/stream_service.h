@@ -20,6 +20,7 @@
 #include "server/net/connection_census.h"
 #include "server/net/edge_http.h"
 #include "server/net/shard_clock.h"
+#include "server/net/socket_connection.h"
 #include "server/net/stream_connection.h"
 #include "server/net/stream_opening.h"
 #include "server/tls/tls_context.h"
@@ -51,6 +52,12 @@ class StreamService {
   void MakeRoom();
 
   StreamConnection* Find(turn::ClientHandle handle);
+  // The same, if it is on a socket of its own and not about to end.
+  SocketConnection* FindSocket(turn::ClientHandle handle);
+  // The client's connection carries STUN no more; nullopt: it is gone. It keeps its seat until
+  // Vacate. Not inside a call that came from the connection.
+  std::optional<SocketConnection::Detached> Detach(turn::ClientHandle handle);
+  void Vacate(std::uint32_t handle);
   // Ends the connection, and its allocation, after the current call stack has unwound. May be
   // called twice.
   void ScheduleClose(turn::ClientHandle handle);
@@ -105,7 +112,6 @@ class StreamService {
   void Insert(std::unique_ptr<StreamConnection> connection);
   void Close(turn::ClientHandle handle);
   void ChangeSeat(std::uint32_t handle, base::Transport transport);
-  void Vacate(std::uint32_t handle);
 
   boost::asio::io_context& io_;
   Forwarder& forwarder_;

@@ -70,6 +70,18 @@ StreamOutcome StreamSocket::Write(base::Bytes octets) {
                Status::kWantWrite);
 }
 
+void StreamSocket::EndWriting() {
+  if (!socket_.is_open()) return;
+  if (tls_ != nullptr) tls_->SendCloseNotify();
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+void StreamSocket::CancelWaits() {
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
 void StreamSocket::Close() {
   if (!socket_.is_open()) return;
   if (tls_ != nullptr) tls_->SendCloseNotify();

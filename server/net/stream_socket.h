@@ -38,6 +38,10 @@ class StreamSocket {
   // Whether Read gives octets though the system has none.
   bool has_buffered() const { return tls_ != nullptr && tls_->has_buffered(); }
 
+  // Says that nothing follows; what the other side sends can still be read.
+  void EndWriting();
+  // Handlers that wait get an error.
+  void CancelWaits();
   // Says that nothing follows and closes. Handlers that wait get an error, and whoever reads or
   // writes kFailed.
   void Close();

@@ -13,7 +13,14 @@ TurnStream::TurnStream(StreamService& service, const StreamOutput& output,
                        const turn::Client& client, base::MonotonicTime now)
     : service_(service), output_(output), client_(client), liveness_(now) {}
 
-bool TurnStream::HasToWait() const { return output_.control_bytes() > kMaxWaitingControl; }
+bool TurnStream::HasToWait() const {
+  return is_on_hold_ || output_.control_bytes() > kMaxWaitingControl;
+}
+
+void TurnStream::Release() {
+  is_on_hold_ = false;
+  is_held_back_ = !partial_.empty();
+}
 
 bool TurnStream::Resume() {
   Room();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -29,8 +30,13 @@ class TurnStream {
   // `bytes` octets have been written there. False: the stream cannot be followed any further, or
   // the client has sent too much nonsense in a row.
   bool Received(std::size_t bytes);
-  // So many answers wait that nothing more is read before some of them have left.
+  // So many answers wait that nothing more is read before some of them have left; or it is on hold.
   bool HasToWait() const;
+  // Messages behind the one at hand are kept until Release.
+  void Hold() { is_on_hold_ = true; }
+  void Release();
+  // What has arrived and was not handled.
+  std::vector<std::uint8_t> TakeUnread() { return std::exchange(partial_, {}); }
   // There are messages that came while HasToWait, to be handled by Resume as soon as it is over;
   // nothing further is to be read before. Resume returns what Received does.
   bool is_held_back() const { return is_held_back_; }
@@ -62,6 +68,7 @@ class TurnStream {
   base::MonotonicTime partial_since_{};
   int invalid_in_a_row_ = 0;
   bool is_held_back_ = false;
+  bool is_on_hold_ = false;
   bool is_stopped_ = false;
 };
 

@@ -33,6 +33,10 @@ class RecordingEffects final : public turn::Effects {
     turn::RelayedTransportAddress address;
     bool is_started = false;
   };
+  struct Posted {
+    turn::ShardIndex shard;
+    turn::EngineMessage message;
+  };
   struct Answered {
     stun::Method method;
     std::optional<stun::ErrorCode> error;
@@ -91,6 +95,10 @@ class RecordingEffects final : public turn::Effects {
     routes.erase(found);
   }
 
+  void PostToShard(turn::ShardIndex shard, turn::EngineMessage message) override {
+    posted.push_back({shard, std::move(message)});
+  }
+
   void Report(const turn::Event& event) override {
     std::visit([this](const auto& each) { Keep(each); }, event);
   }
@@ -122,6 +130,7 @@ class RecordingEffects final : public turn::Effects {
   std::map<RouteMapKey, turn::Route> routes;
   std::size_t route_installs = 0;
   std::size_t open_attempts = 0;
+  std::vector<Posted> posted;
   std::function<bool(const turn::RelayedTransportAddress&)> refuses;
 
   std::vector<Answered> answered;

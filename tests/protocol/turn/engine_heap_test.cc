@@ -30,6 +30,7 @@ class CountingEffects final : public Effects {
   void CloseRelay(RelayHandle) override {}
   void InstallRoute(const Route&) override {}
   void RemoveRoute(const RouteKey&) override {}
+  void PostToShard(ShardIndex, EngineMessage) override {}
   void Report(const Event&) override {}
 
   int sent = 0;

@@ -66,7 +66,7 @@ limits:
   challenges_per_source: {rate: 12, burst: 13}
 clients: {deny: [192.0.2.0/24]}
 lifetimes: {default: 601s, max: 30m, nonce: 10m, permission: 5s, channel: 7s}
-protocol: {channel_numbers: rfc5766, software: never, classic_stun: false, tcp_relay: false, mobility: false,
+protocol: {channel_numbers: rfc5766, software: never, classic_stun: false, tcp_relay: true, mobility: false,
            password_algorithms: false, username_anonymity: false}
 credentials:
   ttl: {default: 2h, max: 3h}

@@ -1,0 +1,105 @@
+#include <utility>
+
+#include "protocol/stun/attributes.h"
+#include "protocol/turn/engine_state.h"
+
+// A client's connection and a peer's become one (RFC 6062 section 5.4). The peer's connection
+// belongs to the shard of its allocation, the client's to the shard that the system gave it to;
+// when these are two, the peer's connection moves.
+namespace turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+// nullopt: it is done, or another shard was asked and the answer follows.
+std::optional<StunError> Engine::State::StartConnectionBind(const Request& request) {
+  const base::Transport transport = request.client.five_tuple.transport;
+  if (!IsTcpOrTls(transport)) return ErrorCode::kBadRequest;
+  // A control connection goes on being one.
+  if (request.allocation != nullptr) return ErrorCode::kBadRequest;
+  const auto attribute = request.message.Find(AttributeType::kConnectionId);
+  if (!attribute) return ErrorCode::kBadRequest;
+  const std::optional<std::uint32_t> value = stun::DecodeU32(attribute->value);
+  if (!value) return ErrorCode::kBadRequest;
+  const ConnectionId id{*value};
+  const std::optional<ShardIndex> owner = ledger_.FindConnection(id);
+  if (!owner) return ErrorCode::kBadRequest;
+
+  const Credential& credential = request.user->credential;
+  if (*owner != shard_) {
+    tcp_->Hold(request.client);
+    waiting_binds_.emplace(request.client.handle.value, request);
+    effects_.PostToShard(*owner, BindWanted{shard_, request.client, id, credential});
+    return std::nullopt;
+  }
+  if (const std::optional<ErrorCode> refusal = JudgeBind(id, credential)) return *refusal;
+  PeerConnection& connection = *connections_.Find(id);
+  const PeerConnectionHandle peer = connection.handle;
+  connections_.NoteJoined(connection);
+  connection.joined_by = shard_;
+  Response success(request, *policy_);
+  Answer(request, std::nullopt, success);
+  if (!tcp_->Join(request.client, peer, id, connection.allocation.id)) ForgetConnection(connection);
+  return std::nullopt;
+}
+
+std::optional<ErrorCode> Engine::State::JudgeBind(ConnectionId id,
+                                                  const Credential& credential) const {
+  const PeerConnection* const connection = connections_.Find(id);
+  if (connection == nullptr || connection->state != PeerConnection::State::kPending)
+    return ErrorCode::kBadRequest;
+  if (!connection->allocation.BelongsTo(credential)) return ErrorCode::kWrongCredentials;
+  return std::nullopt;
+}
+
+void Engine::State::On(BindWanted&& message, const base::Now&) {
+  if (const std::optional<ErrorCode> refusal = JudgeBind(message.connection, message.credential))
+    return effects_.PostToShard(message.from, BindRefused{message.client, *refusal});
+  PeerConnection& connection = *connections_.Find(message.connection);
+  const PeerConnectionHandle peer = connection.handle;
+  connections_.NoteJoined(connection);
+  connection.joined_by = message.from;
+  tcp_->Surrender(peer);
+  effects_.PostToShard(message.from, BindGranted{message.client, connection.id, shard_, peer,
+                                                 connection.allocation.id});
+}
+
+void Engine::State::On(BindGranted&& message, const base::Now&) {
+  const auto waiting = waiting_binds_.extract(message.client.handle.value);
+  if (waiting.empty()) {  // the client is gone
+    tcp_->Close(message.peer);
+    return effects_.PostToShard(message.owner, JoinedEnded{message.connection});
+  }
+  waiting.mapped().Resume([&](const Request& request) {
+    Response success(request, *policy_);
+    Answer(request, std::nullopt, success);
+  });
+  if (!tcp_->Join(message.client, message.peer, message.connection, message.allocation_id))
+    return effects_.PostToShard(message.owner, JoinedEnded{message.connection});
+  joined_for_others_.emplace(message.connection.value, message.owner);
+}
+
+void Engine::State::On(BindRefused&& message, const base::Now&) {
+  const auto waiting = waiting_binds_.extract(message.client.handle.value);
+  if (waiting.empty()) return;
+  waiting.mapped().Resume([&](const Request& request) { Refuse(request, message.error); });
+  tcp_->Release(message.client);
+}
+
+void Engine::State::On(JoinedEnded&& message, const base::Now&) {
+  if (PeerConnection* const connection = connections_.Find(message.connection))
+    ForgetConnection(*connection);
+}
+
+void Engine::State::On(JoinedMustEnd&& message, const base::Now&) {
+  if (joined_for_others_.erase(message.connection.value) != 0) tcp_->EndJoined(message.connection);
+}
+
+void Engine::State::OnJoinedEnded(ConnectionId id) {
+  if (PeerConnection* const connection = connections_.Find(id))
+    return ForgetConnection(*connection);
+  const auto joined = joined_for_others_.extract(id.value);
+  if (!joined.empty()) effects_.PostToShard(joined.mapped(), JoinedEnded{id});
+}
+
+}  // namespace turn

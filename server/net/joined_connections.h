@@ -1,0 +1,86 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
+#include "protocol/turn/addresses.h"
+#include "server/datapath/userspace/rate_meter.h"
+#include "server/metrics/shard_counters.h"
+#include "server/net/joined_connection.h"
+#include "server/net/listener_socket.h"
+#include "server/net/shard_clock.h"
+#include "server/net/socket_connection.h"
+
+namespace relay {
+
+// The data connections of one shard (RFC 6062 section 5.4 and 5.5). It owns them. Shard's thread
+// only.
+class JoinedConnections {
+ public:
+  struct Hooks {
+    std::function<void(turn::ConnectionId)> on_ended;        // by itself: not after End
+    std::function<void(turn::ClientHandle)> on_client_gone;  // the client's socket is closed
+  };
+  // All must outlive the object.
+  JoinedConnections(boost::asio::io_context& io, RateLimits limits, ShardCounters& counters,
+                    ShardClock& clock, Hooks hooks);
+  void SetLimits(RateLimits limits) { limits_ = limits; }
+
+  // `client` is the handle of the client's connection and must be new here.
+  void Add(turn::ClientHandle client, SocketConnection::Detached detached, Descriptor peer,
+           turn::ConnectionId connection, std::uint64_t allocation_id);
+  // After what was read has been sent. Unknown ones are ignored.
+  void End(turn::ConnectionId connection);
+  // A few times a second: closes what takes too long to end.
+  void CloseOverdue();
+
+  // For connections.
+  void OnceReady(StreamSocket& socket, StreamSocket::Direction until, turn::ClientHandle key,
+                 Direction direction, bool to_write);
+  void Soon(turn::ClientHandle key, Direction direction);
+  // Calls Resume a little later.
+  void Throttle(turn::ClientHandle key);
+  void NoteEnded(turn::ClientHandle key);
+  void ScheduleRemove(turn::ClientHandle key);
+  // Where the next octets may be read: no more than the limits let pass in a second. Good until
+  // anything else of the shard runs.
+  base::MutableBytes ReadRoom();
+  bool Admit(RateMeter& meter, std::size_t bytes);
+  void Count(Direction direction, std::size_t bytes);
+  base::MonotonicTime now() const { return clock_.now().monotonic; }
+
+ private:
+  static constexpr std::size_t kReadBytes = 16 * 1024;
+  static constexpr std::chrono::milliseconds kThrottle{20};
+
+  struct Entry {
+    turn::ConnectionId connection;
+    std::unique_ptr<JoinedConnection> joined;
+  };
+  JoinedConnection* Find(turn::ClientHandle key) const;
+  std::shared_ptr<JoinedMeters> MetersOf(std::uint64_t allocation_id);
+  void Remove(turn::ClientHandle key);
+
+  boost::asio::io_context& io_;
+  RateLimits limits_;
+  ShardCounters& counters_;
+  ShardClock& clock_;
+  Hooks hooks_;
+  std::vector<std::uint8_t> room_;
+  std::unordered_map<std::uint32_t, Entry> entries_;                       // by client
+  std::unordered_map<std::uint32_t, turn::ClientHandle> by_connection_;    // that have not ended
+  std::unordered_map<std::uint64_t, std::weak_ptr<JoinedMeters>> meters_;  // by allocation
+  std::unordered_set<std::uint32_t> throttled_;
+  boost::asio::steady_timer throttle_;
+};
+
+}  // namespace relay
