@@ -10,9 +10,9 @@
 
 #include "protocol/base/bytes.h"
 
-// The digests and codes that the protocol needs; the only door to libcrypto below `auth`. Functions
-// are thread-safe; algorithm handles are fetched once per process and contexts once per thread. A
-// failure of libcrypto here is a broken installation and aborts.
+// The digests and codes that the protocol needs; with aead.h the only door to libcrypto below
+// `auth`. Functions are thread-safe; algorithm handles are fetched once per process and contexts
+// once per thread. A failure of libcrypto here is a broken installation and aborts.
 namespace base {
 
 using Md5Digest = std::array<std::uint8_t, 16>;
