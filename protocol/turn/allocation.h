@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/expiry_wheel.h"
 #include "protocol/turn/ledger.h"
+#include "protocol/turn/mobility.h"
 #include "protocol/turn/permission_set.h"
 
 namespace turn {
@@ -52,6 +54,10 @@ class Allocation : public ExpiryWheel::Entry {
   stun::TransactionId transaction_id{};
   std::optional<stun::ReservationToken> reservation_token;
   std::optional<AddressError> address_error;
+
+  std::unique_ptr<Mobility> mobility;  // nullptr: without a ticket
+  // Without a client until a ticket gives it one. `client` is the last one then.
+  bool is_detached() const { return mobility != nullptr && mobility->is_detached; }
 
   PermissionSet permissions;
   ChannelSet channels;

@@ -8,7 +8,12 @@ namespace turn {
 
 Allocation* AllocationTable::Find(const base::FiveTuple& five_tuple) const {
   const auto found = by_five_tuple_.find(five_tuple);
-  return found == by_five_tuple_.end() ? nullptr : found->second.get();
+  return found == by_five_tuple_.end() ? nullptr : found->second;
+}
+
+Allocation* AllocationTable::FindById(std::uint64_t id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second.get();
 }
 
 AllocationTable::RelayOwner AllocationTable::FindByRelay(RelayHandle relay) const {
@@ -18,9 +23,12 @@ AllocationTable::RelayOwner AllocationTable::FindByRelay(RelayHandle relay) cons
 
 Allocation& AllocationTable::Insert(std::unique_ptr<Allocation> allocation) {
   Allocation& inserted = *allocation;
-  const bool is_new =
-      by_five_tuple_.emplace(inserted.client.five_tuple, std::move(allocation)).second;
+  const bool is_new = by_id_.emplace(inserted.id, std::move(allocation)).second;
   CHECK(is_new);
+  if (!inserted.is_detached()) {
+    const bool is_free = by_five_tuple_.emplace(inserted.client.five_tuple, &inserted).second;
+    CHECK(is_free);
+  }
   inserted.ForEachRelay([&](const Relay& relay) {
     const RelayOwner owner{&inserted, relay.address.endpoint.address.family()};
     const bool is_new_relay = by_relay_.emplace(relay.handle, owner).second;
@@ -35,10 +43,36 @@ void AllocationTable::ForgetRelay(RelayHandle relay) {
 }
 
 void AllocationTable::Erase(const Allocation& allocation) {
+  if (!allocation.is_detached()) {
+    const std::size_t erased = by_five_tuple_.erase(allocation.client.five_tuple);
+    CHECK(erased == 1);
+  }
   // A copy: the key must outlive the allocation that holds it.
-  const base::FiveTuple five_tuple = allocation.client.five_tuple;
-  const std::size_t erased = by_five_tuple_.erase(five_tuple);
+  const std::uint64_t id = allocation.id;
+  const std::size_t erased = by_id_.erase(id);
   CHECK(erased == 1);
+}
+
+std::unique_ptr<Allocation> AllocationTable::Extract(const Allocation& allocation) {
+  allocation.ForEachRelay([&](const Relay& relay) { ForgetRelay(relay.handle); });
+  std::unique_ptr<Allocation> extracted = std::move(by_id_.at(allocation.id));
+  if (!extracted->is_detached()) by_five_tuple_.erase(extracted->client.five_tuple);
+  by_id_.erase(extracted->id);
+  return extracted;
+}
+
+void AllocationTable::Detach(Allocation& allocation) {
+  const std::size_t erased = by_five_tuple_.erase(allocation.client.five_tuple);
+  CHECK(erased == 1);
+  allocation.mobility->is_detached = true;
+}
+
+void AllocationTable::Attach(Allocation& allocation, const Client& client) {
+  CHECK(allocation.is_detached());
+  const bool is_free = by_five_tuple_.emplace(client.five_tuple, &allocation).second;
+  CHECK(is_free);
+  allocation.client = client;
+  allocation.mobility->is_detached = false;
 }
 
 }  // namespace turn

@@ -12,11 +12,12 @@
 
 namespace turn {
 
-// The allocations of one engine, found by 5-tuple and by relay socket. It owns them; a pointer
-// lives until Erase.
+// The allocations of one engine, found by id, by 5-tuple and by relay socket. It owns them; a
+// pointer lives until Erase or Extract.
 class AllocationTable {
  public:
   Allocation* Find(const base::FiveTuple& five_tuple) const;
+  Allocation* FindById(std::uint64_t id) const;
 
   struct RelayOwner {
     Allocation* allocation = nullptr;  // nullptr: nobody
@@ -24,24 +25,31 @@ class AllocationTable {
   };
   RelayOwner FindByRelay(RelayHandle relay) const;
 
-  // The 5-tuple and the relays must be new to the table.
+  // The id, the relays and, unless it is detached, the 5-tuple must be new to the table.
   Allocation& Insert(std::unique_ptr<Allocation> allocation);
   // One relay of an allocation that goes on with its other one.
   void ForgetRelay(RelayHandle relay);
   // Its relays must have been forgotten.
   void Erase(const Allocation& allocation);
+  // With its relays.
+  std::unique_ptr<Allocation> Extract(const Allocation& allocation);
 
-  std::size_t size() const { return by_five_tuple_.size(); }
+  // An allocation with a ticket leaves its 5-tuple, which is free then; and gets one that must be
+  // free.
+  void Detach(Allocation& allocation);
+  void Attach(Allocation& allocation, const Client& client);
+
+  std::size_t size() const { return by_id_.size(); }
 
   // Calls `visit(Allocation&)` for each. `visit` must not change the table.
   template <typename Visitor>
   void ForEach(Visitor&& visit) const {
-    for (const auto& [five_tuple, allocation] : by_five_tuple_) visit(*allocation);
+    for (const auto& [id, allocation] : by_id_) visit(*allocation);
   }
 
  private:
-  boost::unordered_flat_map<base::FiveTuple, std::unique_ptr<Allocation>, base::FiveTupleHash>
-      by_five_tuple_;
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Allocation>> by_id_;
+  boost::unordered_flat_map<base::FiveTuple, Allocation*, base::FiveTupleHash> by_five_tuple_;
   boost::unordered_flat_map<RelayHandle, RelayOwner, RelayHandleHash> by_relay_;
 };
 

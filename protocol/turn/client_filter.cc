@@ -30,4 +30,11 @@ bool IsRefusedClient(const Policy& policy, const base::FiveTuple& five_tuple) {
   return IsImpossibleSource(five_tuple) || IsDenied(policy, five_tuple.client.address);
 }
 
+bool IsTunnelled(const base::IpAddress& client) {
+  const std::array<std::uint8_t, 16>& octets = client.octets();
+  const bool is_6to4 = octets[0] == 0x20 && octets[1] == 0x02;
+  const bool is_teredo = octets[0] == 0x20 && octets[1] == 0x01 && octets[2] == 0 && octets[3] == 0;
+  return !client.is_v4() && (is_6to4 || is_teredo);
+}
+
 }  // namespace turn

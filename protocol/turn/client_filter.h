@@ -11,4 +11,8 @@ namespace turn {
 // message, such as (D)TLS, ask by themselves.
 bool IsRefusedClient(const Policy& policy, const base::FiveTuple& five_tuple);
 
+// Whether the client's packets come in a tunnel of 6to4 or Teredo, which multiplies one packet by
+// its encapsulation (RFC 8656 section 21.4).
+bool IsTunnelled(const base::IpAddress& client);
+
 }  // namespace turn

@@ -26,6 +26,8 @@ class Effects {
 
   // Sends one control message. `message` lives during the call only.
   virtual void SendToClient(const Client& client, base::Bytes message) = 0;
+  // Whether the client still has its connection or association; always over UDP.
+  virtual bool HasClient(const Client& client) = 0;
   // Sends a Data indication (or ChannelData) that stands in the buffer given to OnPeerDatagram or
   // OnPeerUnreachable: it may be queued without a copy until the caller of that ends its batch. May
   // be dropped when the client reads too slowly. `payload_bytes` of it are the peer's.
@@ -41,8 +43,11 @@ class Effects {
   // descriptors). Nothing is read from it until StartRelay.
   virtual std::optional<RelayHandle> OpenRelay(const RelayedTransportAddress& address) = 0;
   // From now on datagrams that arrive are given to OnPeerDatagram of this engine. The handle may
-  // come from another engine's OpenRelay by way of a reservation.
+  // come from another engine's OpenRelay by way of a reservation, or of a move (RFC 8016).
   virtual void StartRelay(RelayHandle relay, const RelayedTransportAddress& address) = 0;
+  // Nothing is read from it any more, until the engine of another shard starts it. What was to be
+  // sent from it has been sent.
+  virtual void StopRelay(RelayHandle relay) = 0;
   // Closes it, started or not.
   virtual void CloseRelay(RelayHandle relay) = 0;
 

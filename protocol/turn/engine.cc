@@ -41,7 +41,8 @@ Engine::State::State(std::shared_ptr<const Policy> policy,
       effects_(effects),
       shard_(shard),
       authenticator_(nonce_key, start, random),
-      wheel_(start) {}
+      wheel_(start),
+      tickets_(nonce_key) {}
 
 Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octets,
                                          const base::Now& now) {
@@ -66,7 +67,7 @@ Engine::Outcome Engine::State::OnMessage(const Client& client, base::Bytes octet
       if (method != Method::kBinding && !IsTurnRequest(method) &&
           !(IsTcpRelayRequest(method) && IsTcpRelayOn()))
         break;
-      OnRequest(client, *message, fingerprint == stun::FingerprintCheck::kGood, now);
+      OnRequest(client, *message, fingerprint == stun::FingerprintCheck::kGood, now, nullptr);
       return Outcome::kValid;
     case MessageClass::kIndication:
       if (method == Method::kSend) return HandleSend(client, *message, now.monotonic);
@@ -105,15 +106,17 @@ Engine::Outcome Engine::State::OnClassicMessage(const Client& client, base::Byte
 }
 
 void Engine::State::OnRequest(const Client& client, const stun::MessageView& message,
-                              bool has_fingerprint, const base::Now& now) {
+                              bool has_fingerprint, const base::Now& now,
+                              ForwardedRequest* forwarded) {
   Request request{client, message, now, has_fingerprint, nullptr, std::nullopt};
+  request.mobility.forwarded = forwarded;
   if (message.method() == Method::kBinding) {
     if (!MayAnswerStranger(client, now.monotonic)) {
       effects_.Report(RequestAnswered{Method::kBinding, std::nullopt});
       return;
     }
   } else {
-    request.allocation = FindLive(client.five_tuple, now.monotonic);
+    if (!FindSubject(request)) return;
     auto authenticated = authenticator_.Authenticate(message, client.five_tuple, request.allocation,
                                                      *policy_, *credentials_, now);
     if (const auto* refusal = std::get_if<AuthenticationRefusal>(&authenticated))
@@ -122,7 +125,8 @@ void Engine::State::OnRequest(const Client& client, const stun::MessageView& mes
   }
   if (IsTcpRelayRequest(message.method())) return OnTcpRelayRequest(request);
   Response success(request, *policy_);
-  Answer(request, Dispatch(request, success), success);
+  const std::optional<StunError> error = Dispatch(request, success);
+  if (forwarded == nullptr || !forwarded->is_settled) Answer(request, error, success);
 }
 
 void Engine::State::OnTcpRelayRequest(const Request& request) {
@@ -138,7 +142,7 @@ void Engine::State::OnTcpRelayRequest(const Request& request) {
   if (const std::optional<StunError> error = start()) Refuse(request, *error);
 }
 
-std::optional<StunError> Engine::State::Dispatch(const Request& request, Response& success) {
+std::optional<StunError> Engine::State::Dispatch(Request& request, Response& success) {
   const Method method = request.message.method();
   if (method == Method::kBinding) return HandleBinding(request, success);
   if (method == Method::kAllocate) return HandleAllocate(request, success);
@@ -146,8 +150,11 @@ std::optional<StunError> Engine::State::Dispatch(const Request& request, Respons
   // What the other requests have in common (RFC 8489 section 6.3.1, RFC 8656 section 5).
   const UnknownAttributes unknown = FindUnknownAttributes(request.message);
   if (!unknown.empty()) return StunError(unknown);
+  if (method == Method::kRefresh && request.message.Has(stun::AttributeType::kMobilityTicket))
+    return HandleMove(request, success);
   if (request.allocation == nullptr) return ErrorCode::kAllocationMismatch;
   if (!request.allocation->BelongsTo(request.user->credential)) return ErrorCode::kWrongCredentials;
+  if (request.mobility.is_pending && !BringOver(request)) return std::nullopt;
   if (method == Method::kRefresh) return HandleRefresh(request, success);
   if (method == Method::kCreatePermission) return HandleCreatePermission(request);
   return HandleChannelBind(request);
@@ -170,14 +177,14 @@ void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal
     effects_.Report(PacketDropped{DropReason::kRateLimited});
     return;
   }
-  effects_.SendToClient(request.client, octets);
+  SendAnswer(request, request.client, octets);
 }
 
 void Engine::State::Answer(const Request& request, const std::optional<StunError>& error,
                            Response& success) {
   if (!error) {
     effects_.Report(RequestAnswered{request.message.method(), std::nullopt});
-    effects_.SendToClient(success.recipient(), success.Finish());
+    SendAnswer(request, success.recipient(), success.Finish());
     return;
   }
   Refuse(request, *error);
@@ -186,7 +193,16 @@ void Engine::State::Answer(const Request& request, const std::optional<StunError
 void Engine::State::Refuse(const Request& request, const StunError& error) {
   effects_.Report(RequestAnswered{request.message.method(), error.code});
   Response refusal(request, *policy_, error);
-  effects_.SendToClient(request.client, refusal.Finish());
+  SendAnswer(request, request.client, refusal.Finish());
+}
+
+void Engine::State::SendAnswer(const Request& request, const Client& recipient,
+                               base::Bytes octets) {
+  if (ForwardedRequest* const forwarded = request.mobility.forwarded) {
+    forwarded->answer.assign(octets.begin(), octets.end());
+  } else {
+    effects_.SendToClient(recipient, octets);
+  }
 }
 
 bool Engine::State::MayAnswerStranger(const Client& client, base::MonotonicTime now) {
@@ -215,25 +231,38 @@ Allocation* Engine::State::FindLive(const base::FiveTuple& five_tuple, base::Mon
   return allocation;
 }
 
+Allocation* Engine::State::FindLiveById(std::uint64_t id, base::MonotonicTime now) {
+  Allocation* const allocation = allocations_.FindById(id);
+  if (allocation == nullptr) return nullptr;
+  if (allocation->due() <= now && !ExpireWithin(*allocation, now)) return nullptr;
+  return allocation;
+}
+
 void Engine::State::OnEngineMessage(EngineMessage message, const base::Now& now) {
+  replayed_.clear();
   std::visit([&](auto& each) { On(std::move(each), now); }, message);
 }
 
 void Engine::State::OnClientGone(const Client& client, base::MonotonicTime now) {
   waiting_binds_.erase(client.handle.value);
+  DeclineMove(client);
   Allocation* const allocation = allocations_.Find(client.five_tuple);
   // A later connection may have the same 5-tuple.
   if (allocation == nullptr || allocation->client.handle != client.handle) return;
+  if (allocation->mobility && LeaveClient(*allocation, now)) return;
   CloseAllocation(*allocation, CloseReason::kClientGone, now);
 }
 
 void Engine::State::Advance(base::MonotonicTime now) {
+  replayed_.clear();
   wheel_.Advance(now, [&](ExpiryWheel::Entry& entry) {
     switch (entry.kind()) {
       case ExpiryWheel::Kind::kReservation:
         return ReleaseReservation(static_cast<HeldReservation&>(entry), now);
       case ExpiryWheel::Kind::kPeerConnection:
         return OnConnectionDue(static_cast<PeerConnection&>(entry));
+      case ExpiryWheel::Kind::kMove:
+        return GiveUpAsking(static_cast<Move&>(entry));
       default:
         ExpireWithin(static_cast<Allocation&>(entry), now);
     }
@@ -242,6 +271,7 @@ void Engine::State::Advance(base::MonotonicTime now) {
 
 void Engine::State::SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now) {
   policy_ = std::move(policy);
+  if (!policy_->mobility) CloseDetached(now);
   allocations_.ForEach([&](Allocation& allocation) { JudgeAgain(allocation, now); });
 }
 
@@ -250,10 +280,7 @@ void Engine::State::SetCredentials(std::shared_ptr<const CredentialSource> crede
 }
 
 bool Engine::State::Disconnect(std::uint64_t allocation_id, base::MonotonicTime now) {
-  Allocation* found = nullptr;
-  allocations_.ForEach([&](Allocation& allocation) {
-    if (allocation.id == allocation_id) found = &allocation;
-  });
+  Allocation* const found = allocations_.FindById(allocation_id);
   if (found == nullptr) return false;
   CloseAllocation(*found, CloseReason::kDisconnected, now);
   return true;
@@ -310,6 +337,11 @@ void Engine::OnEngineMessage(EngineMessage message, const base::Now& now) {
   state_->OnEngineMessage(std::move(message), now);
 }
 
+Unrouted Engine::OnUnroutedChannelData(const base::FiveTuple& client, stun::ChannelNumber channel,
+                                       base::Bytes data, const base::Now& now) {
+  return state_->OnUnexpectedClient(client, channel, data, now.monotonic);
+}
+
 void Engine::OnClientGone(const Client& client, const base::Now& now) {
   state_->OnClientGone(client, now.monotonic);
 }
@@ -332,6 +364,7 @@ void Engine::ForEachAllocation(const base::Now& now,
     AllocationSummary summary{
         allocation.id,
         allocation.client,
+        allocation.is_detached(),
         allocation.username,
         {},
         std::chrono::ceil<std::chrono::seconds>(std::max(allocation.LatestExpiry() - now.monotonic,

@@ -77,7 +77,14 @@ class Engine {
   // What another engine of the process posted (Effects::PostToShard).
   void OnEngineMessage(EngineMessage message, const base::Now& now);
 
-  // The stream connection (or association) ended: its allocation goes (TURN-45).
+  // ChannelData over a 5-tuple and channel that no datapath has a route for. The client may be one
+  // that a move is pending to, and gets its routes now (RFC 8016 section 3.2.2), or, from another
+  // shard, soon.
+  Unrouted OnUnroutedChannelData(const base::FiveTuple& client, stun::ChannelNumber channel,
+                                 base::Bytes data, const base::Now& now);
+
+  // The stream connection (or association) ended: its allocation goes (TURN-45), unless a mobility
+  // ticket can revive it.
   void OnClientGone(const Client& client, const base::Now& now);
 
   // Ends what is over: allocations, permissions, channels, reservations. Call it about once a
@@ -92,7 +99,8 @@ class Engine {
 
   struct AllocationSummary {
     std::uint64_t id;
-    Client client;
+    Client client;     // the last one, if it is detached
+    bool is_detached;  // waits for a client with its mobility ticket
     std::string_view username;
     std::vector<base::Endpoint> relayed;  // as the world knows it
     std::chrono::seconds remaining;

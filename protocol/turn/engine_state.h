@@ -21,6 +21,8 @@
 #include "protocol/turn/engine.h"
 #include "protocol/turn/expiry_wheel.h"
 #include "protocol/turn/ledger.h"
+#include "protocol/turn/mobility_ticket.h"
+#include "protocol/turn/move_table.h"
 #include "protocol/turn/peer_connection_table.h"
 #include "protocol/turn/policy.h"
 #include "protocol/turn/request.h"
@@ -30,7 +32,9 @@ namespace turn {
 // The inside of Engine. Its member functions stand in the file that is named after what they do:
 // engine.cc receives and dispatches, handle_*.cc hold one request each, relay_indication.cc Send
 // and Data, relay_lifecycle.cc what opens and ends relays and allocations,
-// peer_connection_lifecycle.cc TCP connections with peers, route_sync.cc the datapaths' copy.
+// peer_connection_lifecycle.cc TCP connections with peers, move_lifecycle.cc what gives an
+// allocation another client, move_messages.cc what shards tell each other about that, route_sync.cc
+// the datapaths' copy.
 class Engine::State {
  public:
   State(std::shared_ptr<const Policy> policy, std::shared_ptr<const CredentialSource> credentials,
@@ -51,6 +55,11 @@ class Engine::State {
                       base::MonotonicTime now);
   void OnJoinedEnded(ConnectionId id);
   void OnEngineMessage(EngineMessage message, const base::Now& now);
+  // The client has said something that is no request, and has no allocation here. A STUN message:
+  // without channel.
+  Unrouted OnUnexpectedClient(const base::FiveTuple& client,
+                              std::optional<stun::ChannelNumber> channel, base::Bytes octets,
+                              base::MonotonicTime now);
   void OnClientGone(const Client& client, base::MonotonicTime now);
   void Advance(base::MonotonicTime now);
   void SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now);
@@ -82,18 +91,22 @@ class Engine::State {
 
   // engine.cc: from octets to a handler and back.
   Outcome OnClassicMessage(const Client& client, base::Bytes octets, const base::Now& now);
+  // `forwarded`: nullptr, or what the shard of the client said, and will be told.
   void OnRequest(const Client& client, const stun::MessageView& message, bool has_fingerprint,
-                 const base::Now& now);
-  std::optional<StunError> Dispatch(const Request& request, Response& success);
+                 const base::Now& now, ForwardedRequest* forwarded);
+  std::optional<StunError> Dispatch(Request& request, Response& success);
   void RefuseStranger(Request& request, const AuthenticationRefusal& refusal);
   void Answer(const Request& request, const std::optional<StunError>& error, Response& success);
   void Refuse(const Request& request, const StunError& error);
+  // By way of the client's shard, if that is another one.
+  void SendAnswer(const Request& request, const Client& recipient, base::Bytes octets);
   // Whether the answer to a stranger may be sent; counts and reports the one that may not.
   bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
   Outcome Drop(DropReason reason, Outcome outcome);
   // Whether the message came in at a socket that serves NAT discovery and nothing else.
   bool IsAtAlternateSocket(const Client& client) const;
   Allocation* FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now);
+  Allocation* FindLiveById(std::uint64_t id, base::MonotonicTime now);
   // The owner of a relay socket, unless its time is over.
   Allocation* FindLiveByRelay(RelayHandle handle, base::MonotonicTime now);
 
@@ -104,6 +117,8 @@ class Engine::State {
                                            Response& success);
   std::optional<StunError> HandleAllocate(const Request& request, Response& success);
   std::optional<StunError> HandleRefresh(const Request& request, Response& success);
+  // A Refresh with a mobility ticket, in handle_move.cc.
+  std::optional<StunError> HandleMove(Request& request, Response& success);
   std::optional<StunError> HandleCreatePermission(const Request& request);
   std::optional<StunError> HandleChannelBind(const Request& request);
 
@@ -131,6 +146,13 @@ class Engine::State {
   void On(BindRefused&& message, const base::Now& now);
   void On(JoinedEnded&& message, const base::Now& now);
   void On(JoinedMustEnd&& message, const base::Now& now);
+  void On(RequestForwarded&& message, const base::Now& now);
+  void On(ForwardedAnswer&& message, const base::Now& now);
+  void On(RequestReturned&& message, const base::Now& now);
+  void On(MoveWanted&& message, const base::Now& now);
+  void On(AllocationHandedOver&& message, const base::Now& now);
+  void On(MoveCancelled&& message, const base::Now& now);
+  void On(MoveDeclined&& message, const base::Now& now);
 
   // handle_allocate.cc: ways to get relays; what they attach is charged.
   std::optional<StunError> OpenSingle(Allocation& allocation, base::AddressFamily family,
@@ -148,6 +170,44 @@ class Engine::State {
   Outcome HandleSend(const Client& client, const stun::MessageView& message,
                      base::MonotonicTime now);
 
+  // move_lifecycle.cc
+  // Before it is registered.
+  void MakeMobile(Allocation& allocation);
+  void RenewTicket(Allocation& allocation);
+  // A move to the client is pending from now on, or done if there is nobody to wait for.
+  void GrantMove(Allocation& allocation, const Request& request);
+  void CancelMove(Allocation& allocation);
+  // The client of the pending move, which is in this shard, has the allocation from now on. False:
+  // it has another one meanwhile; the move is off.
+  bool CompleteMove(Allocation& allocation, base::MonotonicTime now);
+  // The same where the client is in another shard. The allocation is gone after it.
+  void HandOver(Allocation& allocation, base::Bytes trigger);
+  void Adopt(std::unique_ptr<Allocation> allocation, const Client& client, base::MonotonicTime now);
+  // Its client is gone: to the next one, or to nobody. False: no ticket can revive it.
+  bool LeaveClient(Allocation& allocation, base::MonotonicTime now);
+  void Detach(Allocation& allocation);
+  // Its client has spoken. False: the allocation has left for the client's shard, with the request.
+  bool BringOver(const Request& request);
+  void ReportMove(const Allocation& allocation, int delta);
+  void CloseDetached(base::MonotonicTime now);
+
+  // move_messages.cc
+  // Fills in the allocation. False: the request waits, or went to the shard that has it.
+  bool FindSubject(Request& request);
+  bool FindNamed(Request& request, base::Bytes ticket);
+  // False: too many are on their way.
+  bool Forward(const Request& request, ShardIndex owner, std::optional<std::uint64_t> awaited);
+  void Keep(Move& move, std::optional<stun::ChannelNumber> channel, base::Bytes octets);
+  void StartAsking(Move& move, base::MonotonicTime now);
+  void StopAsking(Move& move, const base::Now& now);
+  // The owner does not answer.
+  void GiveUpAsking(Move& move);
+  // The client that a move is pending to is gone.
+  void DeclineMove(const Client& client);
+  void Replay(const Client& client, std::vector<WaitingMessage> waiting, const base::Now& now);
+  void ReplayChannelData(const Client& client, stun::ChannelNumber channel, base::Bytes data,
+                         base::MonotonicTime now);
+
   // relay_lifecycle.cc
   std::optional<OpenedRelay> OpenRelay(RelayProtocol protocol, base::AddressFamily family,
                                        RelayPortPool::Request request, base::MonotonicTime now);
@@ -160,6 +220,8 @@ class Engine::State {
   void ReleaseReservation(HeldReservation& held, base::MonotonicTime now);
   void CloseFamily(Allocation& allocation, base::AddressFamily family, CloseReason reason,
                    base::MonotonicTime now);
+  // The allocation is gone after it; its relays must have been closed.
+  void Forget(Allocation& allocation);
   // The allocation is gone after it.
   void CloseAllocation(Allocation& allocation, CloseReason reason, base::MonotonicTime now);
   // Removes what is over and schedules the next look. False: the allocation is gone.
@@ -182,6 +244,7 @@ class Engine::State {
                     base::MonotonicTime now);
   void InstallRoutes(const Allocation& allocation, base::MonotonicTime now);
   void RemoveRoute(const Allocation& allocation, const ChannelBinding& channel);
+  void RemoveRoutes(const Allocation& allocation);
   void JudgeAgain(Allocation& allocation, base::MonotonicTime now);
   // How tables of an allocation name a peer: by the external address of a relay of ours.
   PeerAddress NameOf(const PeerAddress& peer) const;
@@ -204,6 +267,11 @@ class Engine::State {
   std::unordered_map<std::uint32_t, DeferredRequest> waiting_binds_;
   // Connections that were joined here for the allocation of another shard.
   std::unordered_map<std::uint32_t, ShardIndex> joined_for_others_;
+  MobilityTickets tickets_;
+  MoveTable moves_;                     // to clients of this shard
+  std::size_t forwarded_requests_ = 0;  // that have not been answered
+  // What is sent in replay stands here, until the next batch begins.
+  std::vector<WaitingMessage> replayed_;
   std::vector<PeerAddress> wanted_peers_;  // of the CreatePermission at hand; kept for its memory
 };
 

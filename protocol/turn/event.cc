@@ -72,6 +72,8 @@ std::string_view ToString(DropReason reason) {
       return "unknown_attribute";
     case DropReason::kNoAllocation:
       return "no_allocation";
+    case DropReason::kNoClient:
+      return "no_client";
     case DropReason::kNoPermission:
       return "no_permission";
     case DropReason::kNoChannel:

@@ -53,6 +53,14 @@ struct AllocationClosed {
   std::chrono::nanoseconds age;
 };
 
+// The allocation goes to another client, perhaps of another shard (RFC 8016): one with `delta` -1
+// for whom it leaves, one with 1 for whom it comes to, for each relayed transport address.
+struct AllocationMoved {
+  const Client& client;
+  base::Endpoint relayed;
+  int delta;
+};
+
 struct PermissionsChanged {
   std::int64_t delta;
 };
@@ -83,6 +91,7 @@ enum class DropReason : std::uint8_t {
   kBadFingerprint,
   kUnknownAttribute,  // in an indication
   kNoAllocation,
+  kNoClient,  // of a peer: the allocation waits for its client to come back (RFC 8016)
   kNoPermission,
   kNoChannel,          // ChannelData on an unbound or expired channel
   kPolicy,             // the peer is denied
@@ -95,14 +104,14 @@ enum class DropReason : std::uint8_t {
   kQueueExpired,       // the same: what waited became too old to be of use
   kOversizedDatagram,  // truncated by the system on receipt
 };
-inline constexpr int kDropReasonCount = 16;
+inline constexpr int kDropReasonCount = 17;
 struct PacketDropped {
   DropReason reason;
 };
 
-using Event =
-    std::variant<RequestAnswered, AuthenticationFailed, AllocationOpened, AllocationClosed,
-                 PermissionsChanged, ChannelsChanged, QuotaRejected, PacketDropped>;
+using Event = std::variant<RequestAnswered, AuthenticationFailed, AllocationOpened,
+                           AllocationClosed, AllocationMoved, PermissionsChanged, ChannelsChanged,
+                           QuotaRejected, PacketDropped>;
 
 // Label values of the metrics: "expired", "no_permission" and so on.
 std::string_view ToString(AuthFailure reason);

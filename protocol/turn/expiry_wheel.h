@@ -15,7 +15,7 @@ namespace turn {
 // turn of the wheel sits in its slot for further rounds.
 class ExpiryWheel {
  public:
-  enum class Kind : std::uint8_t { kNone, kAllocation, kReservation, kPeerConnection };
+  enum class Kind : std::uint8_t { kNone, kAllocation, kReservation, kPeerConnection, kMove };
 
   // A base class of whatever waits. It leaves the wheel when it is destroyed.
   class Entry {
@@ -46,6 +46,9 @@ class ExpiryWheel {
   void ScheduleNoLater(Entry& entry, base::MonotonicTime due);
   // Wakes the entry at `due`, whatever was said before.
   void Reschedule(Entry& entry, base::MonotonicTime due);
+
+  // The entry waits no more.
+  static void Cancel(Entry& entry) { entry.Unlink(); }
 
   // Calls `wake` for every entry that is due, after taking it out of the wheel. `wake` may
   // schedule, cancel and destroy entries, this one included.

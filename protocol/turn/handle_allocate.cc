@@ -4,6 +4,7 @@
 
 #include "protocol/base/byte_writer.h"
 #include "protocol/stun/attributes.h"
+#include "protocol/turn/client_filter.h"
 #include "protocol/turn/engine_state.h"
 #include "protocol/turn/lifetime.h"
 
@@ -23,6 +24,7 @@ struct AllocateWishes {
   std::optional<std::uint8_t> family;             // REQUESTED-ADDRESS-FAMILY
   std::optional<std::uint8_t> additional_family;  // ADDITIONAL-ADDRESS-FAMILY
   bool dont_fragment = false;
+  bool ticket = false;  // an empty MOBILITY-TICKET: the client wants one
 };
 
 // Decodes an attribute into `out` if the message has it. False: it is malformed.
@@ -51,6 +53,10 @@ std::optional<AllocateWishes> ReadWishes(const stun::MessageView& message) {
       ReadOptional(message, AttributeType::kAdditionalAddressFamily, stun::DecodeRequestedFamily,
                    wishes.additional_family);
   if (!is_well_formed || !transport) return std::nullopt;
+  if (const auto ticket = message.Find(AttributeType::kMobilityTicket)) {
+    if (!ticket->value.empty()) return std::nullopt;  // RFC 8016 section 3.1.2
+    wishes.ticket = true;
+  }
   wishes.transport = *transport;
   wishes.dont_fragment = message.Has(AttributeType::kDontFragment);
   return wishes;
@@ -69,14 +75,6 @@ bool MayHaveTcpRelay(const AllocateWishes& wishes, const Client& client) {
   const base::Transport transport = client.five_tuple.transport;
   return (transport == base::Transport::kTcp || transport == base::Transport::kTls) &&
          !wishes.dont_fragment && !wishes.even_port && !wishes.token;
-}
-
-// Tunnels multiply one packet by their encapsulation (RFC 8656 section 21.4).
-bool IsTunnelled(const base::IpAddress& client) {
-  const std::array<std::uint8_t, 16>& octets = client.octets();
-  const bool is_6to4 = octets[0] == 0x20 && octets[1] == 0x02;
-  const bool is_teredo = octets[0] == 0x20 && octets[1] == 0x01 && octets[2] == 0 && octets[3] == 0;
-  return !client.is_v4() && (is_6to4 || is_teredo);
 }
 
 // One unit of quota, given back unless it is kept.
@@ -122,6 +120,8 @@ void WriteSuccess(const Allocation& allocation, base::MonotonicTime now,
     attributes.AddBytes(AttributeType::kReservationToken, *allocation.reservation_token);
   attributes.AddXorAddress(AttributeType::kXorMappedAddress, allocation.client.five_tuple.client);
   if (allocation.address_error) AddAddressError(attributes, *allocation.address_error);
+  if (allocation.mobility)
+    attributes.AddBytes(AttributeType::kMobilityTicket, allocation.mobility->ticket);
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   // 2. The 5-tuple is in use; perhaps because our answer to this very request was lost.
   if (const Allocation* const existing = request.allocation) {
     const bool is_retransmission = existing->transaction_id == request.message.transaction_id() &&
-                                   existing->BelongsTo(credential);
+                                   existing->BelongsTo(credential) && !request.mobility.is_pending;
     if (!is_retransmission) return ErrorCode::kAllocationMismatch;
     WriteSuccess(*existing, now, success.attributes());
     return std::nullopt;
@@ -173,6 +173,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
     return ErrorCode::kAddressFamilyNotSupported;
 
   // Administration.
+  if (wishes->ticket && !policy_->mobility) return ErrorCode::kMobilityForbidden;
   if (IsTunnelled(client_address)) return ErrorCode::kForbidden;
   if (policy_->draining) return ErrorCode::kInsufficientCapacity;
 
@@ -198,6 +199,8 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   }
   if (error) return error;
 
+  // What TCP relays are made of stays in its shard, and with its connections.
+  if (wishes->ticket && !wants_tcp) MakeMobile(*allocation);
   WriteSuccess(Register(std::move(allocation)), now, success.attributes());
   return std::nullopt;
 }

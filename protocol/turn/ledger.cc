@@ -193,6 +193,23 @@ void Ledger::ForgetConnection(ConnectionId connection) {
   connections_.erase(connection.value);
 }
 
+void Ledger::SetShard(std::uint64_t allocation_id, ShardIndex shard) {
+  const std::lock_guard lock(mutex_);
+  shards_[allocation_id] = shard;
+}
+
+void Ledger::ForgetShard(std::uint64_t allocation_id) {
+  const std::lock_guard lock(mutex_);
+  shards_.erase(allocation_id);
+}
+
+std::optional<ShardIndex> Ledger::FindShard(std::uint64_t allocation_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = shards_.find(allocation_id);
+  if (found == shards_.end()) return std::nullopt;
+  return found->second;
+}
+
 Ledger::Totals Ledger::ReadTotals() const {
   const std::lock_guard lock(mutex_);
   Totals totals{charged_, 0, 0, reservations_.size(), by_subject_.size()};

@@ -37,8 +37,8 @@ struct Reservation {
   base::MonotonicTime expires_at;
 };
 
-// Everything that shards of one process share: quotas, relay ports, reservations, and whose
-// connections with peers are. Control messages
+// Everything that shards of one process share: quotas, relay ports, reservations, and where
+// allocations with a mobility ticket and connections with peers are. Control messages
 // touch it, packets only ask IsLive, which takes no lock. Thread-safe: one mutex, held for
 // microseconds (docs/adr/0003).
 class Ledger {
@@ -95,6 +95,11 @@ class Ledger {
   std::optional<ShardIndex> FindConnection(ConnectionId connection) const;
   void ForgetConnection(ConnectionId connection);
 
+  // Which shard has the allocation that mobility tickets name (RFC 8016).
+  void SetShard(std::uint64_t allocation_id, ShardIndex shard);
+  void ForgetShard(std::uint64_t allocation_id);
+  std::optional<ShardIndex> FindShard(std::uint64_t allocation_id) const;
+
   struct Totals {
     std::size_t allocations;  // charged units: allocations and reservations
     std::size_t ports_in_use;
@@ -122,6 +127,7 @@ class Ledger {
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;
   std::unordered_map<std::uint32_t, ShardIndex> connections_;
+  std::unordered_map<std::uint64_t, ShardIndex> shards_;  // by allocation
 };
 
 }  // namespace turn

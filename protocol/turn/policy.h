@@ -31,6 +31,8 @@ struct Policy {
   bool udp_relay = true;
   bool tcp_relay = false;
 
+  bool mobility = false;  // RFC 8016
+
   // Where NAT behaviour discovery is on: whether PADDING and RESPONSE-PORT are honoured (RFC 5780
   // sections 7.5 and 7.6), for anybody, without credentials. Otherwise they are refused with 420.
   bool discovery_padding = false;

@@ -83,7 +83,13 @@ Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::Mess
   if (!value) return Drop(DropReason::kMalformed, Outcome::kInvalid);
 
   // An allocation of the peer's family, and a permission for its address.
-  Allocation* const allocation = FindLive(client.five_tuple, now);
+  Allocation* allocation = FindLive(client.five_tuple, now);
+  if (allocation == nullptr) {
+    const Unrouted moved =
+        OnUnexpectedClient(client.five_tuple, std::nullopt, message.octets(), now);
+    if (moved == Unrouted::kTaken) return Outcome::kValid;
+    if (moved == Unrouted::kRouted) allocation = FindLive(client.five_tuple, now);
+  }
   if (allocation == nullptr) return Drop(DropReason::kNoAllocation, Outcome::kValid);
   if (allocation->protocol != RelayProtocol::kUdp)
     return Drop(DropReason::kPolicy, Outcome::kValid);
@@ -130,6 +136,7 @@ void Engine::State::OnPeerUnreachable(RelayHandle handle, const PeerAddress& des
   Allocation* const owner = FindLiveByRelay(handle, now);
   if (owner == nullptr) return drop(DropReason::kNoAllocation);
   const Allocation& allocation = *owner;
+  if (allocation.is_detached()) return drop(DropReason::kNoClient);
   const bool is_live_relay = ledger_.IsLive(destination.endpoint);
   const PeerAddress peer = is_live_relay ? policy_->peers.FromWire(destination) : destination;
   if (allocation.permissions.Find(peer.endpoint.address, now) == nullptr)
@@ -154,6 +161,7 @@ void Engine::State::OnPeerDatagram(RelayHandle handle, const PeerAddress& source
   Allocation* const owner = FindLiveByRelay(handle, now);
   if (owner == nullptr) return drop(DropReason::kNoAllocation);
   Allocation& allocation = *owner;
+  if (allocation.is_detached()) return drop(DropReason::kNoClient);
 
   // A relay of ours is known to clients by its external address.
   const bool is_live_relay = ledger_.IsLive(source.endpoint);

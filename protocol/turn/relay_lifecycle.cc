@@ -129,6 +129,14 @@ void Engine::State::CloseAllocation(Allocation& allocation, CloseReason reason,
                                     base::MonotonicTime now) {
   CloseFamily(allocation, AddressFamily::kIpv4, reason, now);
   CloseFamily(allocation, AddressFamily::kIpv6, reason, now);
+  Forget(allocation);
+}
+
+void Engine::State::Forget(Allocation& allocation) {
+  if (allocation.mobility) {
+    CancelMove(allocation);
+    ledger_.ForgetShard(allocation.id);
+  }
   allocations_.Erase(allocation);
 }
 
@@ -139,7 +147,7 @@ bool Engine::State::ExpireWithin(Allocation& allocation, base::MonotonicTime now
       CloseFamily(allocation, family, CloseReason::kExpired, now);
   }
   if (!allocation.HasRelay()) {
-    allocations_.Erase(allocation);
+    Forget(allocation);
     return false;
   }
   RemoveExpired(allocation, now);
@@ -149,11 +157,13 @@ bool Engine::State::ExpireWithin(Allocation& allocation, base::MonotonicTime now
 
 std::uint64_t Engine::State::NewAllocationId() {
   // Random, so that shards need not agree on a counter; never 0.
-  std::array<std::uint8_t, 4> low_octets;
-  random_.Fill(low_octets);
-  std::uint64_t id = random_.Below(kIdHighBits);
-  for (const std::uint8_t octet : low_octets) id = (id << 8) | octet;
-  return id == 0 ? 1 : id;
+  for (;;) {
+    std::array<std::uint8_t, 4> low_octets;
+    random_.Fill(low_octets);
+    std::uint64_t id = random_.Below(kIdHighBits);
+    for (const std::uint8_t octet : low_octets) id = (id << 8) | octet;
+    if (id != 0 && allocations_.FindById(id) == nullptr) return id;
+  }
 }
 
 }  // namespace turn

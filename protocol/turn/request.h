@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include <boost/container/static_vector.hpp>
 
@@ -15,6 +16,7 @@
 #include "protocol/turn/addresses.h"
 #include "protocol/turn/allocation.h"
 #include "protocol/turn/authenticator.h"
+#include "protocol/turn/mobility_ticket.h"
 #include "protocol/turn/policy.h"
 
 namespace turn {
@@ -43,6 +45,29 @@ struct StunError {  // NOLINT(bugprone-exception-escape): a vector of fixed size
   UnknownAttributes unknown_attributes;  // with kUnknownAttribute
 };
 
+// A request whose client is in another shard, and what is to go back there.
+struct ForwardedRequest {
+  ShardIndex from;
+  std::optional<std::uint64_t> awaited;  // as in RequestForwarded
+  bool is_client_taken = false;
+
+  std::vector<std::uint8_t> answer{};  // empty: silence
+  std::optional<std::uint64_t> granted{};
+  bool must_hand_over = false;  // the granted allocation, at once
+  bool is_settled = false;      // the request went on with the allocation: nothing goes back
+};
+
+// What mobility (RFC 8016) has to know of a request.
+struct RequestMobility {
+  bool has_ticket = false;                 // it is a Refresh with one, and tickets are honoured
+  std::optional<MobilityTicket> ticket{};  // nullopt: none, or not one of ours
+  // The allocation serves another client still: a move to this one is pending.
+  bool is_pending = false;
+  // The 5-tuple has another allocation than the ticket's, or waits for one.
+  bool is_client_taken = false;
+  ForwardedRequest* forwarded = nullptr;  // nullptr: it arrived in this shard
+};
+
 // One request on its way through the engine. It refers to what the caller of the engine owns and
 // lives during the call only.
 struct Request {
@@ -50,8 +75,11 @@ struct Request {
   const stun::MessageView& message;
   const base::Now& now;
   bool has_fingerprint = false;
-  Allocation* allocation = nullptr;       // the live one on this 5-tuple, if any
+  // The live one on this 5-tuple, the one of a pending move to it, or the one that a mobility
+  // ticket names; if any.
+  Allocation* allocation = nullptr;
   std::optional<AuthenticatedUser> user;  // nullopt: a stranger, whose answer is kept small
+  RequestMobility mobility{};
 };
 
 // The response to a request while it is written, with what every response has in common: the type

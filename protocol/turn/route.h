@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "protocol/base/time.h"
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/addresses.h"
@@ -26,6 +28,13 @@ struct RouteKey {
   stun::ChannelNumber channel;
   RelayHandle relay;
   PeerAddress peer;
+};
+
+// What became of ChannelData without a route.
+enum class Unrouted : std::uint8_t {
+  kNobodys,  // nothing: it is to be dropped
+  kRouted,   // there may be a route now
+  kTaken     // somebody has kept it, and sees to it
 };
 
 }  // namespace turn

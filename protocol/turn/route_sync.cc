@@ -28,6 +28,7 @@ void Engine::State::InstallChannel(Allocation& allocation, const ChannelBinding&
 
 void Engine::State::InstallRoute(const Allocation& allocation, const ChannelBinding& channel,
                                  base::MonotonicTime now) {
+  if (allocation.is_detached()) return;
   const base::IpAddress& address = channel.peer.endpoint.address;
   const Relay* const relay = allocation.FindRelay(address.family());
   const Permission* const permission = allocation.permissions.Find(address, now);
@@ -45,10 +46,15 @@ void Engine::State::InstallRoutes(const Allocation& allocation, base::MonotonicT
 }
 
 void Engine::State::RemoveRoute(const Allocation& allocation, const ChannelBinding& channel) {
+  // The 5-tuple of a detached allocation may be another one's by now.
   const Relay* const relay = allocation.FindRelay(channel.peer.endpoint.address.family());
-  if (relay == nullptr) return;
+  if (relay == nullptr || allocation.is_detached()) return;
   effects_.RemoveRoute(RouteKey{allocation.client, channel.number, relay->handle,
                                 policy_->peers.ToWire(channel.peer)});
+}
+
+void Engine::State::RemoveRoutes(const Allocation& allocation) {
+  for (const ChannelBinding& channel : allocation.channels.all()) RemoveRoute(allocation, channel);
 }
 
 template <typename Predicate>

@@ -149,6 +149,7 @@ turn::Policy MakePolicy(const Config& config,
   policy.classic_stun = config.protocol.classic_stun;
   policy.udp_relay = config.protocol.udp_relay;
   policy.tcp_relay = config.protocol.tcp_relay;
+  policy.mobility = config.protocol.mobility;
   policy.password_algorithms = config.protocol.password_algorithms;
   policy.username_anonymity = config.protocol.username_anonymity;
   policy.discovery_padding = config.protocol.nat_discovery.padding;

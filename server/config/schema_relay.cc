@@ -157,8 +157,10 @@ void AppendProtocolRows(std::vector<Row>& rows) {
   rows.push_back(Scalar("protocol.tcp_relay", Boolean(), CONFIG_MEMBER(protocol.tcp_relay),
                         "Allocations that reach peers over TCP (RFC 6062), for clients over TCP "
                         "and TLS."));
-  rows.push_back(Scalar("protocol.mobility", Boolean(), CONFIG_MEMBER(protocol.mobility),
-                        "Mobility tickets (RFC 8016). Not available in this version."));
+  rows.push_back(
+      Scalar("protocol.mobility", Boolean(), CONFIG_MEMBER(protocol.mobility),
+             "Mobility (RFC 8016): tickets with which clients keep their allocation when their "
+             "address changes."));
   rows.push_back(Scalar("protocol.password_algorithms", Boolean(),
                         CONFIG_MEMBER(protocol.password_algorithms),
                         "Offers SHA-256 beside MD5 (RFC 8489)."));

@@ -27,7 +27,6 @@ void ReportUnavailable(Draft& draft) {
          "a bandwidth limit over all allocations");
   Refuse(draft, draft.IsWritten("auth.access_tokens"), "auth.access_tokens",
          "third-party authorization");
-  Refuse(draft, config.protocol.mobility, "protocol.mobility", "mobility");
   Refuse(draft, draft.IsWritten("credentials.listener"), "credentials.listener",
          "the credential service");
   Refuse(draft, !config.credentials.issuers.empty(), "credentials.issuers",

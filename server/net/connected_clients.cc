@@ -13,6 +13,11 @@ bool IsDtls(const turn::Client& client) {
 
 }  // namespace
 
+bool ConnectedClients::Has(const turn::Client& client) const {
+  if (client.five_tuple.transport == base::Transport::kUdp) return true;
+  return IsDtls(client) ? dtls_.Has(client.handle) : streams_.Find(client.handle) != nullptr;
+}
+
 void ConnectedClients::SendControl(const turn::Client& client, base::Bytes message) {
   if (IsDtls(client)) return dtls_.SendControl(client.handle, message);
   if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendControl(message);

@@ -47,6 +47,7 @@ class DtlsService {
   // be queued from there without a copy.
   void OnDatagram(const turn::Client& carrier, base::MutableBytes datagram);
 
+  bool Has(turn::ClientHandle handle) const { return associations_.contains(handle.value); }
   // To a client of ours; dropped when it is gone.
   void SendControl(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }
   void SendData(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }

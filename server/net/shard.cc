@@ -47,6 +47,10 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
   SetTls(std::move(options.tls));
   engine_.SetTcpEffects(tcp_relays_);
   tcp_relays_.SetEngine(&engine_);
+  forwarder_.SetOnUnrouted(
+      [this](const base::FiveTuple& client, const stun::ChannelDataView& message) {
+        return engine_.OnUnroutedChannelData(client, message.channel, message.data, clock_.now());
+      });
   streams_.SetEngine(&engine_);
   streams_.SetServeDatagrams([this] { poller_.ServeOnce(); });
   dtls_.SetServeDatagrams([this] { poller_.ServeOnce(); });

@@ -58,6 +58,11 @@ void ShardEffects::StartRelay(turn::RelayHandle relay,
   poller_.Add(relay.value);
 }
 
+void ShardEffects::StopRelay(turn::RelayHandle relay) {
+  forwarder_.RemoveRelay(relay.value);
+  poller_.Remove(relay.value);
+}
+
 void ShardEffects::CloseRelay(turn::RelayHandle relay) {
   forwarder_.RemoveRelay(relay.value);
   // Closing takes it out of the poller's set.
@@ -101,6 +106,10 @@ void ShardEffects::On(const turn::AllocationClosed& event) {
   NoteAllocation(event.client, event.relayed, -1);
   counters_.allocations_closed[LabelIndex(event.reason)].Add();
   counters_.ObserveAllocationDuration(event.age);
+}
+
+void ShardEffects::On(const turn::AllocationMoved& event) {
+  NoteAllocation(event.client, event.relayed, event.delta);
 }
 
 void ShardEffects::On(const turn::PermissionsChanged& event) {

@@ -24,12 +24,14 @@ class ShardEffects final : public turn::Effects {
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
   void SendToClient(const turn::Client& client, base::Bytes message) override;
+  bool HasClient(const turn::Client& client) override { return connected_.Has(client); }
   void SendDataToClient(const turn::Client& client, base::Bytes message,
                         std::size_t payload_bytes) override;
   void SendToPeer(const turn::Client& client, turn::RelayHandle relay,
                   const turn::PeerAddress& peer, base::Bytes payload, bool dont_fragment) override;
   std::optional<turn::RelayHandle> OpenRelay(const turn::RelayedTransportAddress& address) override;
   void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override;
+  void StopRelay(turn::RelayHandle relay) override;
   void CloseRelay(turn::RelayHandle relay) override;
   void InstallRoute(const turn::Route& route) override { forwarder_.Install(route); }
   void RemoveRoute(const turn::RouteKey& key) override { forwarder_.Remove(key); }
@@ -41,6 +43,7 @@ class ShardEffects final : public turn::Effects {
   void On(const turn::AuthenticationFailed& event);
   void On(const turn::AllocationOpened& event);
   void On(const turn::AllocationClosed& event);
+  void On(const turn::AllocationMoved& event);
   void On(const turn::PermissionsChanged& event);
   void On(const turn::ChannelsChanged& event);
   void On(const turn::QuotaRejected& event);

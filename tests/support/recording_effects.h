@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -50,6 +51,9 @@ class RecordingEffects final : public turn::Effects {
   void SendToClient(const turn::Client& client, base::Bytes message) override {
     to_client.push_back({client, {message.begin(), message.end()}});
   }
+  bool HasClient(const turn::Client& client) override {
+    return !gone_clients.contains(client.five_tuple);
+  }
   void SendDataToClient(const turn::Client& client, base::Bytes message,
                         std::size_t payload_bytes) override {
     data_payload_bytes = payload_bytes;
@@ -66,7 +70,7 @@ class RecordingEffects final : public turn::Effects {
     ++open_attempts;
     if (refuses && refuses(address)) return std::nullopt;
     for (const auto& [handle, socket] : sockets) CHECK(socket.address != address);
-    const turn::RelayHandle handle{next_handle_++};
+    const turn::RelayHandle handle{next_handle++};
     sockets.emplace(handle, OpenSocket{address});
     return handle;
   }
@@ -74,6 +78,11 @@ class RecordingEffects final : public turn::Effects {
     OpenSocket& socket = sockets.at(relay);
     CHECK(socket.address == address && !socket.is_started);
     socket.is_started = true;
+  }
+  void StopRelay(turn::RelayHandle relay) override {
+    CHECK(sockets.at(relay).is_started);
+    for (const auto& [key, route] : routes) CHECK(route.relay != relay);
+    sockets.at(relay).is_started = false;
   }
   void CloseRelay(turn::RelayHandle relay) override {
     CHECK(sockets.erase(relay) == 1);
@@ -141,22 +150,32 @@ class RecordingEffects final : public turn::Effects {
   std::vector<Closed> closed;
   std::int64_t permissions = 0;
   std::int64_t channels = 0;
+  std::map<base::FiveTuple, int> relays_by_client;  // those with any
+  std::set<base::FiveTuple> gone_clients;
+  std::int32_t next_handle = 1;
 
  private:
   void Keep(const turn::RequestAnswered& event) { answered.push_back({event.method, event.error}); }
   void Keep(const turn::AuthenticationFailed& event) {
     authentication_failures.push_back(event.reason);
   }
-  void Keep(const turn::AllocationOpened& event) { opened.push_back(event.allocation_id); }
+  void Keep(const turn::AllocationOpened& event) {
+    opened.push_back(event.allocation_id);
+    Keep(turn::AllocationMoved{event.client, event.relayed, 1});
+  }
   void Keep(const turn::AllocationClosed& event) {
+    Keep(turn::AllocationMoved{event.client, event.relayed, -1});
     closed.push_back({event.allocation_id, event.reason});
+  }
+  void Keep(const turn::AllocationMoved& event) {
+    relays_by_client[event.client.five_tuple] += event.delta;
+    if (relays_by_client[event.client.five_tuple] == 0)
+      relays_by_client.erase(event.client.five_tuple);
   }
   void Keep(const turn::PermissionsChanged& event) { permissions += event.delta; }
   void Keep(const turn::ChannelsChanged& event) { channels += event.delta; }
   void Keep(const turn::QuotaRejected& event) { quota_rejections.push_back(event.scope); }
   void Keep(const turn::PacketDropped& event) { drops.push_back(event.reason); }
-
-  std::int32_t next_handle_ = 1;
 };
 
 }  // namespace test_support

@@ -63,8 +63,8 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
                            base::MonotonicTime now) {
   RouteEntry* entry = routes_.FindByChannel(client, message.channel);
   if (entry == nullptr || now >= entry->route.deadline) {
-    CountDrop(counters_, turn::DropReason::kNoChannel);
-    return;
+    entry = OnMissingRoute(client, message, now);
+    if (entry == nullptr) return;
   }
   if (entry->route.peer_is_own_relay && !ledger_.IsLive(entry->route.peer.endpoint)) {
     CountDrop(counters_, turn::DropReason::kPolicy);
@@ -77,6 +77,20 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   queue_.Add(entry->relay->socket, entry->peer_address, message.data);
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
+}
+
+RouteEntry* Forwarder::OnMissingRoute(const base::FiveTuple& client,
+                                      const stun::ChannelDataView& message,
+                                      base::MonotonicTime now) {
+  const turn::Unrouted answer =
+      on_unrouted_ ? on_unrouted_(client, message) : turn::Unrouted::kNobodys;
+  if (answer == turn::Unrouted::kTaken) return nullptr;
+  if (answer == turn::Unrouted::kRouted) {
+    RouteEntry* entry = routes_.FindByChannel(client, message.channel);
+    if (entry != nullptr && now < entry->route.deadline) return entry;
+  }
+  CountDrop(counters_, turn::DropReason::kNoChannel);
+  return nullptr;
 }
 
 Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpoint& source,

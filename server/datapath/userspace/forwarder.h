@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +28,11 @@ class Forwarder {
   // over plain UDP; higher numbers are paths through proxies.
   Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, RateLimits limits,
             SendQueue& queue, ShardCounters& counters);
+
+  // Asked about ChannelData without a route before it is dropped.
+  using OnUnrouted =
+      std::function<turn::Unrouted(const base::FiveTuple&, const stun::ChannelDataView&)>;
+  void SetOnUnrouted(OnUnrouted on_unrouted) { on_unrouted_ = std::move(on_unrouted); }
 
   // A relay socket of this shard, known by its descriptor. The socket itself belongs to the caller.
   void AddRelay(int socket, const turn::RelayedTransportAddress& address);
@@ -77,6 +83,9 @@ class Forwarder {
 
  private:
   ClientPath PathOf(const turn::Client& client) const;
+  // nullptr: none, and the message is counted or in other hands.
+  RouteEntry* OnMissingRoute(const base::FiveTuple& client, const stun::ChannelDataView& message,
+                             base::MonotonicTime now);
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;
@@ -86,6 +95,7 @@ class Forwarder {
   std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor
   std::unordered_map<std::uint32_t, ClientPath> paths_;
   RouteTable routes_;
+  OnUnrouted on_unrouted_;
 };
 
 }  // namespace relay

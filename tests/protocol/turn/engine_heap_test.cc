@@ -19,6 +19,7 @@ class CountingEffects final : public Effects {
     nonce_bytes = std::min(nonce.size(), found->value.size());
     std::copy_n(found->value.begin(), nonce_bytes, nonce.begin());
   }
+  bool HasClient(const Client&) override { return true; }
   void SendDataToClient(const Client&, base::Bytes, std::size_t) override { ++data; }
   void SendToPeer(const Client&, RelayHandle, const PeerAddress&, base::Bytes, bool) override {
     ++to_peer;
@@ -27,6 +28,7 @@ class CountingEffects final : public Effects {
     return RelayHandle{++opened};
   }
   void StartRelay(RelayHandle, const RelayedTransportAddress&) override {}
+  void StopRelay(RelayHandle) override {}
   void CloseRelay(RelayHandle) override {}
   void InstallRoute(const Route&) override {}
   void RemoveRoute(const RouteKey&) override {}

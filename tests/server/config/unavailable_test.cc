@@ -46,7 +46,6 @@ INSTANTIATE_TEST_SUITE_P(
                     "limits.bandwidth_per_user"},
         Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,
                     "limits.bandwidth_total"},
-        Unavailable{"Mobility", "protocol: {mobility: true}\n", 1, "protocol.mobility"},
         Unavailable{"CredentialListener",
                     "credentials:\n  listener: {address: 127.0.0.1, port: 8080, tls: true}\n", 2,
                     "credentials.listener"},
