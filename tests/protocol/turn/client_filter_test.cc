@@ -27,6 +27,13 @@ TEST(ClientFilter, WhomTheOperatorDeniesIsRefused) {
   EXPECT_FALSE(IsRefused("192.0.3.1:1000", policy));
 }
 
+TEST(ClientFilter, TunnelsAreKnownByTheirAddresses) {
+  for (const char* tunnelled : {"2002::1", "2002:c000:204::1", "2001::1", "2001:0:1::"})
+    EXPECT_TRUE(IsTunnelled(*base::IpAddress::Parse(tunnelled))) << tunnelled;
+  for (const char* other : {"2001:1::1", "2003::1", "2600::1", "32.2.0.0", "32.1.0.0"})
+    EXPECT_FALSE(IsTunnelled(*base::IpAddress::Parse(other))) << other;
+}
+
 TEST(ClientFilter, EverybodyElseIsServed) {
   for (const char* client : {"192.0.2.1:1", "240.0.0.1:1000", "127.0.0.1:1000", "[2001:db8::1]:9",
                              "198.51.100.2:3479"}) {

@@ -100,15 +100,19 @@ class TestServer {
     std::vector<ListedUsers::User> users = {{"alice", "secret-a", "alice"},
                                             {"bob", "secret-b", "bob"}};
     std::uint64_t seed = 1;
+    // One of several engines: with the ledger of all.
+    Ledger* shared_ledger = nullptr;
+    ShardIndex shard;
   };
 
   explicit TestServer(const std::function<void(Options&)>& change = {})
       : options_(MakeOptions(change)),
         random(options_.seed),
-        ledger(options_.ledger),
+        own_ledger_(options_.shared_ledger ? nullptr : std::make_unique<Ledger>(options_.ledger)),
+        ledger(options_.shared_ledger ? *options_.shared_ledger : *own_ledger_),
         engine(std::make_shared<const Policy>(options_.policy),
                std::make_shared<const ListedUsers>(std::string(kRealm), options_.users),
-               NonceKey{{1, 2, 3}}, ledger, random, effects, now.monotonic) {}
+               NonceKey{{1, 2, 3}}, ledger, random, effects, now.monotonic, options_.shard) {}
 
   // The policy as it was at the start, to change and hand over.
   void Reload(const std::function<void(Policy&)>& change) {
@@ -152,8 +156,15 @@ class TestServer {
   base::Now now{base::MonotonicTime(seconds(1000)), WallStart()};
   test_support::SeededRandom random;
   test_support::RecordingEffects effects;
-  Ledger ledger;
+
+ private:
+  std::unique_ptr<Ledger> own_ledger_;
+
+ public:
+  Ledger& ledger;
   Engine engine;
+  // Called behind each message of a client: what other engines have to do with it.
+  std::function<void()> settle = [] {};
 };
 
 // A TURN client at one transport address.
@@ -173,6 +184,7 @@ class TestClient {
   Reply Send(base::Bytes octets) {
     const std::size_t before = server_.effects.to_client.size();
     outcome = server_.engine.OnMessage(client, octets, server_.now);
+    server_.settle();
     const auto& sent = server_.effects.to_client;
     CHECK(sent.size() <= before + 1);
     if (sent.size() == before) return {};
@@ -222,6 +234,30 @@ class TestClient {
     if (lifetime) message.U32(AttributeType::kLifetime, *lifetime);
     return Request(message);
   }
+  // Asks for a ticket, or brings one; keeps the one that it gets.
+  Reply AllocateMobile() {
+    return KeepTicket(
+        Allocate(TurnMessage(Method::kAllocate).Udp().Zeros(AttributeType::kMobilityTicket, 0)));
+  }
+  Reply RefreshWith(base::Bytes with_ticket, std::optional<std::uint32_t> lifetime = std::nullopt) {
+    TurnMessage message(Method::kRefresh);
+    message.Bytes(AttributeType::kMobilityTicket, with_ticket);
+    if (lifetime) message.U32(AttributeType::kLifetime, *lifetime);
+    return KeepTicket(Request(message));
+  }
+  // Asks for the allocation of a client that has moved here. It knows the relays from then on.
+  Reply MoveFrom(const TestClient& before) {
+    relayed = before.relayed;
+    handles_ = before.handles_;
+    return RefreshWith(before.ticket);
+  }
+  Reply KeepTicket(Reply reply) {
+    if (reply.Has(AttributeType::kMobilityTicket)) {
+      const base::Bytes value = reply.view().Find(AttributeType::kMobilityTicket)->value;
+      ticket.assign(value.begin(), value.end());
+    }
+    return reply;
+  }
   Reply Permit(const base::Endpoint& peer) {
     return Request(TurnMessage(Method::kCreatePermission).Peer(peer));
   }
@@ -241,7 +277,7 @@ class TestClient {
     return server_.effects.to_peer.size() != before;
   }
 
-  // What a datagram from a peer to the relay of its family became; empty: nothing.
+  // What a datagram from a peer to the relay of its family became; empty: nothing for this client.
   std::vector<std::uint8_t> PeerSends(const base::Endpoint& peer, std::string_view data = "data") {
     const std::size_t before = server_.effects.data_to_client.size();
     std::vector<std::uint8_t> buffer(kHeadroomBytes + data.size() + kTailroomBytes, 0xee);
@@ -251,7 +287,7 @@ class TestClient {
                                   server_.now);
     const auto& sent = server_.effects.data_to_client;
     if (sent.size() == before) return {};
-    CHECK(sent.back().client.five_tuple == client.five_tuple);
+    if (sent.back().client.five_tuple != client.five_tuple) return {};
     CHECK(server_.effects.data_payload_bytes == data.size());
     return sent.back().octets;
   }
@@ -295,6 +331,7 @@ class TestClient {
   std::string password = "secret-a";
   std::string nonce;
   std::vector<base::Endpoint> relayed;
+  std::vector<std::uint8_t> ticket;  // the latest one; empty: none
   Engine::Outcome outcome = Engine::Outcome::kValid;
 };
 

@@ -73,6 +73,15 @@ TEST_F(ExpiryWheelTest, ADestroyedEntryDoesNotWake) {
   EXPECT_TRUE(Advance(seconds(2)).empty());
 }
 
+TEST_F(ExpiryWheelTest, ACancelledEntryDoesNotWake) {
+  wheel_.Reschedule(first_, now_ + seconds(1));
+  wheel_.Reschedule(second_, now_ + seconds(1));
+  ExpiryWheel::Cancel(first_);
+  ExpiryWheel::Cancel(first_);
+  EXPECT_FALSE(first_.is_scheduled());
+  EXPECT_EQ(Advance(seconds(2)), std::vector<ExpiryWheel::Entry*>{&second_});
+}
+
 TEST_F(ExpiryWheelTest, AWakeUpMayScheduleAndDestroyOthers) {
   auto victim = std::make_unique<Waiter>();
   wheel_.Reschedule(first_, now_ + seconds(1));

@@ -146,13 +146,6 @@ TEST(HandleAllocate, OAUTH_02_AnAccessTokenThatWasNotOfferedIs420) {
   EXPECT_EQ(reply.unknown(), std::vector{AttributeType::kAccessToken});
 }
 
-TEST(HandleAllocate, MOB_02_AMobilityTicketIsIgnoredWithoutTheFeature) {
-  TestServer server;
-  EXPECT_TRUE(TestClient(server)
-                  .Allocate(Allocate().Zeros(AttributeType::kMobilityTicket, 0))
-                  .is_success());
-}
-
 TEST(HandleAllocate, TURN_14_AReservationTokenExcludesEvenPortAndFamilies) {
   TestServer server;
   TestClient client(server);

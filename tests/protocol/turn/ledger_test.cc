@@ -85,6 +85,19 @@ TEST(Ledger, SubjectsWithoutUnitsAreForgotten) {
   EXPECT_EQ(ledger.ReadTotals().subjects, 0u);
 }
 
+TEST(Ledger, WhereAnAllocationIsIsKnownUntilItIsForgotten) {
+  Ledger ledger({});
+  EXPECT_EQ(ledger.FindShard(1), std::nullopt);
+  ledger.SetShard(1, {0});
+  ledger.SetShard(2, {1});
+  ledger.SetShard(1, {3});
+  EXPECT_EQ(ledger.FindShard(1), ShardIndex{3});
+  ledger.ForgetShard(1);
+  ledger.ForgetShard(1);
+  EXPECT_EQ(ledger.FindShard(1), std::nullopt);
+  EXPECT_EQ(ledger.FindShard(2), ShardIndex{1});
+}
+
 TEST(Ledger, AddressesOfAFamilyAreUsedEvenly) {
   Ledger ledger(Options());
   test_support::SeededRandom random(1);

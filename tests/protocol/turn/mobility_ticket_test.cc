@@ -1,0 +1,64 @@
+#include "protocol/turn/mobility_ticket.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ranges>
+#include <vector>
+
+#include "tests/support/seeded_random.h"
+
+namespace turn {
+namespace {
+
+constexpr MobilityTicket kTicket{0x0102030405060708, 0x090a0b0c};
+
+class MobilityTicketsTest : public ::testing::Test {
+ protected:
+  test_support::SeededRandom random_{1};
+  MobilityTickets tickets_{NonceKey{{1}}};
+};
+
+TEST_F(MobilityTicketsTest, MOB_06_WhatIsNoTicketIsNotOpened) {
+  const SealedTicket sealed = tickets_.Seal(kTicket, random_);
+  EXPECT_EQ(tickets_.Open({}), std::nullopt);
+  for (std::size_t bytes = 0; bytes < sealed.size(); ++bytes)
+    EXPECT_EQ(tickets_.Open(base::Bytes(sealed).first(bytes)), std::nullopt);
+  std::vector<std::uint8_t> longer(sealed.begin(), sealed.end());
+  longer.push_back(0);
+  EXPECT_EQ(tickets_.Open(longer), std::nullopt);
+  EXPECT_EQ(tickets_.Open(std::vector<std::uint8_t>(600)), std::nullopt);
+}
+
+TEST_F(MobilityTicketsTest, MOB_06_EveryBitCounts) {
+  const SealedTicket sealed = tickets_.Seal(kTicket, random_);
+  for (std::size_t bit = 0; bit < 8 * sealed.size(); ++bit) {
+    SealedTicket changed = sealed;
+    changed[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+    EXPECT_EQ(tickets_.Open(changed), std::nullopt) << "bit " << bit;
+  }
+}
+
+TEST_F(MobilityTicketsTest, MOB_06_AnotherProcessDoesNotOpenIt) {
+  const SealedTicket sealed = tickets_.Seal(kTicket, random_);
+  EXPECT_EQ(MobilityTickets(NonceKey{{2}}).Open(sealed), std::nullopt);
+}
+
+TEST_F(MobilityTicketsTest, EveryShardOpensIt) {
+  const SealedTicket sealed = tickets_.Seal(kTicket, random_);
+  EXPECT_EQ(MobilityTickets(NonceKey{{1}}).Open(sealed), kTicket);
+}
+
+TEST_F(MobilityTicketsTest, MOB_12_TwoOfOneContentHaveNothingInCommon) {
+  // Of 40 octets that are chosen at random, two equal ones at one place are no surprise; eight are.
+  for (int i = 0; i < 100; ++i) {
+    const SealedTicket first = tickets_.Seal(kTicket, random_);
+    const SealedTicket second = tickets_.Seal(kTicket, random_);
+    const auto equal = std::ranges::count_if(std::views::iota(0u, first.size()),
+                                             [&](auto at) { return first[at] == second[at]; });
+    EXPECT_LT(equal, 8);
+  }
+}
+
+}  // namespace
+}  // namespace turn
