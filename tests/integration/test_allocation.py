@@ -589,9 +589,3 @@ def test_OAUTH_02_access_token_when_not_offered_is_420(client):
     response = client.try_allocate(fill=lambda m: m.add(Attribute.ACCESS_TOKEN, bytes(32)))
     assert response.error == 420
     assert response.unknown_attributes == [Attribute.ACCESS_TOKEN]
-
-
-def test_MOB_02_mobility_ticket_when_not_offered_is_ignored_or_405(client):
-    response = client.try_allocate(fill=lambda m: m.add(Attribute.MOBILITY_TICKET))
-    assert response.is_success or response.error == 405
-    assert Attribute.MOBILITY_TICKET not in response
