@@ -272,7 +272,16 @@ void Engine::State::Advance(base::MonotonicTime now) {
 void Engine::State::SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now) {
   policy_ = std::move(policy);
   if (!policy_->mobility) CloseDetached(now);
-  allocations_.ForEach([&](Allocation& allocation) { JudgeAgain(allocation, now); });
+  std::vector<Allocation*> refused;
+  allocations_.ForEach([&](Allocation& allocation) {
+    if (IsRefusedClient(*policy_, allocation.client.five_tuple)) {
+      refused.push_back(&allocation);
+    } else {
+      JudgeAgain(allocation, now);
+    }
+  });
+  for (Allocation* allocation : refused)
+    CloseAllocation(*allocation, CloseReason::kDisconnected, now);
 }
 
 void Engine::State::SetCredentials(std::shared_ptr<const CredentialSource> credentials) {

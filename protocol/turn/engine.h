@@ -93,7 +93,8 @@ class Engine {
 
   // Snapshots that a reload brings. Existing allocations keep the lifetimes they were promised;
   // peers are judged by the new policy from now on, and routes to peers that are no longer allowed
-  // are removed.
+  // are removed; allocations of clients that are denied now end. Whose credentials are gone keeps
+  // the allocation until its lifetime is over, and cannot refresh it.
   void SetPolicy(std::shared_ptr<const Policy> policy, const base::Now& now);
   void SetCredentials(std::shared_ptr<const CredentialSource> credentials);
 

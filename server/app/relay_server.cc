@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "auth/credential_verifier.h"
 #include "server/app/relay_settings.h"
 #include "server/log/log.h"
 #include "server/log/log_text.h"
@@ -11,15 +10,19 @@
 namespace relay {
 namespace {
 
-// nullptr: none are configured.
-base::Result<std::unique_ptr<CertificateStore>> OpenCertificates(const Config& config) {
-  if (config.tls.certificates.empty()) return std::unique_ptr<CertificateStore>();
+std::vector<CertificateStore::Source> CertificateSources(const Config& config) {
   std::vector<CertificateStore::Source> sources;
   sources.reserve(config.tls.certificates.size());
   for (const Config::Certificate& pair : config.tls.certificates) {
     sources.push_back({pair.certificate_path, pair.private_key_path});
   }
-  return CertificateStore::Open(std::move(sources), base::ReadClocks().monotonic);
+  return sources;
+}
+
+// nullptr: none are configured.
+base::Result<std::unique_ptr<CertificateStore>> OpenCertificates(const Config& config) {
+  if (config.tls.certificates.empty()) return std::unique_ptr<CertificateStore>();
+  return CertificateStore::Open(CertificateSources(config), base::ReadClocks().monotonic);
 }
 
 void LogCertificates(const std::vector<Certificate>& certificates) {
@@ -38,12 +41,9 @@ void LogCertificates(const std::vector<Certificate>& certificates) {
 base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
     const Config& config, std::vector<turn::RelayAddress> relay_addresses) {
   auto policy = std::make_shared<const turn::Policy>(MakePolicy(config, relay_addresses));
-  auto credentials = std::make_shared<const auth::CredentialVerifier>(
-      config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets));
   auto certificate_store = OpenCertificates(config);
   if (!certificate_store.ok()) return certificate_store.error();
-  ShardGroup::Options options =
-      MakeShardGroupOptions(config, relay_addresses, policy, std::move(credentials));
+  ShardGroup::Options options = MakeShardGroupOptions(config, relay_addresses, policy);
   if (certificate_store.value() != nullptr) options.tls = certificate_store.value()->context();
   auto shards = ShardGroup::Open(options);
   if (!shards.ok()) return shards.error();
@@ -64,7 +64,8 @@ RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> r
                          std::shared_ptr<const turn::Policy> policy,
                          std::unique_ptr<CertificateStore> certificate_store,
                          std::unique_ptr<ShardGroup> shards)
-    : min_port_(config.relay.min_port),
+    : listeners_(config.listeners),
+      min_port_(config.relay.min_port),
       max_port_(config.relay.max_port),
       relay_addresses_(std::move(relay_addresses)),
       policy_(std::move(policy)),
@@ -136,6 +137,27 @@ void RelayServer::RefreshCertificates() {
       shards_->SetTls(certificate_store_->context());
       return;
   }
+}
+
+base::Result<void> RelayServer::Reconfigure(const Config& config) {
+  if (certificate_store_ != nullptr) {
+    // First, since nothing else can fail.
+    const auto replaced = certificate_store_->SetSources(CertificateSources(config));
+    if (!replaced.ok()) return replaced.error();
+    if (replaced.value()) {
+      shards_->SetTls(certificate_store_->context());
+      LogCertificates(certificates());
+    }
+  }
+  Config effective = config;
+  effective.listeners = listeners_;
+  turn::Policy policy = MakePolicy(effective, relay_addresses_);
+  policy.draining = policy_->draining;
+  policy_ = std::make_shared<const turn::Policy>(std::move(policy));
+  shards_->SetSettings({policy_, MakeCredentials(effective), MakeRateLimits(effective)},
+                       MakeLedgerOptions(effective, relay_addresses_),
+                       effective.limits.connections_per_source);
+  return {};
 }
 
 void RelayServer::SetDraining(bool is_draining) {

@@ -36,6 +36,7 @@ class RelayServer final : public RelayControl {
   RelaySnapshot ReadSnapshot() const override;
   std::vector<std::string> unready_reasons() const override;
   void RefreshCertificates() override;
+  base::Result<void> Reconfigure(const Config& config) override;
   void SetDraining(bool is_draining) override;
   void Stop() override { shards_->Stop(); }
 
@@ -45,6 +46,7 @@ class RelayServer final : public RelayControl {
               std::unique_ptr<CertificateStore> certificate_store,
               std::unique_ptr<ShardGroup> shards);
 
+  std::vector<Config::Listener> listeners_;  // without those that were left out
   std::uint16_t min_port_;
   std::uint16_t max_port_;
   std::vector<turn::RelayAddress> relay_addresses_;

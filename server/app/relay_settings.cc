@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "auth/credential_verifier.h"
 #include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
@@ -195,10 +196,9 @@ std::string_view KindName(ShardGroup::ListenerKind kind) {
   return TransportName(Transport::kEdge);
 }
 
-ShardGroup::Options MakeShardGroupOptions(
-    const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
-    std::shared_ptr<const turn::Policy> policy,
-    std::shared_ptr<const turn::CredentialSource> credentials) {
+ShardGroup::Options MakeShardGroupOptions(const Config& config,
+                                          const std::vector<turn::RelayAddress>& relay_addresses,
+                                          std::shared_ptr<const turn::Policy> policy) {
   ShardGroup::Options options;
   options.shards = config.shards == 0 ? UsableCores() : config.shards;
   for (const Config::Listener& listener : config.listeners) {
@@ -210,18 +210,34 @@ ShardGroup::Options MakeShardGroupOptions(
   }
   options.discovery = MakeDiscovery(config);
   options.connections_per_source = config.limits.connections_per_source;
-  options.limits.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8;
-  options.limits.packets_per_second = config.limits.packets_per_allocation_per_second;
-  options.ledger.allocations = config.limits.allocations;
-  options.ledger.allocations_per_user = config.limits.allocations_per_user;
-  options.ledger.allocations_per_tenant = config.limits.allocations_per_tenant;
-  options.ledger.allocations_per_source = config.limits.allocations_per_source;
-  options.ledger.min_port = config.relay.min_port;
-  options.ledger.max_port = config.relay.max_port;
-  options.ledger.excluded_ports = PortsOfListeners(config);
-  options.ledger.relay_addresses = relay_addresses;
+  options.limits = MakeRateLimits(config);
+  options.ledger = MakeLedgerOptions(config, relay_addresses);
   options.policy = std::move(policy);
-  options.credentials = std::move(credentials);
+  options.credentials = MakeCredentials(config);
+  return options;
+}
+
+std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config) {
+  return std::make_shared<const auth::CredentialVerifier>(
+      config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets));
+}
+
+RateLimits MakeRateLimits(const Config& config) {
+  return {.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8,
+          .packets_per_second = config.limits.packets_per_allocation_per_second};
+}
+
+turn::Ledger::Options MakeLedgerOptions(const Config& config,
+                                        const std::vector<turn::RelayAddress>& relay_addresses) {
+  turn::Ledger::Options options;
+  options.allocations = config.limits.allocations;
+  options.allocations_per_user = config.limits.allocations_per_user;
+  options.allocations_per_tenant = config.limits.allocations_per_tenant;
+  options.allocations_per_source = config.limits.allocations_per_source;
+  options.min_port = config.relay.min_port;
+  options.max_port = config.relay.max_port;
+  options.excluded_ports = PortsOfListeners(config);
+  options.relay_addresses = relay_addresses;
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/turn/credential_source.h"
+#include "protocol/turn/ledger.h"
 #include "protocol/turn/peer_policy.h"
 #include "protocol/turn/policy.h"
 #include "server/config/config.h"
@@ -24,10 +25,19 @@ std::string_view KindName(ShardGroup::ListenerKind kind);
 
 // Threads, listeners (in the order of the configuration), limits, ports. Listeners of a default
 // list may fail to open; those that somebody wrote may not.
-ShardGroup::Options MakeShardGroupOptions(
-    const Config& config, const std::vector<turn::RelayAddress>& relay_addresses,
-    std::shared_ptr<const turn::Policy> policy,
-    std::shared_ptr<const turn::CredentialSource> credentials);
+ShardGroup::Options MakeShardGroupOptions(const Config& config,
+                                          const std::vector<turn::RelayAddress>& relay_addresses,
+                                          std::shared_ptr<const turn::Policy> policy);
+
+// Whom the configuration lets in.
+std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config);
+
+// The limits of one allocation.
+RateLimits MakeRateLimits(const Config& config);
+
+// The limits and ports that all shards share.
+turn::Ledger::Options MakeLedgerOptions(const Config& config,
+                                        const std::vector<turn::RelayAddress>& relay_addresses);
 
 // Processors that this process may use: its affinity mask, and the quota of its control group if
 // that is less. At least 1.

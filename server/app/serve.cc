@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include "server/app/startup_summary.h"
 #include "server/config/load.h"
 #include "server/control/control_plane.h"
+#include "server/control/log_settings.h"
 #include "server/log/log.h"
 
 namespace relay {
@@ -32,21 +34,6 @@ int Fail(int code, const std::string& message) {
   return code;
 }
 
-LogLevel From(Config::LogLevel level) {
-  switch (level) {
-    case Config::LogLevel::kTrace:
-    case Config::LogLevel::kDebug:
-      return LogLevel::kDebug;
-    case Config::LogLevel::kInfo:
-      return LogLevel::kInfo;
-    case Config::LogLevel::kWarning:
-      return LogLevel::kWarning;
-    case Config::LogLevel::kError:
-      break;
-  }
-  return LogLevel::kError;
-}
-
 // One descriptor per allocation: ask for all that the system grants.
 void RaiseDescriptorLimit() {
   rlimit limit{};
@@ -58,6 +45,7 @@ void RaiseDescriptorLimit() {
 // What was loaded, and what of the default listeners is missing.
 struct Settings {
   LoadedConfig loaded;
+  std::optional<Reloader::Source> configuration;  // nullopt: there is no file
   std::vector<LeftOutListener> left_out;
   std::string secret_path;
   bool has_self_signed = false;
@@ -68,13 +56,15 @@ base::Result<Settings> Load(const ServeOptions& options) {
     auto embedded = BuildEmbeddedDefault(options.overrides, SelfSigned::kKeep);
     if (!embedded.ok()) return embedded.error();
     EmbeddedDefault value = std::move(embedded).value();
-    return Settings{std::move(value.loaded), std::move(value.left_out),
+    return Settings{std::move(value.loaded), std::nullopt, std::move(value.left_out),
                     std::move(value.secret_path), value.has_self_signed};
   }
   Settings settings;
   settings.loaded = LoadConfigFile(*options.config_file, options.overrides);
-  if (settings.loaded.ok())
-    settings.left_out = LeaveOutUnavailableListeners(settings.loaded.config);
+  if (!settings.loaded.ok()) return settings;
+  // A reload is compared with what was written, not with what was possible.
+  settings.configuration = {*options.config_file, options.overrides, settings.loaded.config};
+  settings.left_out = LeaveOutUnavailableListeners(settings.loaded.config);
   return settings;
 }
 
@@ -131,8 +121,7 @@ int Serve(const ServeOptions& options) {
   if (!settings.loaded.ok()) return kExitConfiguration;
   const Config& config = settings.loaded.config;
 
-  InitLog(config.log.format == Config::LogFormat::kJson ? LogFormat::kJson : LogFormat::kText,
-          From(config.log.level));
+  InitLog(LogFormatOf(config.log), LogLevelOf(config.log));
   RaiseDescriptorLimit();
   auto addresses = ResolveRelayAddresses(config);
   if (!addresses.ok()) return Fail(kExitConfiguration, addresses.error().message);
@@ -145,6 +134,7 @@ int Serve(const ServeOptions& options) {
   control_options.drain_deadline = config.drain.deadline;
   control_options.admin_socket =
       options.config_file ? config.admin.socket : ChooseAdminSocket(config.admin.socket);
+  control_options.configuration = std::move(settings.configuration);
   ControlPlane control(control_options, *relay.value());
   if (const auto started = control.Start(); !started.ok())
     return Fail(kExitFailed, started.error().message);

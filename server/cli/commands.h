@@ -32,11 +32,13 @@ struct CredentialsOptions {
 };
 int RunCredentials(const CredentialsOptions& options);
 
-struct StatusOptions {
+// Where the running server is reached.
+struct AdminOptions {
   std::optional<std::string> socket;
-  ConfigSource source;
+  ConfigSource source;  // if there is no socket: names it
 };
-int RunStatus(const StatusOptions& options);
+int RunStatus(const AdminOptions& options);
+int RunReload(const AdminOptions& options);
 
 int RunVersion();
 

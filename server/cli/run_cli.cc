@@ -19,7 +19,8 @@ constexpr const char* kDescription =
     "  senso-turn serve --config FILE          the same from a YAML file\n"
     "  senso-turn check FILE                   is the file right?\n"
     "  senso-turn credentials --user alice     iceServers for a browser, ready to paste\n"
-    "  senso-turn status                       how the running server is doing";
+    "  senso-turn status                       how the running server is doing\n"
+    "  senso-turn reload                       the running server takes over its changed file";
 
 constexpr const char* kServeFooter =
     "\nWithout --config the server makes a secret of its own, listens on the usual UDP and TCP "
@@ -28,6 +29,13 @@ constexpr const char* kServeFooter =
     "\n"
     "  senso-turn serve --set realm=example.org --set relay.ports.min=50000\n"
     "  senso-turn serve --config /etc/senso-turn/senso-turn.yaml --set log.level=debug";
+
+constexpr const char* kReloadFooter =
+    "\nThe file is checked first. If anything is wrong with it, or a key has changed that needs a "
+    "restart,\n"
+    "nothing changes, and the exit code is 1. --config and --set only tell where the server's "
+    "admin socket is;\n"
+    "what it reads is what it was started with.";
 
 constexpr const char* kCredentialsFooter =
     "\nThey are signed with the first shared secret of the configuration, or with the secret that "
@@ -47,6 +55,7 @@ class CommandLine {
     AddCheck();
     AddCredentials();
     AddStatus();
+    AddReload();
     Add("version", "Print the version", RunVersion);
     AddGenerate();
   }
@@ -117,10 +126,21 @@ class CommandLine {
 
   void AddStatus() {
     CLI::App* sub =
-        Add("status", "Ask the running server how it is", [this] { return RunStatus(status_); });
-    sub->add_option("--socket", status_.socket, "Its admin socket (default: admin.socket)")
+        Add("status", "Ask the running server how it is", [this] { return RunStatus(admin_); });
+    AddAdmin(sub);
+  }
+
+  void AddReload() {
+    CLI::App* sub = Add("reload", "Have the running server read its configuration again",
+                        [this] { return RunReload(admin_); });
+    AddAdmin(sub);
+    sub->footer(kReloadFooter);
+  }
+
+  void AddAdmin(CLI::App* sub) {
+    sub->add_option("--socket", admin_.socket, "Its admin socket (default: admin.socket)")
         ->type_name("PATH");
-    AddSource(sub, status_.source.file, status_.source.overrides);
+    AddSource(sub, admin_.source.file, admin_.source.overrides);
   }
 
   // For the repository's own checks.
@@ -160,7 +180,7 @@ class CommandLine {
   std::string check_file_;
   std::vector<std::string> check_overrides_;
   CredentialsOptions credentials_;
-  StatusOptions status_;
+  AdminOptions admin_;
 };
 
 }  // namespace

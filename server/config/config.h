@@ -45,6 +45,8 @@ struct Config {
   struct ExternalAddress {
     base::IpAddress internal;
     base::IpAddress external;
+
+    friend bool operator==(const ExternalAddress&, const ExternalAddress&) = default;
   };
   struct Relay {
     std::vector<base::IpAddress> addresses;  // empty: those of the default routes
@@ -65,6 +67,8 @@ struct Config {
     std::string kid;
     std::string algorithm = "A256GCM";
     std::string key_base64;
+
+    friend bool operator==(const AccessTokenKey&, const AccessTokenKey&) = default;
   };
   struct AccessTokens {
     std::string server_name;
@@ -133,15 +137,21 @@ struct Config {
     std::string issuer_suffix;  // one label before it, https only
     std::string audience;
     std::vector<std::string> algorithms;
+
+    friend bool operator==(const Issuer&, const Issuer&) = default;
   };
   struct ApiKey {
     std::string key;
     std::string tenant;
+
+    friend bool operator==(const ApiKey&, const ApiKey&) = default;
   };
   // So many in so much time.
   struct Rate {
     std::uint32_t count = 0;
     std::chrono::seconds period{1};
+
+    friend bool operator==(const Rate&, const Rate&) = default;
   };
   struct Credentials {
     base::IpAddress listener_address = base::IpAddress::FromV4({127, 0, 0, 1});

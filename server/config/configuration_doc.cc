@@ -32,8 +32,8 @@ is not in the tables below is an error that names the nearest known one.
   `1000/h`. In limits, `0` is unlimited.
 * **Text** is UTF-8. User names and passwords are prepared as RFC 8265 (OpaqueString) says, except
   that they must come in normalization form C: nothing is composed or decomposed.
-* **Change** says what a change will take, `reload` or `restart`; this version restarts for all of
-  them.
+* **Change** says what a change takes: a reload (SIGHUP or `senso-turn reload`, docs/operations.md) or
+  a restart. A reload whose file changes a key that needs a restart is refused as a whole.
 
 A key such as `listeners[].port` belongs to each item of the list `listeners`.
 )";

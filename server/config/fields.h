@@ -86,6 +86,14 @@ Spelling<E> Choice(std::vector<std::pair<std::string, E>> values) {
 std::optional<std::string> TakeScalar(const Value& value, std::string suffix,
                                       std::vector<Row::Problem>& problems);
 
+// What `access` leads to is what a reload compares.
+template <typename Access>
+void CompareBy(Row& row, Access access) {
+  row.is_same = [access](const Draft& one, const Draft& other) {
+    return access(one) == access(other);
+  };
+}
+
 template <typename T, typename Access>
 Row Scalar(std::string path, Spelling<T> spelling, Access access, std::string doc) {
   Row row;
@@ -114,6 +122,7 @@ Row Scalar(std::string path, Spelling<T> spelling, Access access, std::string do
       return spelling.print(held);
     }
   };
+  CompareBy(row, access);
   return row;
 }
 
@@ -162,11 +171,12 @@ Row List(std::string path, Spelling<T> spelling, Access access, std::string doc)
     }
     return "[" + text + "]";
   };
+  CompareBy(row, access);
   return row;
 }
 
 // A list whose items have keys of their own: rows "path[].name" follow it. `begin` empties the
-// list.
+// list. CompareBy has to follow, with what the items become.
 Row ListOfMaps(std::string path, std::string type, std::string doc,
                std::function<void(Draft&)> begin, std::function<void(Draft&)> append,
                std::string default_text = "[]");
@@ -199,6 +209,7 @@ Row FromFile(std::string path, const Spelling<std::string>& spelling, Access acc
     return problems;
   };
   row.print = [](const Draft&) { return std::string(); };
+  CompareBy(row, access);
   return row;
 }
 

@@ -7,8 +7,8 @@
 
 namespace relay {
 
-// The content of a file. Fails if it cannot be read or is larger; the error is a half sentence such
-// as "cannot be read: No such file or directory".
+// The content of a file, or of a pipe if it comes soon. Fails if it cannot be read or is larger;
+// the error is a half sentence such as "cannot be read: No such file or directory".
 base::Result<std::string> ReadFileContent(const std::string& path, std::size_t max_bytes);
 
 // The content of a file that holds one secret, without the newlines at its end. Relative paths

@@ -41,6 +41,7 @@ LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
   draft.MarkWritten("", {source, 0});
   Value root = ReadYaml(text, source, draft.errors);
   const bool is_yaml = draft.errors.empty();
+  const bool is_empty = root.kind == Value::Kind::kNull;
   if (is_yaml) {
     for (const std::string& text_of_override : overrides) {
       ApplyOverride(text_of_override, root, draft);
@@ -55,7 +56,7 @@ LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
   Wipe(root);
   SortByLine(draft.errors);
   SortByLine(draft.warnings);
-  return {std::move(draft.config), std::move(draft.errors), std::move(draft.warnings)};
+  return {std::move(draft.config), std::move(draft.errors), std::move(draft.warnings), is_empty};
 }
 
 LoadedConfig LoadConfigFile(const std::string& path, const std::vector<std::string>& overrides) {

@@ -25,6 +25,7 @@ struct LoadedConfig {
   Config config;
   std::vector<Diagnostic> errors;    // by line
   std::vector<Diagnostic> warnings;  // by line
+  bool is_empty = false;             // nothing was written, but for overrides
 
   bool ok() const { return errors.empty(); }
 };

@@ -44,6 +44,9 @@ struct Row {
   // The value as YAML that parse() takes, for the default in the documentation.
   std::function<std::string(const Draft&)> print;
   std::function<void(Draft&)> append;
+  // Whether two finished configurations agree in it. Keys of a list's items are compared by the
+  // list, as a whole.
+  std::function<bool(const Draft&, const Draft&)> is_same;
 };
 
 // All rows, those of a section side by side, lists before their items' keys.

@@ -52,6 +52,7 @@ void AppendUserRows(std::vector<Row>& rows) {
       "are "
       "kept in memory.",
       [](Draft& draft) { draft.users.clear(); }, [](Draft& draft) { draft.users.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(auth.users));
   rows.push_back(Required(Scalar(
       "auth.users[].username", OpaqueText("user name"),
       [](auto& draft) -> auto& { return draft.users.back().username; },
@@ -73,6 +74,7 @@ void AppendAccessTokenRows(std::vector<Row>& rows) {
       "Keys shared with the authorization server. Not available in this version.",
       [](Draft& draft) { draft.config.auth.access_tokens.keys.clear(); },
       [](Draft& draft) { draft.config.auth.access_tokens.keys.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(auth.access_tokens.keys));
   rows.push_back(
       Required(Scalar("auth.access_tokens.keys[].kid", Label("key name"),
                       CONFIG_MEMBER(auth.access_tokens.keys.back().kid), "The key's name.")));
@@ -97,6 +99,7 @@ void AppendAuthRows(std::vector<Row>& rows) {
       "side. Each has one of `secret` and `secret_file`.",
       [](Draft& draft) { draft.config.auth.shared_secrets.clear(); },
       [](Draft& draft) { draft.config.auth.shared_secrets.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(auth.shared_secrets));
   rows.push_back(Required(Scalar("auth.shared_secrets[].id", Label("name"),
                                  CONFIG_MEMBER(auth.shared_secrets.back().id),
                                  "The secret's name, part of user names and logs.")));

@@ -72,6 +72,12 @@ Row ExternalAddressesRow() {
     }
     return "{" + text + "}";
   };
+  row.is_same = [](const Draft& one, const Draft& other) {
+    const Config::Relay& a = one.config.relay;
+    const Config::Relay& b = other.config.relay;
+    return a.external_addresses == b.external_addresses &&
+           a.external_addresses_auto == b.external_addresses_auto;
+  };
   return row;
 }
 
@@ -138,11 +144,12 @@ void AppendLifetimeRows(std::vector<Row>& rows) {
 void AppendProtocolRows(std::vector<Row>& rows) {
   using Numbers = Config::ChannelNumbers;
   using Software = Config::Software;
-  rows.push_back(
+  // Transports tell messages apart by it, so those of channels that clients hold would be lost.
+  rows.push_back(NeedsRestart(
       Scalar("protocol.channel_numbers",
              Choice<Numbers>({{"rfc8656", Numbers::kRfc8656}, {"rfc5766", Numbers::kRfc5766}}),
              CONFIG_MEMBER(protocol.channel_numbers),
-             "Channels 0x4000 to 0x4FFF, or up to 0x7FFE for clients older than RFC 8656."));
+             "Channels 0x4000 to 0x4FFF, or up to 0x7FFE for clients older than RFC 8656.")));
   rows.push_back(
       Scalar("protocol.software",
              Choice<Software>({{"never", Software::kNever},
@@ -216,7 +223,7 @@ void AppendRelayRows(std::vector<Row>& rows) {
                       "Peers that may not be reached; wins over `peers.allow`."));
   AppendLimitRows(rows);
   rows.push_back(List("clients.deny", Prefix(), CONFIG_MEMBER(clients.deny),
-                      "Clients that get no answer at all."));
+                      "Clients that get no answer at all; a reload also ends what they have."));
   AppendLifetimeRows(rows);
   AppendProtocolRows(rows);
 }

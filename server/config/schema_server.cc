@@ -23,6 +23,7 @@ void AppendListenerRows(std::vector<Row>& rows) {
         draft.config.listeners.emplace_back().address = base::IpAddress::FromV4({0, 0, 0, 0});
       },
       "udp 3478, udp 49152, dtls 49153, tcp 3478, tls 5349, dtls 5349, edge 443")));
+  CompareBy(rows.back(), CONFIG_MEMBER(listeners));
   rows.push_back(NeedsRestart(Required(Scalar("listeners[].transport",
                                               Choice<Transport>({{"udp", Transport::kUdp},
                                                                  {"dtls", Transport::kDtls},
@@ -74,9 +75,11 @@ void AppendServerRows(std::vector<Row>& rows) {
       "tls.certificates", "list of certificates",
       "Certificates for TLS and DTLS, chosen by server name; the first one for clients that name "
       "none that fits. The files are watched: new ones are in use within two seconds, without a "
-      "reload, and no connection is lost.",
+      "reload, and no connection is lost. The first one, and taking the last one away, need a "
+      "restart.",
       [](Draft& draft) { draft.config.tls.certificates.clear(); },
       [](Draft& draft) { draft.config.tls.certificates.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(tls.certificates));
   rows.push_back(Required(Scalar("tls.certificates[].certificate", Path(),
                                  CONFIG_MEMBER(tls.certificates.back().certificate_path),
                                  "PEM file with the chain, leaf first; relative to the "
@@ -99,10 +102,11 @@ void AppendServerRows(std::vector<Row>& rows) {
       "Keeps the secret that is made when no configuration is given. If the default cannot be "
       "written: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/senso-turn`, else "
       "`~/.local/state/senso-turn`.")));
-  rows.push_back(
-      Scalar("drain.deadline", Duration(std::chrono::seconds(0), std::chrono::days(7)),
-             CONFIG_MEMBER(drain.deadline),
-             "How long existing allocations may go on after the server was told to stop."));
+  rows.push_back(Scalar(
+      "drain.deadline", Duration(std::chrono::seconds(0), std::chrono::days(7)),
+      CONFIG_MEMBER(drain.deadline),
+      "How long existing allocations may go on after the server was told to stop. A drain that "
+      "has begun keeps its own."));
   rows.push_back(Scalar("log.format",
                         Choice<Config::LogFormat>({{"text", Config::LogFormat::kText},
                                                    {"json", Config::LogFormat::kJson}}),

@@ -15,6 +15,7 @@ void AppendIssuerRows(std::vector<Row>& rows) {
       "in this version.",
       [](Draft& draft) { draft.config.credentials.issuers.clear(); },
       [](Draft& draft) { draft.config.credentials.issuers.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(credentials.issuers));
   rows.push_back(Scalar("credentials.issuers[].issuer", HttpsUrl(),
                         CONFIG_MEMBER(credentials.issuers.back().issuer),
                         "The issuer, exactly as in the token."));
@@ -71,6 +72,7 @@ void AppendServiceRows(std::vector<Row>& rows) {
       "For applications that use the TURN REST draft's form. Not available in this version.",
       [](Draft& draft) { draft.config.credentials.api_keys.clear(); },
       [](Draft& draft) { draft.config.credentials.api_keys.emplace_back(); }));
+  CompareBy(rows.back(), CONFIG_MEMBER(credentials.api_keys));
   rows.push_back(Required(Scalar("credentials.api_keys[].key", Secret(),
                                  CONFIG_MEMBER(credentials.api_keys.back().key), "The key.")));
   rows.push_back(Required(Scalar("credentials.api_keys[].tenant", Label("tenant"),

@@ -18,6 +18,12 @@ std::string_view Trim(std::string_view text) {
 
 std::string AdminError(std::string_view what) { return "error: " + std::string(what) + "\n"; }
 
+std::string AnswerReload(const Reloader::Report& report) {
+  std::string answer = report.is_success ? report.summary + "\n" : AdminError(report.summary);
+  for (const std::string& detail : report.details) answer += detail + "\n";
+  return answer;
+}
+
 void AdminRoutes::Add(std::string name, Command command) {
   commands_.insert_or_assign(std::move(name), std::move(command));
 }

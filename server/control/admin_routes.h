@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/control/reloader.h"
+
 namespace relay {
 
 // What an administrator can ask over the admin socket: one line, whose first word is the command,
@@ -21,6 +23,9 @@ class AdminRoutes {
  private:
   std::map<std::string, Command, std::less<>> commands_;
 };
+
+// What a reload came to: a line for it, and one for each error or warning.
+std::string AnswerReload(const Reloader::Report& report);
 
 // An answer that says that the command failed.
 std::string AdminError(std::string_view what);

@@ -9,6 +9,7 @@
 #include "server/control/drain_controller.h"
 #include "server/control/edge_routes.h"
 #include "server/control/health_routes.h"
+#include "server/control/log_settings.h"
 #include "server/control/metrics_routes.h"
 #include "server/control/status_report.h"
 #include "server/http/event_loop.h"
@@ -38,7 +39,11 @@ std::string_view Describe(DrainController::End end) {
 class ControlPlane::Impl {
  public:
   Impl(Options options, RelayControl& relay)
-      : options_(std::move(options)), relay_(relay), drain_(options_.drain_deadline) {}
+      : options_(std::move(options)),
+        relay_(relay),
+        drain_(options_.drain_deadline),
+        reloader_(std::exchange(options_.configuration, std::nullopt),
+                  [this](const Config& config) { return Reconfigure(config); }) {}
 
   base::Result<void> Start() {
     auto loop = EventLoop::Create();
@@ -106,10 +111,33 @@ class ControlPlane::Impl {
       }
     });
     loop_->OnSignal(SIGINT, [this] { StopAtOnce(); });
-    loop_->OnSignal(SIGHUP, [] {
-      Log(LogLevel::kWarning,
-          "reloading the configuration is not available yet; the server goes on as before");
+    loop_->OnSignal(SIGHUP, [this] { ReloadSoon(); });
+  }
+
+  // However many signals have come, one reload after the last of them is enough.
+  void ReloadSoon() {
+    if (is_reload_due_) return;
+    is_reload_due_ = true;
+    loop_->Post([this] {
+      is_reload_due_ = false;
+      static_cast<void>(Reload());
     });
+  }
+
+  Reloader::Report Reload() {
+    Reloader::Report report = reloader_.Reload();
+    const auto outcome = report.is_success ? ReloadOutcome::kSuccess : ReloadOutcome::kFailure;
+    process_counters_.config_reloads[LabelIndex(outcome)].Add();
+    if (report.is_success) relay_.RefreshCertificates();
+    return report;
+  }
+
+  base::Result<void> Reconfigure(const Config& config) {
+    if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
+    drain_.SetDeadline(config.drain.deadline);
+    SetLogFormat(LogFormatOf(config.log));
+    SetLogLevel(LogLevelOf(config.log));
+    return {};
   }
 
   void AddCommands() {
@@ -119,6 +147,9 @@ class ControlPlane::Impl {
       return AdminError("status takes nothing, or \"json\"");
     });
     commands_.Add("drain", [this](std::string_view arguments) { return BeginDrain(arguments); });
+    commands_.Add("reload", [this](std::string_view arguments) {
+      return arguments.empty() ? AnswerReload(Reload()) : AdminError("reload takes nothing");
+    });
   }
 
   // "drain", or "drain 3600" with the deadline in seconds.
@@ -201,10 +232,12 @@ class ControlPlane::Impl {
 
   static base::MonotonicTime Now() { return base::ReadClocks().monotonic; }
 
-  const Options options_;
+  Options options_;
   RelayControl& relay_;
   ProcessCounters process_counters_;
   DrainController drain_;
+  Reloader reloader_;
+  bool is_reload_due_ = false;
   StatusReporter reporter_;
   AdminRoutes commands_;
   std::unique_ptr<EventLoop> loop_;

@@ -10,13 +10,14 @@
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "server/control/relay_control.h"
+#include "server/control/reloader.h"
 #include "server/web/http_message.h"
 
 namespace relay {
 
 // The slow part of the server, on one thread: health and metrics over HTTP, the admin socket,
-// signals and the drain. Constructed, started and run by the process's main thread; nothing here
-// waits for anything but its event loop.
+// signals, reloads and the drain. Constructed, started and run by the process's main thread;
+// nothing here waits for anything but its event loop.
 class ControlPlane {
  public:
   struct Options {
@@ -28,6 +29,7 @@ class ControlPlane {
     std::chrono::nanoseconds drain_poll = std::chrono::milliseconds(250);
     std::chrono::milliseconds http_timeout = std::chrono::seconds(30);
     std::chrono::nanoseconds certificate_poll = std::chrono::seconds(1);
+    std::optional<Reloader::Source> configuration;  // nullopt: none that could be read again
   };
 
   // `relay` must outlive the plane.

@@ -19,6 +19,9 @@ class DrainController {
 
   explicit DrainController(std::chrono::nanoseconds deadline) : deadline_(deadline) {}
 
+  // For a drain that has not begun.
+  void SetDeadline(std::chrono::nanoseconds deadline) { deadline_ = deadline; }
+
   // Begins a drain, with a deadline of its own if given. False: it had begun before.
   bool Begin(base::MonotonicTime now,
              std::optional<std::chrono::nanoseconds> deadline = std::nullopt);

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/result.h"
 #include "protocol/base/time.h"
+#include "server/config/config.h"
 #include "server/metrics/shard_counters.h"
 
 namespace relay {
@@ -53,6 +55,10 @@ class RelayControl {
   // Puts certificates into use whose files have been replaced, and logs it, and new keys for
   // session tickets when it is time. Called about once a second; cheap when nothing has changed.
   virtual void RefreshCertificates() = 0;
+
+  // Takes over everything of a configuration that differs from the former one in reloadable keys
+  // only (ConfigChanges). Draining stays as it is. Fails with the reason; then nothing has changed.
+  virtual base::Result<void> Reconfigure(const Config& config) = 0;
 
   // From now on new Allocate requests are refused (or no longer); existing allocations go on.
   virtual void SetDraining(bool is_draining) = 0;

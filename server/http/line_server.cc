@@ -113,9 +113,9 @@ class LineServer::Impl {
 
   void Answer(Connection& connection, const std::string& line) {
     connection.is_answered = true;
-    connection.deadline->Start(options_.timeout);
     bufferevent_disable(connection.stream.get(), EV_READ);
     const std::string answer = handler_(line);
+    connection.deadline->Start(options_.timeout);
     if (answer.empty()) return Close(connection);
     bufferevent_write(connection.stream.get(), answer.data(), answer.size());
   }

@@ -169,9 +169,11 @@ std::string_view ToString(LogLevel level) {
 
 void InitLog(LogFormat format, LogLevel level) {
   SecureStandardDescriptors();
-  TheLogger().format.store(format, std::memory_order_relaxed);
+  SetLogFormat(format);
   SetLogLevel(level);
 }
+
+void SetLogFormat(LogFormat format) { TheLogger().format.store(format, std::memory_order_relaxed); }
 
 void SetLogLevel(LogLevel level) { TheLogger().logger.set_level(ForeignLevel(level)); }
 

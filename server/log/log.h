@@ -25,6 +25,7 @@ std::string_view ToString(LogLevel level);
 // Call once, before other threads exist. Also sees to it that SIGPIPE is ignored and that
 // descriptors 0 to 2 are open.
 void InitLog(LogFormat format, LogLevel level);
+void SetLogFormat(LogFormat format);
 // Lines below this level are not written.
 void SetLogLevel(LogLevel level);
 

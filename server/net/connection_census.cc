@@ -16,4 +16,9 @@ void ConnectionCensus::Leave(const base::IpAddress& source) {
   if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
 }
 
+void ConnectionCensus::SetLimit(std::uint32_t limit_per_source) {
+  const std::lock_guard lock(mutex_);
+  limit_ = limit_per_source;
+}
+
 }  // namespace relay

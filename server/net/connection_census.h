@@ -18,9 +18,11 @@ class ConnectionCensus {
   // False: the source has as many as it may. True: Leave must follow.
   bool Enter(const base::IpAddress& source);
   void Leave(const base::IpAddress& source);
+  // What is above a new limit stays until it ends.
+  void SetLimit(std::uint32_t limit_per_source);
 
  private:
-  const std::uint32_t limit_;
+  std::uint32_t limit_;
   std::mutex mutex_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
 };

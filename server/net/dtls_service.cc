@@ -53,6 +53,15 @@ void DtlsService::SetTls(std::shared_ptr<const TlsContext> tls) {
   }
 }
 
+void DtlsService::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
+  policy_ = std::move(policy);
+  std::vector<std::uint32_t> refused;
+  for (const auto& [handle, association] : associations_) {
+    if (turn::IsRefusedClient(*policy_, association->client.five_tuple)) refused.push_back(handle);
+  }
+  for (const std::uint32_t handle : refused) Remove(handle);
+}
+
 void DtlsService::OnDatagram(const turn::Client& carrier, base::MutableBytes datagram) {
   if (acceptor_ == nullptr) return CountDrop(counters_, turn::DropReason::kMalformed);
   if (DtlsAcceptor::ShowsCookie(datagram)) return Enqueue(carrier, datagram);

@@ -101,8 +101,8 @@ void Shard::SetTls(std::shared_ptr<const TlsContext> tls) {
 }
 
 void Shard::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
-  ApplyPolicy(policy);
   clock_.Refresh();
+  ApplyPolicy(policy);
   engine_.SetPolicy(std::move(policy), clock_.now());
 }
 
@@ -110,6 +110,13 @@ void Shard::OnEngineMessage(turn::EngineMessage message) {
   clock_.Refresh();
   engine_.OnEngineMessage(std::move(message), clock_.now());
   queue_.Flush();
+}
+
+void Shard::SetSettings(const ShardSettings& settings) {
+  forwarder_.SetLimits(settings.limits);
+  joined_.SetLimits(settings.limits);
+  engine_.SetCredentials(settings.credentials);
+  SetPolicy(settings.policy);
 }
 
 void Shard::Stop() {

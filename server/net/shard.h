@@ -42,6 +42,13 @@ struct TcpListener {
   StreamEntrance entrance;
 };
 
+// What a reload replaces in every shard at once.
+struct ShardSettings {
+  std::shared_ptr<const turn::Policy> policy;
+  std::shared_ptr<const turn::CredentialSource> credentials;
+  RateLimits limits;
+};
+
 // One thread's share of the relay: an io_context, an engine, its sockets. Shards share nothing but
 // the Ledger and the census of connections; whoever wants something of a shard posts to its
 // mailbox.
@@ -77,6 +84,7 @@ class Shard {
 
   // The rest on the shard's thread, by way of the mailbox.
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
+  void SetSettings(const ShardSettings& settings);
   void SetTls(std::shared_ptr<const TlsContext> tls);
   void OnEngineMessage(turn::EngineMessage message);
   // Ends every allocation and lets Run return.

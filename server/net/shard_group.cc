@@ -182,6 +182,15 @@ void ShardGroup::SetPolicy(const std::shared_ptr<const turn::Policy>& policy) {
   }
 }
 
+void ShardGroup::SetSettings(const ShardSettings& settings, const turn::Ledger::Options& ledger,
+                             std::uint32_t connections_per_source) {
+  ledger_.SetLimits(ledger);
+  census_.SetLimit(connections_per_source);
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post([settings](Shard& receiver) { receiver.SetSettings(settings); });
+  }
+}
+
 void ShardGroup::SetTls(const std::shared_ptr<const TlsContext>& tls) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([tls](Shard& receiver) { receiver.SetTls(tls); });

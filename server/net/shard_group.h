@@ -78,6 +78,10 @@ class ShardGroup {
   void Stop();
 
   void SetPolicy(const std::shared_ptr<const turn::Policy>& policy);
+  // What a reload brings: settings of the shards, and the limits that they share (of `ledger`
+  // nothing else counts). What is above a new limit stays until it ends.
+  void SetSettings(const ShardSettings& settings, const turn::Ledger::Options& ledger,
+                   std::uint32_t connections_per_source);
   // For the handshakes from now on; sessions keep what they have.
   void SetTls(const std::shared_ptr<const TlsContext>& tls);
   // Before Start. Without one, HTTP requests are answered with 404.

@@ -225,6 +225,13 @@ void StreamService::Close(turn::ClientHandle handle) {
   engine_->OnClientGone(connection->client(), now());
 }
 
+void StreamService::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
+  policy_ = std::move(policy);
+  for (const auto& [handle, connection] : connections_) {
+    if (turn::IsRefusedClient(*policy_, connection->client().five_tuple)) ScheduleClose({handle});
+  }
+}
+
 void StreamService::CloseOverdue() {
   const base::MonotonicTime at = now().monotonic;
   for (const auto& [handle, connection] : connections_) {

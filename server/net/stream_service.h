@@ -39,7 +39,8 @@ class StreamService {
   ~StreamService();
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
-  void SetPolicy(std::shared_ptr<const turn::Policy> policy) { policy_ = std::move(policy); }
+  // Ends the connections of clients that it denies.
+  void SetPolicy(std::shared_ptr<const turn::Policy> policy);
   void SetTls(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
   // `serve_datagrams` is called between handshakes, each of which takes long enough to be felt.
   void SetServeDatagrams(std::function<void()> serve) { serve_datagrams_ = std::move(serve); }

@@ -92,6 +92,17 @@ class CertificateStore::Impl {
     return {};
   }
 
+  base::Result<bool> SetSources(std::vector<Source> sources) {
+    if (sources == sources_) return false;
+    std::swap(sources, sources_);
+    if (const auto loaded = Load(); !loaded.ok()) {
+      std::swap(sources, sources_);
+      return loaded.error();
+    }
+    reported_.clear();
+    return true;
+  }
+
   Refreshed Refresh(base::MonotonicTime now) {
     if (StampsOf(sources_) == loaded_) {
       reported_.clear();
@@ -151,6 +162,10 @@ base::Result<std::unique_ptr<CertificateStore>> CertificateStore::Open(std::vect
 
 const std::shared_ptr<const TlsContext>& CertificateStore::context() const {
   return impl_->context();
+}
+
+base::Result<bool> CertificateStore::SetSources(std::vector<Source> sources) {
+  return impl_->SetSources(std::move(sources));
 }
 
 CertificateStore::Refreshed CertificateStore::Refresh(base::MonotonicTime now) {

@@ -19,6 +19,8 @@ class CertificateStore {
   struct Source {
     std::string certificate_path;
     std::string private_key_path;
+
+    friend bool operator==(const Source&, const Source&) = default;
   };
 
   // Every pair must load, or it fails with the reason of the first that does not.
@@ -29,6 +31,10 @@ class CertificateStore {
   ~CertificateStore();
 
   const std::shared_ptr<const TlsContext>& context() const;
+
+  // Other files from now on. True: there is a new context, which knows the tickets of the former.
+  // False: the files are the same. Fails when one of them cannot be used: nothing has changed.
+  base::Result<bool> SetSources(std::vector<Source> sources);
 
   enum class Outcome : unsigned char {
     kSame,

@@ -319,5 +319,34 @@ TEST(Engine, D13_TenThousandReservationsStayWithinTheQuotaAndComeBack) {
   EXPECT_EQ(totals.allocations + totals.ports_in_use + totals.reservations, 0u);
 }
 
+TEST(Engine, AReloadEndsTheAllocationsOfClientsThatItDenies) {
+  TestServer server;
+  TestClient denied(server);
+  TestClient other(server, At("20.1.1.2:40000"));
+  denied.Allocate();
+  other.Allocate();
+  denied.Bind(0x4000, kPeer);
+  other.Bind(0x4000, At("20.8.8.8:1"));
+  server.Reload([](Policy& policy) { policy.denied_clients = {{kClient.address, 128}}; });
+  ASSERT_EQ(server.effects.closed.size(), 1u);
+  EXPECT_EQ(server.effects.closed[0].reason, CloseReason::kDisconnected);
+  EXPECT_EQ(server.effects.routes.size(), 1u);
+  EXPECT_EQ(server.ledger.ReadTotals().allocations, 1u);
+  EXPECT_TRUE(denied.Send(TurnMessage(Method::kBinding)).is_silence());
+  EXPECT_TRUE(other.Refresh().is_success());
+}
+
+TEST(Engine, AReloadOfCredentialsLeavesTheAllocationItsLifetime) {
+  TestServer server;
+  TestClient client(server);
+  client.Allocate();
+  client.Bind(0x4000, kPeer);
+  server.SetUsers({});
+  EXPECT_EQ(client.Refresh().error(), 401);
+  EXPECT_TRUE(client.Hears(kPeer));
+  server.WaitAndAdvance(seconds(600));
+  EXPECT_EQ(server.effects.closed.size(), 1u);
+}
+
 }  // namespace
 }  // namespace turn

@@ -176,5 +176,29 @@ TEST_F(RelayServerTest, NBD_01_OpensTheFurtherSocketsOfNatDiscoveryAndShowsThem)
   EXPECT_EQ(listeners[3].state, "open, NAT discovery only");
 }
 
+TEST_F(RelayServerTest, ReconfiguresWithOtherCertificatesOrNotAtAll) {
+  const auto files = WriteCertificate(directory_, "a", {"a.example"});
+  const auto others = WriteCertificate(directory_, "b", {"b.example"});
+  Configure(files.certificate, files.private_key);
+  const auto relay = Open();
+  ASSERT_TRUE(relay.ok()) << relay.error().message;
+  Configure(others.certificate, files.private_key);
+  EXPECT_FALSE(relay.value()->Reconfigure(config_).ok());
+  EXPECT_THAT(SubjectsOf(*relay.value()), ElementsAre("a.example"));
+  Configure(others.certificate, others.private_key);
+  ASSERT_TRUE(relay.value()->Reconfigure(config_).ok());
+  EXPECT_THAT(SubjectsOf(*relay.value()), ElementsAre("b.example"));
+  relay.value()->RefreshCertificates();
+  EXPECT_THAT(SubjectsOf(*relay.value()), ElementsAre("b.example"));
+}
+
+TEST_F(RelayServerTest, ReconfiguresWithoutTls) {
+  const auto relay = Open();
+  ASSERT_TRUE(relay.ok()) << relay.error().message;
+  config_.limits.allocations = 1;
+  EXPECT_TRUE(relay.value()->Reconfigure(config_).ok());
+  EXPECT_THAT(relay.value()->certificates(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace relay

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <fstream>
 #include <string>
+#include <thread>
 
 #include "protocol/stun/integrity.h"
 #include "tests/support/temporary_directory.h"
@@ -103,6 +106,29 @@ TEST(Diagnostic, LeavesOutWhatItDoesNotHave) {
   EXPECT_EQ((Diagnostic{"a.yaml", 0, "", "is gone"}.ToString()), "a.yaml: is gone");
   EXPECT_EQ((Diagnostic{"", 0, "auth", "is odd"}.ToString()), "auth: is odd");
   EXPECT_EQ((Diagnostic{"--set", 0, "realm", "is empty"}.ToString()), "--set: realm: is empty");
+}
+
+TEST_F(LoadFile, KnowsWhenNothingIsWritten) {
+  EXPECT_TRUE(LoadConfigFile(Write("a.yaml", "# nothing\n"), {"realm=r"}).is_empty);
+  EXPECT_FALSE(LoadConfigFile(Write("a.yaml", "realm: r\n"), {}).is_empty);
+}
+
+TEST_F(LoadFile, MayBeAPipeIfSomebodyWritesToIt) {
+  const std::string path = directory_ + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(path) << "realm: piped\n"; });
+  const LoadedConfig loaded = LoadConfigFile(path, {});
+  writer.join();
+  ASSERT_TRUE(loaded.ok()) << loaded.errors[0].ToString();
+  EXPECT_EQ(loaded.config.realm, "piped");
+}
+
+TEST_F(LoadFile, ThatIsAPipeOfNobodyIsNotWaitedForWithoutEnd) {
+  const std::string path = directory_ + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const LoadedConfig loaded = LoadConfigFile(path, {});
+  ASSERT_THAT(loaded.errors, SizeIs(1));
+  EXPECT_EQ(loaded.errors[0].message, "cannot be read: nobody writes to it");
 }
 
 }  // namespace

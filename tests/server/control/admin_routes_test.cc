@@ -36,5 +36,15 @@ TEST_F(AdminRoutesTest, EscapesWhatItRepeats) {
             "error: unknown command \"\\u{1b}[2J\"; there are: drain status\n");
 }
 
+TEST(AnswerReload, IsAnErrorOrALineAndThenTheDetails) {
+  EXPECT_EQ(AnswerReload({.is_success = true, .summary = "nothing has changed", .details = {}}),
+            "nothing has changed\n");
+  EXPECT_EQ(
+      AnswerReload({.is_success = true, .summary = "changed a", .details = {"b: warning: c"}}),
+      "changed a\nb: warning: c\n");
+  EXPECT_EQ(AnswerReload({.is_success = false, .summary = "2 errors", .details = {"a:1", "a:2"}}),
+            "error: 2 errors\na:1\na:2\n");
+}
+
 }  // namespace
 }  // namespace relay

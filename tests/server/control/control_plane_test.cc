@@ -9,7 +9,9 @@
 #include <future>
 #include <thread>
 
+#include "server/config/load.h"
 #include "server/http/line_client.h"
+#include "server/log/log.h"
 #include "tests/server/control/fake_relay.h"
 #include "tests/server/http/stream_client.h"
 #include "tests/support/temporary_directory.h"
@@ -66,6 +68,16 @@ class ControlPlaneTest : public testing::Test {
   // A signal arrives when it does.
   void WaitUntilDraining() {
     while (!Ask("GET", "/readyz").starts_with("HTTP/1.1 503 ")) std::this_thread::yield();
+  }
+  // The file that the plane reloads, before Run what it is started with.
+  std::string WriteConfiguration(const std::string& text) {
+    std::string file = directory_.Write("turn.yaml", text);
+    if (plane_ == nullptr) options_.configuration = {file, {}, LoadConfigFile(file, {}).config};
+    return file;
+  }
+  void WaitForMetric(const std::string& line) {
+    while (Ask("GET", "/metrics").find("\n" + line + "\n") == std::string::npos)
+      std::this_thread::yield();
   }
   static void Signal(int signal) { kill(getpid(), signal); }
 
@@ -214,11 +226,46 @@ TEST_F(ControlPlaneTest, InterruptStopsAtOnce) {
   EXPECT_EQ(relay_.stops, 1);
 }
 
-TEST_F(ControlPlaneTest, HangupAndBrokenPipeChangeNothing) {
+TEST_F(ControlPlaneTest, ABrokenPipeChangesNothing) {
   Run();
-  Signal(SIGHUP);
   Signal(SIGPIPE);
   EXPECT_THAT(Ask("GET", "/readyz"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ControlPlaneTest, WithoutAConfigurationThereIsNothingToReload) {
+  Run();
+  EXPECT_THAT(AskAdmin("reload"), StartsWith("error: the server was started without a "));
+  EXPECT_THAT(AskAdmin("reload all"), StartsWith("error: reload takes nothing"));
+  Signal(SIGHUP);
+  WaitForMetric("senso_turn_config_reloads_total{outcome=\"failure\"} 2");
+  EXPECT_THAT(Ask("GET", "/readyz"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ControlPlaneTest, TheAdministratorAndHangupReload) {
+  const std::string file = WriteConfiguration("limits: {allocations: 10}\n");
+  Run();
+  EXPECT_EQ(AskAdmin("reload"), "nothing has changed\n");
+  WriteConfiguration("limits: {allocations: 5}\n");
+  Signal(SIGHUP);
+  WaitForMetric("senso_turn_config_reloads_total{outcome=\"success\"} 2");
+  WriteConfiguration("limits: {allocations: many}\n");
+  EXPECT_THAT(AskAdmin("reload"), HasSubstr("\n" + file + ":1: limits.allocations: "));
+  plane_->RequestStop();
+  WaitForExit();
+  ASSERT_EQ(relay_.configs.size(), 1u);
+  EXPECT_EQ(relay_.configs[0].limits.allocations, 5u);
+}
+
+TEST_F(ControlPlaneTest, AReloadChangesTheDeadlineOfADrainAndTheLog) {
+  WriteConfiguration("drain: {deadline: 1h}\n");
+  relay_.AddAllocations(1);
+  Run();
+  WriteConfiguration("drain: {deadline: 0s}\nlog: {level: error}\n");
+  EXPECT_THAT(AskAdmin("reload"), StartsWith("changed drain.deadline, log.level\n"));
+  EXPECT_FALSE(IsLogged(LogLevel::kWarning));
+  SetLogLevel(LogLevel::kInfo);
+  Signal(SIGTERM);
+  EXPECT_EQ(WaitForExit(), 0);
 }
 
 TEST_F(ControlPlaneTest, TheAdministratorCanDrain) {

@@ -75,5 +75,14 @@ TEST(DrainController, RemembersTheFirstEnd) {
   EXPECT_TRUE(drain.is_draining());
 }
 
+TEST(DrainController, AnotherDeadlineIsForTheNextDrain) {
+  DrainController drain(minutes(60));
+  drain.SetDeadline(minutes(5));
+  drain.OnTerminate(kStart);
+  EXPECT_EQ(drain.remaining(kStart), minutes(5));
+  drain.SetDeadline(minutes(1));
+  EXPECT_EQ(drain.remaining(kStart), minutes(5));
+}
+
 }  // namespace
 }  // namespace relay

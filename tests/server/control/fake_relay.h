@@ -35,6 +35,10 @@ class FakeRelay final : public RelayControl {
     return is_full ? std::vector<std::string>{"no relay port is free"} : std::vector<std::string>{};
   }
   void RefreshCertificates() override { ++refreshes; }
+  base::Result<void> Reconfigure(const Config& config) override {
+    configs.push_back(config);
+    return {};
+  }
   void SetDraining(bool value) override { is_draining = value; }
   void Stop() override { ++stops; }
 
@@ -48,6 +52,7 @@ class FakeRelay final : public RelayControl {
   RelaySnapshot snapshot;
   std::atomic<bool> is_full{false};
   std::atomic<bool> is_draining{false};
+  std::vector<Config> configs;  // control thread
   std::atomic<int> refreshes{0};
   std::atomic<int> stops{0};
 };

@@ -127,5 +127,15 @@ TEST(LogLimiter, LetsOnlyOneOfManyThreadsThrough) {
   EXPECT_EQ(admitted, 1);
 }
 
+TEST_F(LogTest, ChangesItsFormatWhileItRuns) {
+  InitLog(LogFormat::kText, LogLevel::kInfo);
+  SetLogFormat(LogFormat::kJson);
+  Log(LogLevel::kInfo, "one");
+  EXPECT_EQ(boost::json::parse(captured_.Read()).at("message"), "one");
+  SetLogFormat(LogFormat::kText);
+  Log(LogLevel::kInfo, "two");
+  EXPECT_THAT(captured_.Read(), HasSubstr("Z info two\n"));
+}
+
 }  // namespace
 }  // namespace relay

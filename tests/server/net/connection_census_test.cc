@@ -40,5 +40,18 @@ TEST(ConnectionCensus, ZeroMeansUnlimited) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(census.Enter(kSource));
 }
 
+TEST(ConnectionCensus, ALowerLimitEndsNothingAndAdmitsNobody) {
+  ConnectionCensus census(0);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(census.Enter(kSource));
+  census.SetLimit(2);
+  EXPECT_FALSE(census.Enter(kSource));
+  census.Leave(kSource);
+  EXPECT_FALSE(census.Enter(kSource));
+  census.Leave(kSource);
+  EXPECT_TRUE(census.Enter(kSource));
+  census.SetLimit(3);
+  EXPECT_TRUE(census.Enter(kSource));
+}
+
 }  // namespace
 }  // namespace relay

@@ -228,5 +228,30 @@ TEST_F(CertificateStoreTest, ATicketOutlivesAChangeOfCertificates) {
   EXPECT_EQ(SSL_session_reused(after.client.ssl()), 1);
 }
 
+TEST_F(CertificateStoreTest, TakesOtherFilesOrKeepsWhatItHas) {
+  const auto store = Open();
+  const auto context = store->context();
+  const auto same = store->SetSources(sources_);
+  ASSERT_TRUE(same.ok());
+  EXPECT_FALSE(same.value());
+  EXPECT_EQ(store->context(), context);
+
+  const auto missing = store->SetSources({{directory_.File("no.crt"), directory_.File("no.key")}});
+  ASSERT_FALSE(missing.ok());
+  EXPECT_THAT(missing.error().message, HasSubstr("no.crt"));
+  EXPECT_FALSE(store->SetSources({}).ok());
+  EXPECT_EQ(store->context(), context);
+  EXPECT_EQ(store->Refresh(now_).outcome, Outcome::kSame);
+
+  const CertificateStore::Source other = {directory_.Write("b.crt", second_.certificate_pem),
+                                          directory_.Write("b.key", second_.private_key_pem)};
+  const auto replaced = store->SetSources({other, sources_[0]});
+  ASSERT_TRUE(replaced.ok()) << replaced.error().message;
+  EXPECT_TRUE(replaced.value());
+  EXPECT_EQ(NameServedBy(*store), "second.test");
+  EXPECT_EQ(store->context()->certificates().size(), 2u);
+  EXPECT_EQ(store->Refresh(now_).outcome, Outcome::kSame);
+}
+
 }  // namespace
 }  // namespace relay
