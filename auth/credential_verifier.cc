@@ -1,5 +1,6 @@
 #include "auth/credential_verifier.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "auth/timed_credential.h"
@@ -34,8 +35,10 @@ void AppendStatic(const StaticUser& user, stun::PasswordAlgorithm algorithm,
 }  // namespace
 
 CredentialVerifier::CredentialVerifier(std::string realm, const std::vector<StaticUser>& users,
-                                       KeyRing key_ring)
-    : realm_(std::move(realm)), key_ring_(std::move(key_ring)) {
+                                       KeyRing key_ring, AccessTokenSettings access_tokens)
+    : realm_(std::move(realm)),
+      key_ring_(std::move(key_ring)),
+      access_tokens_(std::move(access_tokens)) {
   for (const StaticUser& user : users) {
     const auto [place, is_new] = users_.try_emplace(user.username, user);
     if (!is_new) continue;
@@ -59,6 +62,25 @@ void CredentialVerifier::FindByUserhash(const base::Sha256Digest& userhash,
   if (const auto found = by_userhash_.find(userhash); found != by_userhash_.end()) {
     AppendStatic(*found->second, algorithm, out);
   }
+}
+
+std::string_view CredentialVerifier::token_server_name() const {
+  return access_tokens_.keys.empty() ? std::string_view() : access_tokens_.server_name;
+}
+
+std::optional<turn::Credential> CredentialVerifier::OpenAccessToken(std::string_view kid,
+                                                                    base::Bytes token) const {
+  const auto key = std::ranges::find(access_tokens_.keys, kid, &AccessTokenKey::kid);
+  if (key == access_tokens_.keys.end()) return std::nullopt;
+  auto opened = auth::OpenAccessToken(token, key->key, access_tokens_.server_name);
+  if (!opened) return std::nullopt;
+  turn::Credential credential;
+  credential.username = key->kid;
+  credential.subject = base::HexEncode(base::Sha256({opened->mac_key}));
+  credential.tenant = key->kid;
+  credential.key = std::move(opened->mac_key);
+  credential.token = opened->validity;
+  return credential;
 }
 
 void CredentialVerifier::AppendTimed(std::string_view username, stun::PasswordAlgorithm algorithm,

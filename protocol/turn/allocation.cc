@@ -45,9 +45,15 @@ base::MonotonicTime Allocation::NextExpiry() const {
 }
 
 bool Allocation::BelongsTo(const Credential& credential) const {
+  if (token.has_value() != credential.token.has_value()) return false;
+  if (token) return credential.subject == token->subject && credential.tenant == token->tenant;
   if (credential.username == username) return true;
   return !credential.subject.empty() && credential.subject == owner.subject &&
          credential.tenant == owner.tenant;
+}
+
+bool Allocation::MayBeRenewedWith(const Credential& credential) const {
+  return token.has_value() && credential.token.has_value();
 }
 
 Owner OwnerOf(const Credential& credential, const Client& client) {

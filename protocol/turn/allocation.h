@@ -49,6 +49,9 @@ class Allocation : public ExpiryWheel::Entry {
   std::string username;
   Owner owner;  // whom each relay is charged to
   RelayProtocol protocol = RelayProtocol::kUdp;
+  // The access token that it was made or last refreshed with (RFC 7635); nullopt: made with a user
+  // name. Its mac_key signs what comes without a token.
+  std::optional<Credential> token;
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};
@@ -83,8 +86,13 @@ class Allocation : public ExpiryWheel::Entry {
   base::MonotonicTime NextExpiry() const;
 
   // Whether the user may act on this allocation (RFC 8656 section 5): the same name, or another
-  // one-time name of the same subject, since clients renew those during a session.
+  // one-time name of the same subject, since clients renew those during a session. One that was
+  // made with an access token belongs to that token alone.
   bool BelongsTo(const Credential& credential) const;
+  // Whether a Refresh request with this credential may put it in the place of the allocation's
+  // access token (RFC 7635 section 9): it is from another token. Nothing in tokens says that two of
+  // them are of one client; what does is the 5-tuple, with a nonce that is bound to it.
+  bool MayBeRenewedWith(const Credential& credential) const;
 
  private:
   std::array<std::optional<Relay>, 2> relays_;  // IPv4, IPv6

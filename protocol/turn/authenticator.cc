@@ -56,11 +56,17 @@ bool IsDelete(const stun::MessageView& message) {
   return lifetime && stun::DecodeU32(lifetime->value) == 0u;
 }
 
+// Whether the time of the credential is over; that of an access token may also not have come yet.
+bool IsOutOfTime(const Credential& credential, base::WallTime now) {
+  if (credential.token) return credential.token->Remaining(now) <= base::WallTime::duration::zero();
+  return credential.expires_at && *credential.expires_at <= now;
+}
+
 // Whether a user name whose date is past may still act: its owner may always end its allocation,
 // and with grace also keep it for a while (clients fetch credentials once and then call for hours).
 bool IsExcused(const stun::MessageView& message, const Credential& credential,
                const Allocation* allocation, const Policy& policy, base::WallTime now) {
-  if (message.method() == stun::Method::kAllocate) return false;
+  if (credential.token || message.method() == stun::Method::kAllocate) return false;
   if (allocation == nullptr || !allocation->BelongsTo(credential)) return false;
   if (IsDelete(message)) return true;
   return policy.expired_refresh == Policy::ExpiredRefresh::kGrace &&
@@ -72,6 +78,7 @@ bool IsExcused(const stun::MessageView& message, const Credential& credential,
 struct Authenticator::Claim {
   std::optional<stun::Attribute> username;
   std::optional<stun::Attribute> userhash;
+  std::optional<stun::Attribute> token;  // only where tokens are taken
   std::string_view realm;
   PasswordAlgorithm algorithm = PasswordAlgorithm::kMd5;
 };
@@ -96,13 +103,17 @@ std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authentica
   if (!has_sha256 && !message.Has(AttributeType::kMessageIntegrity))
     return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kMissing, true};
 
-  Claim claim{message.Find(AttributeType::kUsername), message.Find(AttributeType::kUserhash), {}};
+  Claim claim{
+      message.Find(AttributeType::kUsername), message.Find(AttributeType::kUserhash), {}, {}};
   const std::optional<stun::Attribute> realm = message.Find(AttributeType::kRealm);
   const std::optional<stun::Attribute> nonce = message.Find(AttributeType::kNonce);
   if ((!claim.username && !claim.userhash) || !realm || !nonce)
     return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
   if (claim.username && claim.username->value.size() > kMaxUsernameBytes)
     return Refusal{ErrorCode::kBadRequest, AuthFailure::kMalformed, false};
+  const std::optional<stun::Attribute> token = message.Find(AttributeType::kAccessToken);
+  const bool is_token_unexpected = token && credentials.token_server_name().empty();
+  if (!is_token_unexpected) claim.token = token;
   claim.realm = base::AsText(realm->value);
   const std::string_view nonce_text = base::AsText(nonce->value);
 
@@ -125,28 +136,32 @@ std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authentica
     }
   }
 
-  // The user, and the integrity under that user's key.
+  // The user, and the integrity under that user's key. Who came with a token that was not asked for
+  // hears that instead (RFC 7635 section 7).
+  const auto refuse_identity = [&](AuthFailure reason) {
+    return is_token_unexpected ? Refusal{ErrorCode::kUnknownAttribute, reason, false}
+                               : Refusal{ErrorCode::kUnauthenticated, reason, true};
+  };
   FindCandidates(claim, allocation, policy, credentials);
   if (candidates_.empty()) {
     VerifyAgainstNobody(message, has_sha256, claim.algorithm);
-    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kUnknownUser, true};
+    return refuse_identity(claim.token ? AuthFailure::kBadToken : AuthFailure::kUnknownUser);
   }
   const auto tried_end = candidates_.begin() +
                          static_cast<std::ptrdiff_t>(std::min(candidates_.size(), kMaxCandidates));
   const auto proven = std::find_if(candidates_.begin(), tried_end, [&](const Credential& each) {
     return VerifyIntegrity(message, has_sha256, each.key);
   });
-  if (proven == tried_end)
-    return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kWrongIntegrity, true};
+  if (proven == tried_end) return refuse_identity(AuthFailure::kWrongIntegrity);
+  if (proven->token) answer_with_sha256 = has_sha256;
 
   // The nonce.
   if (nonces_.Check(nonce_text, five_tuple.client, FeaturesOf(policy), policy.nonce_lifetime,
                     now.monotonic) != NonceIssuer::Verdict::kFresh)
     return Refusal{ErrorCode::kStaleNonce, AuthFailure::kStaleNonce, true};
 
-  // The date that the user name carries.
-  if (proven->expires_at && *proven->expires_at <= now.wall &&
-      !IsExcused(message, *proven, allocation, policy, now.wall))
+  // The date that the user name or the token carries.
+  if (IsOutOfTime(*proven, now.wall) && !IsExcused(message, *proven, allocation, policy, now.wall))
     return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kExpired, true};
 
   return AuthenticatedUser{std::move(*proven), answer_with_sha256};
@@ -156,6 +171,14 @@ void Authenticator::FindCandidates(const Claim& claim, const Allocation* allocat
                                    const Policy& policy, const CredentialSource& credentials) {
   candidates_.clear();
   if (claim.realm != policy.realm) return;
+
+  if (claim.token) {
+    if (!claim.username) return;
+    auto credential =
+        credentials.OpenAccessToken(base::AsText(claim.username->value), claim.token->value);
+    if (credential) candidates_.push_back(*std::move(credential));
+    return;
+  }
 
   std::optional<base::Sha256Digest> userhash;
   if (claim.userhash) {
@@ -170,6 +193,9 @@ void Authenticator::FindCandidates(const Claim& claim, const Allocation* allocat
   if (claim.username) {
     const std::string_view username = base::AsText(claim.username->value);
     if (userhash && !hashes_to_claim(username)) return;
+    // Tokens come with Allocate and Refresh only (RFC 7635 section 9); their keys stay in force.
+    if (allocation != nullptr && allocation->token && allocation->token->username == username)
+      candidates_.push_back(*allocation->token);
     credentials.FindByUsername(username, claim.algorithm, candidates_);
     return;
   }

@@ -24,22 +24,23 @@ namespace turn {
 // parameters.
 inline constexpr std::array<std::uint8_t, 8> kOfferedPasswordAlgorithms = {0, 2, 0, 0, 0, 1, 0, 0};
 
-// Who sent a request, proven by the long-term credential mechanism.
+// Who sent a request, proven by the long-term credential mechanism or by an access token.
 struct AuthenticatedUser {
   Credential credential;
   // The response carries MESSAGE-INTEGRITY-SHA256; otherwise MESSAGE-INTEGRITY, as RFC 5389 clients
-  // expect.
+  // expect. With an access token, whichever the request carries.
   bool answer_with_sha256 = false;
 };
 
 struct AuthenticationRefusal {
-  stun::ErrorCode code;  // 400, 401 or 438
+  stun::ErrorCode code;  // 400, 401, 420 or 438
   AuthFailure reason;
   bool with_challenge;  // REALM and a fresh NONCE go along
 };
 
-// The long-term credential mechanism (RFC 8489 section 9.2.4) in the order of its steps, and the
-// dates of user names. It keeps nothing about clients: nonces prove themselves.
+// The long-term credential mechanism (RFC 8489 section 9.2.4) in the order of its steps, with
+// access tokens (RFC 7635 section 7) and the dates of user names. It keeps nothing about clients:
+// nonces prove themselves.
 class Authenticator {
  public:
   // `random` must outlive the object.

@@ -131,7 +131,7 @@ void Engine::State::OnRequest(const Client& client, const stun::MessageView& mes
 
 void Engine::State::OnTcpRelayRequest(const Request& request) {
   const auto start = [&]() -> std::optional<StunError> {
-    const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+    const UnknownAttributes unknown = FindUnknownAttributes(request.message, TakesTokens());
     if (!unknown.empty()) return StunError(unknown);
     if (request.message.method() == Method::kConnectionBind) return StartConnectionBind(request);
     if (request.allocation == nullptr) return ErrorCode::kAllocationMismatch;
@@ -148,12 +148,16 @@ std::optional<StunError> Engine::State::Dispatch(Request& request, Response& suc
   if (method == Method::kAllocate) return HandleAllocate(request, success);
 
   // What the other requests have in common (RFC 8489 section 6.3.1, RFC 8656 section 5).
-  const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  const UnknownAttributes unknown = FindUnknownAttributes(request.message, TakesTokens());
   if (!unknown.empty()) return StunError(unknown);
   if (method == Method::kRefresh && request.message.Has(stun::AttributeType::kMobilityTicket))
     return HandleMove(request, success);
   if (request.allocation == nullptr) return ErrorCode::kAllocationMismatch;
-  if (!request.allocation->BelongsTo(request.user->credential)) return ErrorCode::kWrongCredentials;
+  const Credential& credential = request.user->credential;
+  const bool is_renewal =
+      method == Method::kRefresh && request.allocation->MayBeRenewedWith(credential);
+  if (!is_renewal && !request.allocation->BelongsTo(credential))
+    return ErrorCode::kWrongCredentials;
   if (request.mobility.is_pending && !BringOver(request)) return std::nullopt;
   if (method == Method::kRefresh) return HandleRefresh(request, success);
   if (method == Method::kCreatePermission) return HandleCreatePermission(request);
@@ -164,14 +168,21 @@ void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal
   effects_.Report(AuthenticationFailed{refusal.reason});
   effects_.Report(RequestAnswered{request.message.method(), refusal.code});
   if (!MayAnswerStranger(request.client, request.now.monotonic)) return;
-  Response response(request, *policy_, refusal.code);
+  const StunError error = refusal.code == ErrorCode::kUnknownAttribute
+                              ? StunError(FindUnknownAttributes(request.message, TakesTokens()))
+                              : StunError(refusal.code);
+  Response response(request, *policy_, error);
   if (refusal.with_challenge) {
     response.AddChallenge(
         authenticator_.IssueNonce(request.client.five_tuple, *policy_, request.now.monotonic));
+    // A request without any attribute has no room for it (see below).
+    if (refusal.code == ErrorCode::kUnauthenticated && TakesTokens() &&
+        request.message.octets().size() > stun::kHeaderBytes)
+      response.OfferTokens(credentials_->token_server_name());
   }
   const base::Bytes octets = response.Finish();
   // A request without any attribute is nobody's who means to use the server; every real one leaves
-  // room for the challenge (with a realm of up to 60 characters, see docs/security.md).
+  // room for the challenge (with a realm and a server name of usual length, see docs/security.md).
   const std::size_t asked_bytes = request.message.octets().size();
   if (asked_bytes == stun::kHeaderBytes && octets.size() > kMaxAmplification * asked_bytes) {
     effects_.Report(PacketDropped{DropReason::kRateLimited});

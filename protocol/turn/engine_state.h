@@ -103,6 +103,7 @@ class Engine::State {
   // Whether the answer to a stranger may be sent; counts and reports the one that may not.
   bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
   Outcome Drop(DropReason reason, Outcome outcome);
+  bool TakesTokens() const { return !credentials_->token_server_name().empty(); }
   // Whether the message came in at a socket that serves NAT discovery and nothing else.
   bool IsAtAlternateSocket(const Client& client) const;
   Allocation* FindLive(const base::FiveTuple& five_tuple, base::MonotonicTime now);

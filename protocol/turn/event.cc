@@ -18,6 +18,8 @@ std::string_view ToString(AuthFailure reason) {
       return "expired";
     case AuthFailure::kBidDown:
       return "bid_down";
+    case AuthFailure::kBadToken:
+      return "bad_token";
   }
   return "unknown";
 }

@@ -27,10 +27,11 @@ enum class AuthFailure : std::uint8_t {
   kUnknownUser,
   kWrongIntegrity,
   kStaleNonce,
-  kExpired,  // the user name carries a date that is past
-  kBidDown,  // PASSWORD-ALGORITHMS differs from what was offered
+  kExpired,   // the user name carries a date that is past, or the access token is not valid now
+  kBidDown,   // PASSWORD-ALGORITHMS differs from what was offered
+  kBadToken,  // an access token that none of the keys opens
 };
-inline constexpr int kAuthFailureCount = 7;
+inline constexpr int kAuthFailureCount = 8;
 struct AuthenticationFailed {
   AuthFailure reason;
 };

@@ -139,7 +139,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
     WriteSuccess(*existing, now, success.attributes());
     return std::nullopt;
   }
-  const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  const UnknownAttributes unknown = FindUnknownAttributes(request.message, TakesTokens());
   if (!unknown.empty()) return StunError(unknown);
 
   // 3. REQUESTED-TRANSPORT, and the syntax of everything else.
@@ -184,7 +184,9 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   allocation->owner = OwnerOf(credential, request.client);
   allocation->protocol = static_cast<RelayProtocol>(wishes->transport);
   allocation->transaction_id = request.message.transaction_id();
-  const base::MonotonicTime expires_at = now + GrantLifetime(*policy_, wishes->lifetime);
+  if (credential.token) allocation->token = credential;
+  const base::MonotonicTime expires_at =
+      now + GrantLifetime(*policy_, wishes->lifetime, credential, request.now.wall);
 
   // 5, 8, 9, 10. A relayed transport address, or two, within the quotas.
   std::optional<StunError> error;

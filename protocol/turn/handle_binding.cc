@@ -11,7 +11,7 @@ std::optional<StunError> Engine::State::HandleBinding(const Request& request, Re
   }
   // CHANGE-REQUEST, RESPONSE-PORT and PADDING are among them (RFC 5780 section 6.1), and classic
   // RESPONSE-ADDRESS: no answer goes anywhere but to the source.
-  const UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  const UnknownAttributes unknown = FindUnknownAttributes(request.message, TakesTokens());
   if (!unknown.empty()) return StunError(unknown);
 
   const base::Endpoint& client = request.client.five_tuple.client;

@@ -33,7 +33,7 @@ bool IsServed(AttributeType type, const Request& request, const Policy& policy) 
 // RFC 5780 section 6.1; for a classic request RFC 3489 section 8.1, without RESPONSE-ADDRESS.
 std::optional<StunError> Engine::State::HandleDiscovery(const Request& request,
                                                         std::size_t position, Response& success) {
-  UnknownAttributes unknown = FindUnknownAttributes(request.message);
+  UnknownAttributes unknown = FindUnknownAttributes(request.message, TakesTokens());
   unknown.erase(
       std::remove_if(unknown.begin(), unknown.end(),
                      [&](AttributeType type) { return IsServed(type, request, *policy_); }),

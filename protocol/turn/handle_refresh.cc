@@ -15,7 +15,7 @@ constexpr std::array kFamilies = {AddressFamily::kIpv4, AddressFamily::kIpv6};
 
 }  // namespace
 
-// RFC 8656 section 8.2.
+// RFC 8656 section 8.2; with an access token, RFC 7635 section 9.
 std::optional<StunError> Engine::State::HandleRefresh(const Request& request, Response& success) {
   Allocation& allocation = *request.allocation;
   const base::MonotonicTime now = request.now.monotonic;
@@ -51,7 +51,10 @@ std::optional<StunError> Engine::State::HandleRefresh(const Request& request, Re
     return std::nullopt;
   }
 
-  const std::chrono::seconds granted = GrantLifetime(*policy_, requested);
+  const Credential& credential = request.user->credential;
+  if (credential.token) allocation.token = credential;
+  const std::chrono::seconds granted =
+      GrantLifetime(*policy_, requested, credential, request.now.wall);
   for (const AddressFamily family : kFamilies) {
     Relay* const relay = allocation.FindRelay(family);
     if (relay != nullptr && is_meant(family)) relay->expires_at = now + granted;

@@ -6,17 +6,25 @@
 #include <optional>
 
 #include "protocol/base/time.h"
+#include "protocol/turn/credential_source.h"
 #include "protocol/turn/policy.h"
 
 namespace turn {
 
 // What a LIFETIME in an Allocate or Refresh request earns (RFC 8656 sections 7.2 and 8.2): not less
-// than the default and not more than the maximum. A zero that deletes is the caller's affair.
+// than the default and not more than the maximum. Nothing outlives its access token (RFC 7635
+// section 9), so a shorter one shortens that, but not to zero. A zero that deletes is the caller's
+// affair.
 inline std::chrono::seconds GrantLifetime(const Policy& policy,
-                                          std::optional<std::uint32_t> requested) {
-  if (!requested) return policy.default_lifetime;
-  return std::max(std::min(std::chrono::seconds(*requested), policy.max_lifetime),
-                  policy.default_lifetime);
+                                          std::optional<std::uint32_t> requested,
+                                          const Credential& credential, base::WallTime now) {
+  using std::chrono::seconds;
+  const seconds granted = requested ? std::max(std::min(seconds(*requested), policy.max_lifetime),
+                                               policy.default_lifetime)
+                                    : policy.default_lifetime;
+  if (!credential.token) return granted;
+  const auto remaining = std::chrono::floor<seconds>(credential.token->Remaining(now));
+  return std::min(granted, std::max(remaining, seconds(1)));
 }
 
 // The value of LIFETIME for what is left, whole seconds.

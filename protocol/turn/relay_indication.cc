@@ -71,7 +71,7 @@ bool IsRelayedIcmp(const stun::IcmpValue& icmp, base::AddressFamily family) {
 // RFC 8656 section 11.2. Whatever is wrong with it, the client hears nothing.
 Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::MessageView& message,
                                           base::MonotonicTime now) {
-  if (!FindUnknownAttributes(message).empty())
+  if (!FindUnknownAttributes(message, TakesTokens()).empty())
     return Drop(DropReason::kUnknownAttribute, Outcome::kValid);
 
   // Both attributes, and well formed.

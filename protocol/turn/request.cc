@@ -51,10 +51,11 @@ stun::MessageType ResponseType(const Request& request, stun::MessageClass messag
 
 }  // namespace
 
-UnknownAttributes FindUnknownAttributes(const stun::MessageView& message) {
+UnknownAttributes FindUnknownAttributes(const stun::MessageView& message, bool takes_tokens) {
   UnknownAttributes unknown;
   message.ForEach([&](const stun::Attribute& attribute) {
     if (!stun::IsComprehensionRequired(attribute.type) || IsSupported(attribute.type)) return;
+    if (attribute.type == AttributeType::kAccessToken && takes_tokens) return;
     if (unknown.size() == unknown.capacity()) return;
     if (std::find(unknown.begin(), unknown.end(), attribute.type) == unknown.end())
       unknown.push_back(attribute.type);
@@ -90,6 +91,10 @@ void Response::AddChallenge(std::string_view nonce) {
   writer_.AddText(AttributeType::kNonce, nonce);
   if (policy_.password_algorithms)
     writer_.AddBytes(AttributeType::kPasswordAlgorithms, kOfferedPasswordAlgorithms);
+}
+
+void Response::OfferTokens(std::string_view server_name) {
+  writer_.AddText(AttributeType::kThirdPartyAuthorization, server_name.substr(0, kMaxTextBytes));
 }
 
 std::string_view Response::Software() const {

@@ -31,8 +31,8 @@ using UnknownAttributes =
     boost::container::static_vector<stun::AttributeType, kMaxUnknownAttributes>;
 
 // The comprehension-required attributes of the message that this server does not support (RFC 8489
-// section 6.3), each once.
-UnknownAttributes FindUnknownAttributes(const stun::MessageView& message);
+// section 6.3), each once. `takes_tokens`: ACCESS-TOKEN is supported.
+UnknownAttributes FindUnknownAttributes(const stun::MessageView& message, bool takes_tokens);
 
 // A refusal, as it is returned by a handler and sent to the client.
 struct StunError {  // NOLINT(bugprone-exception-escape): a vector of fixed size
@@ -97,6 +97,8 @@ class Response {
 
   // REALM, NONCE and PASSWORD-ALGORITHMS, for 401 and 438.
   void AddChallenge(std::string_view nonce);
+  // THIRD-PARTY-AUTHORIZATION, for 401 (RFC 7635 section 6.1).
+  void OfferTokens(std::string_view server_name);
 
   // How many octets Finish will give, for a stranger's response.
   std::size_t FinishedBytes() const;

@@ -104,7 +104,8 @@ base::Result<EmbeddedDefault> BuildEmbeddedDefault(const std::vector<std::string
   if (!embedded.loaded.ok()) return embedded;
 
   const Config given = embedded.loaded.config;
-  const bool needs_secret = given.auth.users.empty() && given.auth.shared_secrets.empty();
+  const bool needs_secret = given.auth.users.empty() && given.auth.shared_secrets.empty() &&
+                            given.auth.access_tokens.keys.empty();
   const bool needs_certificates =
       given.tls.certificates.empty() && self_signed == SelfSigned::kKeep;
   std::string no_certificate = "there is no certificate";

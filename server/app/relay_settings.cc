@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "auth/credential_verifier.h"
+#include "protocol/base/check.h"
+#include "protocol/base/crypto.h"
 #include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
@@ -187,6 +189,17 @@ turn::Policy MakePolicy(const Config& config,
   return policy;
 }
 
+auth::AccessTokenSettings MakeAccessTokenSettings(const Config& config) {
+  const Config::AccessTokens& tokens = config.auth.access_tokens;
+  auth::AccessTokenSettings settings{tokens.server_name, {}};
+  for (const Config::AccessTokenKey& key : tokens.keys) {
+    auto octets = base::Base64Decode(key.key_base64);
+    CHECK(octets.has_value());
+    settings.keys.push_back({key.kid, *std::move(octets)});
+  }
+  return settings;
+}
+
 std::string_view KindName(ShardGroup::ListenerKind kind) {
   using Transport = Config::ListenerTransport;
   for (const Transport transport :
@@ -219,7 +232,8 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
 
 std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config) {
   return std::make_shared<const auth::CredentialVerifier>(
-      config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets));
+      config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets),
+      MakeAccessTokenSettings(config));
 }
 
 RateLimits MakeRateLimits(const Config& config) {

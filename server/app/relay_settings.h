@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/peer_policy.h"
@@ -19,6 +20,9 @@ namespace relay {
 // operator's lists.
 turn::Policy MakePolicy(const Config& config,
                         const std::vector<turn::RelayAddress>& relay_addresses);
+
+// The keys of access tokens, as octets.
+auth::AccessTokenSettings MakeAccessTokenSettings(const Config& config);
 
 // "udp", "dtls", "tcp", "tls", "edge".
 std::string_view KindName(ShardGroup::ListenerKind kind);

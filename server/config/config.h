@@ -66,10 +66,11 @@ struct Config {
   struct AccessTokenKey {
     std::string kid;
     std::string algorithm = "A256GCM";
-    std::string key_base64;
+    std::string key_base64;  // of as many octets as the algorithm wants
 
     friend bool operator==(const AccessTokenKey&, const AccessTokenKey&) = default;
   };
+  // RFC 7635; off without keys.
   struct AccessTokens {
     std::string server_name;
     std::vector<AccessTokenKey> keys;

@@ -66,25 +66,37 @@ void AppendUserRows(std::vector<Row>& rows) {
 }
 
 void AppendAccessTokenRows(std::vector<Row>& rows) {
-  rows.push_back(Scalar("auth.access_tokens.server_name", HostName(),
+  const auto key = [](auto& draft) -> auto& {
+    return draft.config.auth.access_tokens.keys.back().key_base64;
+  };
+  rows.push_back(Scalar("auth.access_tokens.server_name", PrintableText("name", 0, 255),
                         CONFIG_MEMBER(auth.access_tokens.server_name),
-                        "Third-party authorization (RFC 7635). Not available in this version."));
+                        "Third-party authorization (RFC 7635): the name of this server that "
+                        "clients are told and tokens are sealed for. Up to 40 octets keep the "
+                        "answer to strangers small."));
   rows.push_back(ListOfMaps(
       "auth.access_tokens.keys", "list of keys",
-      "Keys shared with the authorization server. Not available in this version.",
+      "Keys shared with authorization servers, any number of them, so that they can be changed "
+      "without a gap. Users, shared secrets and access tokens work side by side. Each has one of "
+      "`key` and `key_file`.",
       [](Draft& draft) { draft.config.auth.access_tokens.keys.clear(); },
       [](Draft& draft) { draft.config.auth.access_tokens.keys.emplace_back(); }));
   CompareBy(rows.back(), CONFIG_MEMBER(auth.access_tokens.keys));
   rows.push_back(
-      Required(Scalar("auth.access_tokens.keys[].kid", Label("key name"),
-                      CONFIG_MEMBER(auth.access_tokens.keys.back().kid), "The key's name.")));
+      Required(Scalar("auth.access_tokens.keys[].kid", PrintableText("key name", 1, 128),
+                      CONFIG_MEMBER(auth.access_tokens.keys.back().kid),
+                      "The key's name, which clients send as their user name. All its tokens "
+                      "together are one tenant for `limits.allocations_per_tenant`, each token is "
+                      "a user for `limits.allocations_per_user`.")));
   rows.push_back(Scalar("auth.access_tokens.keys[].algorithm",
                         Choice<std::string>({{"A256GCM", "A256GCM"}, {"A128GCM", "A128GCM"}}),
                         CONFIG_MEMBER(auth.access_tokens.keys.back().algorithm),
-                        "How tokens are encrypted."));
-  rows.push_back(Required(Scalar("auth.access_tokens.keys[].key", Base64Secret(),
-                                 CONFIG_MEMBER(auth.access_tokens.keys.back().key_base64),
-                                 "The key, in base64.")));
+                        "How tokens are sealed: A256GCM with a key of 32 octets, A128GCM with one "
+                        "of 16."));
+  rows.push_back(Scalar("auth.access_tokens.keys[].key", Base64Secret(), key,
+                        "The key, in base64; `openssl rand -base64 32` makes one."));
+  rows.push_back(FromFile("auth.access_tokens.keys[].key_file", Base64Secret(), key,
+                          "A file with the key, in base64."));
 }
 
 }  // namespace

@@ -130,6 +130,21 @@ fields::Spelling<std::string> Label(const std::string& type) {
                       });
 }
 
+fields::Spelling<std::string> PrintableText(const std::string& type, std::size_t min_octets,
+                                            std::size_t max_octets) {
+  const std::string range = min_octets == 0 ? "up to " : std::to_string(min_octets) + " to ";
+  return fields::Text(
+      type, range + std::to_string(max_octets) + " printable ASCII characters without spaces",
+      [type, min_octets, max_octets](const std::string& text) -> Judgement {
+        const bool is_printable = std::ranges::all_of(
+            text, [](char character) { return character > ' ' && character < 0x7f; });
+        if (!is_printable || text.size() < min_octets || text.size() > max_octets) {
+          return Quoted(text) + " is not a " + type;
+        }
+        return std::nullopt;
+      });
+}
+
 fields::Spelling<std::string> LabelOrNothing(const std::string& type) {
   auto label = Label(type);
   return fields::Text(type, "up to 64 letters, digits, '-' and '_'",

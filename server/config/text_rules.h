@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "server/config/fields.h"
@@ -18,6 +19,10 @@ fields::Spelling<std::string> Registry();  // memory, redis://..., unix:...
 // Letters, digits, '-' and '_', up to 64: never a separator in a user name.
 fields::Spelling<std::string> Label(const std::string& type);
 fields::Spelling<std::string> LabelOrNothing(const std::string& type);
+
+// ASCII without spaces and control characters.
+fields::Spelling<std::string> PrintableText(const std::string& type, std::size_t min_octets,
+                                            std::size_t max_octets);
 
 // What OpaqueString takes (auth/opaque_string.h); the value is not repeated in messages.
 fields::Spelling<std::string> OpaqueText(const std::string& type);

@@ -25,8 +25,6 @@ void ReportUnavailable(Draft& draft) {
          "a bandwidth limit over all allocations of a user");
   Refuse(draft, config.limits.bandwidth_total_bits_per_second != 0, "limits.bandwidth_total",
          "a bandwidth limit over all allocations");
-  Refuse(draft, draft.IsWritten("auth.access_tokens"), "auth.access_tokens",
-         "third-party authorization");
   Refuse(draft, draft.IsWritten("credentials.listener"), "credentials.listener",
          "the credential service");
   Refuse(draft, !config.credentials.issuers.empty(), "credentials.issuers",

@@ -293,10 +293,13 @@ void ValidateSecrets(Draft& draft) {
 void ValidateAuth(Draft& draft) {
   ValidateUsers(draft);
   ValidateSecrets(draft);
-  if (draft.users.empty() && draft.config.auth.shared_secrets.empty() && !draft.HasError("auth")) {
+  ValidateAccessTokens(draft);
+  const Config::Auth& auth = draft.config.auth;
+  if (draft.users.empty() && auth.shared_secrets.empty() && auth.access_tokens.keys.empty() &&
+      !draft.HasError("auth")) {
     draft.AddWarning("auth",
-                     "there are no users and no shared secrets: nobody can use the relay, "
-                     "only STUN is answered");
+                     "there are no users, no shared secrets and no access tokens: nobody can use "
+                     "the relay, only STUN is answered");
   }
 }
 

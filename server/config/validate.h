@@ -14,6 +14,9 @@ void Validate(Draft& draft);
 // what expiry is compared with.
 void CheckCertificates(Draft& draft, base::WallTime now);
 
+// Whether the names and keys of access tokens fit together, and how large they make challenges.
+void ValidateAccessTokens(Draft& draft);
+
 // Derives the users' keys and wipes their passwords. The realm must be final.
 void DeriveUsers(Draft& draft);
 

@@ -29,7 +29,7 @@ inline constexpr auto kOutcomeLabels = std::to_array<std::string_view>(
 
 inline constexpr auto kAuthFailureLabels =
     std::to_array<std::string_view>({"missing", "malformed", "unknown_user", "wrong_integrity",
-                                     "stale_nonce", "expired", "bid_down"});
+                                     "stale_nonce", "expired", "bid_down", "bad_token"});
 inline constexpr auto kCloseReasonLabels = std::to_array<std::string_view>(
     {"expired", "deleted", "client_gone", "disconnected", "shutdown"});
 inline constexpr auto kQuotaScopeLabels = std::to_array<std::string_view>(

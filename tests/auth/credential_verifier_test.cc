@@ -9,6 +9,7 @@
 
 #include "auth/timed_credential.h"
 #include "protocol/stun/integrity.h"
+#include "tests/support/sealed_token.h"
 
 namespace auth {
 namespace {
@@ -176,6 +177,66 @@ TEST(CredentialVerifier, AppendsToWhatIsThere) {
   std::vector<turn::Credential> found(1);
   Verifier().FindByUsername("alice", PasswordAlgorithm::kMd5, found);
   EXPECT_THAT(found, SizeIs(2));
+}
+
+using Octets = std::vector<std::uint8_t>;
+
+const AccessTokenSettings kTokens{"turn.example.org",
+                                  {{"north", Octets(32, 1)}, {"south", Octets(16, 2)}}};
+
+CredentialVerifier TokenVerifier() {
+  return {std::string(kRealm), {User("alice", "secret")}, KeyRing(), kTokens};
+}
+
+Octets Token(const Octets& key, std::uint8_t mac_key_octet = 7) {
+  test_support::SealedToken token;
+  token.mac_key.assign(20, mac_key_octet);
+  return token.Seal(key, kTokens.server_name);
+}
+
+TEST(CredentialVerifier, OAUTH_02_WithoutKeysNoTokensAreTaken) {
+  EXPECT_EQ(Verifier().token_server_name(), "");
+  EXPECT_FALSE(Verifier().OpenAccessToken("north", Token(Octets(32, 1))));
+  const CredentialVerifier no_keys(std::string(kRealm), {}, KeyRing(), {"turn.example.org", {}});
+  EXPECT_EQ(no_keys.token_server_name(), "");
+  EXPECT_TRUE(no_keys.is_empty());
+}
+
+TEST(CredentialVerifier, OAUTH_01_TokensAreTakenUnderTheServersName) {
+  EXPECT_EQ(TokenVerifier().token_server_name(), "turn.example.org");
+  EXPECT_FALSE(CredentialVerifier(std::string(kRealm), {}, KeyRing(), kTokens).is_empty());
+}
+
+TEST(CredentialVerifier, OAUTH_03_OnlyTheNamedKeyOpensAToken) {
+  const auto verifier = TokenVerifier();
+  EXPECT_TRUE(verifier.OpenAccessToken("north", Token(Octets(32, 1))));
+  EXPECT_TRUE(verifier.OpenAccessToken("south", Token(Octets(16, 2))));
+  EXPECT_FALSE(verifier.OpenAccessToken("south", Token(Octets(32, 1))));
+  EXPECT_FALSE(verifier.OpenAccessToken("north", Token(Octets(16, 2))));
+  for (const std::string_view kid : {"", "North", "north ", "alice", "east"})
+    EXPECT_FALSE(verifier.OpenAccessToken(kid, Token(Octets(32, 1))));
+}
+
+TEST(CredentialVerifier, OAUTH_06_ATokensKeyIsItsMacKeyAndItsSubjectIsItself) {
+  const auto verifier = TokenVerifier();
+  const auto one = verifier.OpenAccessToken("north", Token(Octets(32, 1), 7));
+  const auto again = verifier.OpenAccessToken("north", Token(Octets(32, 1), 7));
+  const auto other = verifier.OpenAccessToken("north", Token(Octets(32, 1), 8));
+  ASSERT_TRUE(one && again && other);
+  EXPECT_EQ(one->key, Octets(20, 7));
+  EXPECT_EQ(one->username, "north");
+  EXPECT_EQ(one->tenant, "north");
+  EXPECT_EQ(one->subject, again->subject);
+  EXPECT_NE(one->subject, other->subject);
+  EXPECT_EQ(one->subject.find(std::string(20, '\7')), std::string::npos);
+  EXPECT_EQ(one->token->lifetime, std::chrono::seconds(3600));
+  EXPECT_FALSE(one->expires_at);
+}
+
+TEST(CredentialVerifier, TheNameOfAKeyIsNoUser) {
+  EXPECT_THAT(Find(TokenVerifier(), "north"), IsEmpty());
+  EXPECT_THAT(FindHash(TokenVerifier(), stun::Userhash("north", kRealm)), IsEmpty());
+  EXPECT_THAT(Find(TokenVerifier(), "alice"), SizeIs(1));
 }
 
 }  // namespace

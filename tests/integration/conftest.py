@@ -91,10 +91,11 @@ def connect(server) -> Callable[..., TurnClient]:
         at: Server = server,
         address: str = LISTENER,
         local: Endpoint | None = None,
+        kind: type[TurnClient] = TurnClient,
         **options,
     ) -> TurnClient:
         to = at.endpoint(listener_of(transport), address)
-        client = TurnClient(open_transport(transport, to, local, **options), credentials)
+        client = kind(open_transport(transport, to, local, **options), credentials)
         clients.append((client, at))
         return client
 

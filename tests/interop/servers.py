@@ -22,6 +22,15 @@ from stun_message import Builder, Method  # noqa: E402
 
 REALM = "turn.example.test"
 USER, PASSWORD = "alice", "correct horse"
+# Access tokens of coturn's clients (-J): the keys that are built into them, by kid. coturn takes as many octets of each
+# as the algorithm wants.
+TOKEN_NAME = "turn.example.test"
+TOKEN_KEYS = [
+    {"kid": kid, "algorithm": algorithm, "key": base64.b64encode(key).decode()}
+    for kid, algorithm, key in (("north", "A256GCM", b"01234567890123456789012345678901"),
+                                ("union", "A128GCM", b"1234567890123456"),
+                                ("oldempire", "A256GCM", b"12345678901234567890123456789012"))
+]
 SHARED_SECRET = "a secret for tests only"
 START_SECONDS = 30
 
@@ -85,7 +94,8 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
         "listeners": [listener.as_configured(address) for address in addresses for listener in listeners],
         "relay": {"addresses": relay_addresses},
         "auth": {"users": [{"username": USER, "password": PASSWORD}],
-                 "shared_secrets": [{"id": "k1", "secret": SHARED_SECRET}]},
+                 "shared_secrets": [{"id": "k1", "secret": SHARED_SECRET}],
+                 "access_tokens": {"server_name": TOKEN_NAME, "keys": TOKEN_KEYS}},
         "protocol": {"channel_numbers": channel_numbers},
         "metrics": {"address": "127.0.0.1", "port": 9641},
         "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ class FixedCredentials final : public turn::CredentialSource {
   void FindByUserhash(const base::Sha256Digest& userhash, stun::PasswordAlgorithm algorithm,
                       std::vector<turn::Credential>& out) const override {
     if (userhash == stun::Userhash(username_, realm_)) FindByUsername(username_, algorithm, out);
+  }
+  std::string_view token_server_name() const override { return {}; }
+  std::optional<turn::Credential> OpenAccessToken(std::string_view, base::Bytes) const override {
+    return std::nullopt;
   }
 
  private:

@@ -12,6 +12,7 @@
 namespace test_support {
 
 // Users from a list. A name that stands in it twice has two passwords, as with two shared secrets.
+// Access tokens are from a list, too: their octets are only looked up.
 class ListedUsers final : public turn::CredentialSource {
  public:
   struct User {
@@ -23,8 +24,20 @@ class ListedUsers final : public turn::CredentialSource {
     bool is_found_by_userhash = true;  // false for names that are made up by timestamp
   };
 
-  ListedUsers(std::string realm, std::vector<User> users)
-      : realm_(std::move(realm)), users_(std::move(users)) {}
+  struct Token {
+    std::string octets;
+    std::string kid;
+    std::string mac_key;
+    turn::TokenValidity validity;
+  };
+
+  // With a name for the server, tokens are taken.
+  ListedUsers(std::string realm, std::vector<User> users, std::string token_server_name = {},
+              std::vector<Token> tokens = {})
+      : realm_(std::move(realm)),
+        users_(std::move(users)),
+        token_server_name_(std::move(token_server_name)),
+        tokens_(std::move(tokens)) {}
 
   void FindByUsername(std::string_view username, stun::PasswordAlgorithm algorithm,
                       std::vector<turn::Credential>& out) const override {
@@ -38,6 +51,19 @@ class ListedUsers final : public turn::CredentialSource {
       if (user.is_found_by_userhash && stun::Userhash(user.username, realm_) == userhash)
         out.push_back(MakeCredential(user, algorithm));
     }
+  }
+  std::string_view token_server_name() const override { return token_server_name_; }
+  std::optional<turn::Credential> OpenAccessToken(std::string_view kid,
+                                                  base::Bytes octets) const override {
+    for (const Token& token : tokens_) {
+      if (token.kid != kid || token.octets != base::AsText(octets)) continue;
+      const base::Bytes key = base::AsBytes(token.mac_key);
+      turn::Credential credential{token.kid, token.mac_key, token.kid, {}, std::nullopt};
+      credential.key.assign(key.begin(), key.end());
+      credential.token = token.validity;
+      return credential;
+    }
+    return std::nullopt;
   }
 
  private:
@@ -55,6 +81,8 @@ class ListedUsers final : public turn::CredentialSource {
 
   std::string realm_;
   std::vector<User> users_;
+  std::string token_server_name_;
+  std::vector<Token> tokens_;
 };
 
 }  // namespace test_support

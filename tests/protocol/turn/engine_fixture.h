@@ -99,6 +99,8 @@ class TestServer {
     Ledger::Options ledger;
     std::vector<ListedUsers::User> users = {{"alice", "secret-a", "alice"},
                                             {"bob", "secret-b", "bob"}};
+    std::string token_server_name = {};
+    std::vector<ListedUsers::Token> tokens = {};
     std::uint64_t seed = 1;
     // One of several engines: with the ledger of all.
     Ledger* shared_ledger = nullptr;
@@ -111,7 +113,8 @@ class TestServer {
         own_ledger_(options_.shared_ledger ? nullptr : std::make_unique<Ledger>(options_.ledger)),
         ledger(options_.shared_ledger ? *options_.shared_ledger : *own_ledger_),
         engine(std::make_shared<const Policy>(options_.policy),
-               std::make_shared<const ListedUsers>(std::string(kRealm), options_.users),
+               std::make_shared<const ListedUsers>(std::string(kRealm), options_.users,
+                                                   options_.token_server_name, options_.tokens),
                NonceKey{{1, 2, 3}}, ledger, random, effects, now.monotonic, options_.shard) {}
 
   // The policy as it was at the start, to change and hand over.

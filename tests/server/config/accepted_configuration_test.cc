@@ -177,6 +177,26 @@ TEST(AcceptedConfiguration, AUTH_44_KeepsTheUsersKeysAndNotTheirPasswords) {
   EXPECT_EQ(auth.expired_refresh_max, seconds(7200));
 }
 
+TEST(AcceptedConfiguration, AccessTokensNeedNoUsers) {
+  const Config config = Accepted(R"(
+roles: [relay]
+realm: sixteen-octets.x
+auth:
+  access_tokens:
+    server_name: turn1@example.com-with-40-octets-in-all.
+    keys:
+      - {kid: 22BIjxU93h/IgwEb, key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}
+      - {kid: south, algorithm: A128GCM, key: MDEyMzQ1Njc4OWFiY2RlZg==}
+)");
+  const Config::AccessTokens& tokens = config.auth.access_tokens;
+  EXPECT_EQ(tokens.server_name.size(), 40U);
+  ASSERT_THAT(tokens.keys, SizeIs(2));
+  EXPECT_EQ(tokens.keys[0].kid, "22BIjxU93h/IgwEb");
+  EXPECT_EQ(tokens.keys[0].algorithm, "A256GCM");
+  EXPECT_EQ(tokens.keys[1].algorithm, "A128GCM");
+  EXPECT_EQ(tokens.keys[1].key_base64, "MDEyMzQ1Njc4OWFiY2RlZg==");
+}
+
 TEST(AcceptedConfiguration, DerivesKeysForTheRealmWhereverItStands) {
   const Config config =
       Accepted("auth: {users: [{username: a, password: p}]}\nrealm: late.example\n");

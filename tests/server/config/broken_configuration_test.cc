@@ -188,6 +188,50 @@ INSTANTIATE_TEST_SUITE_P(
                "auth.expired_refresh.policy", "accepted: grace, refuse"}),
     NameOf);
 
+// Keys of 32 and of 16 octets, after which the rest of a line may follow.
+const std::string kKey256 = "key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const std::string kKey128 = "key: MDEyMzQ1Njc4OWFiY2RlZg==";
+
+// `keys` are list items, the first of which is in line 4.
+std::string Tokens(const std::string& keys, const std::string& name = "server_name: turn.example") {
+  return "auth:\n  access_tokens:\n    keys: [\n" + keys + "]\n    " + name + "\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    AccessTokens, BrokenConfiguration,
+    testing::Values(
+        Broken{"TokenKeyWithoutName", Tokens("{" + kKey256 + "}"), 4,
+               "auth.access_tokens.keys[0].kid", "is missing"},
+        Broken{"TokenKeysNameWithASpace", Tokens("{kid: a b, " + kKey256 + "}"), 4,
+               "auth.access_tokens.keys[0].kid", "'a b' is not a key name; accepted: 1 to 128"},
+        Broken{"NoTokenKey", Tokens("{kid: k}"), 4, "auth.access_tokens.keys[0]",
+               "has neither key nor key_file"},
+        Broken{"TokenKeyThatIsNoBase64", Tokens("{kid: k, key: '0123456789abcdef'}"), 4,
+               "auth.access_tokens.keys[0].key", "base64 of 16 or 32 octets"},
+        Broken{"TokenKeyOf24Octets", Tokens("{kid: k, key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3}"), 4,
+               "auth.access_tokens.keys[0].key", "base64 of 16 or 32 octets"},
+        Broken{"TokenKeyTooShortForItsAlgorithm", Tokens("{kid: k, " + kKey128 + "}"), 4,
+               "auth.access_tokens.keys[0].key", "accepted: base64 of 32 octets for A256GCM"},
+        Broken{"TokenKeyTooLongForItsAlgorithm",
+               Tokens("{kid: k, algorithm: A128GCM, " + kKey256 + "}"), 4,
+               "auth.access_tokens.keys[0].key", "accepted: base64 of 16 octets for A128GCM"},
+        Broken{"TokenAlgorithm", Tokens("{kid: k, algorithm: A256CBC-HS512, " + kKey256 + "}"), 4,
+               "auth.access_tokens.keys[0].algorithm", "accepted: A256GCM, A128GCM"},
+        Broken{"TokenKeyFile", Tokens("{kid: k, key_file: /nonexistent/x}"), 4,
+               "auth.access_tokens.keys[0].key_file", "cannot be read: No such file"},
+        Broken{"TokenKeysNameTwice",
+               Tokens("{kid: k, " + kKey256 + "},\n{kid: k, algorithm: A128GCM, " + kKey128 + "}"),
+               5, "auth.access_tokens.keys[1].kid",
+               "is also the name of auth.access_tokens.keys[0]"},
+        Broken{"TokenKeysWithoutServerName", Tokens("{kid: k, " + kKey256 + "}", ""), 2,
+               "auth.access_tokens", "has keys and no server_name"},
+        Broken{"ServerNameWithoutTokenKeys", Tokens(""), 2, "auth.access_tokens",
+               "has a server_name and no keys"},
+        Broken{"ServerNameWithASpace",
+               Tokens("{kid: k, " + kKey256 + "}", "server_name: turn example"), 5,
+               "auth.access_tokens.server_name", "accepted: up to 255 printable"}),
+    NameOf);
+
 INSTANTIATE_TEST_SUITE_P(
     Quantities, BrokenConfiguration,
     testing::Values(

@@ -69,6 +69,27 @@ TEST_F(LoadFile, ReadsSecretsFromFilesBesideIt) {
   EXPECT_EQ(loaded.config.auth.shared_secrets[0].secret, "a secret of a file");
 }
 
+TEST_F(LoadFile, ReadsKeysOfAccessTokensFromFilesBesideIt) {
+  Write("north.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+  const std::string path = Write("a.yaml",
+                                 "auth:\n  access_tokens: {server_name: turn.example, keys: [{kid: "
+                                 "north, key_file: north.key}]}\n");
+  const LoadedConfig loaded = LoadConfigFile(path, {});
+  ASSERT_TRUE(loaded.ok()) << loaded.errors[0].ToString();
+  EXPECT_EQ(loaded.config.auth.access_tokens.keys[0].key_base64,
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+}
+
+TEST_F(LoadFile, RefusesAKeyFileThatHoldsNoKeyAndDoesNotRepeatIt) {
+  const std::string key = Write("k", "hunter2\n");
+  const LoadedConfig loaded = LoadConfigText(
+      "auth: {access_tokens: {server_name: a, keys: [{kid: k, key_file: " + key + "}]}}\n", "t",
+      {});
+  ASSERT_THAT(loaded.errors, SizeIs(1));
+  EXPECT_THAT(loaded.errors[0].message, HasSubstr("is not base64 of such a key"));
+  EXPECT_EQ(loaded.errors[0].ToString().find("hunter2"), std::string::npos);
+}
+
 TEST_F(LoadFile, ReadsSecretsFromAbsolutePaths) {
   const std::string secret = Write("k1", "a secret of a file");
   const LoadedConfig loaded =

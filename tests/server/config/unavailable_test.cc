@@ -37,11 +37,6 @@ INSTANTIATE_TEST_SUITE_P(
                     "relay.external_addresses"},
         Unavailable{"Xdp", "relay: {datapath: xdp}\n", 1, "relay.datapath"},
         Unavailable{"Tc", "relay: {datapath: tc}\n", 1, "relay.datapath"},
-        Unavailable{
-            "AccessTokens",
-            "auth:\n  access_tokens: {server_name: turn.example.org, keys: [{kid: k, algorithm: "
-            "A256GCM, key: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}\n",
-            2, "auth.access_tokens"},
         Unavailable{"BandwidthPerUser", "limits: {bandwidth_per_user: 1Mbit}\n", 1,
                     "limits.bandwidth_per_user"},
         Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,

@@ -34,6 +34,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Unwise{"LongRealm", kUsers + "realm: " + std::string(61, 'r') + "\n", 3, "realm",
                "five times"},
+        Unwise{"LongNameForTokens",
+               "realm: sixteen-octets.x\nauth:\n  access_tokens:\n    server_name: " +
+                   std::string(41, 's') +
+                   "\n    keys: [{kid: k, algorithm: A128GCM, key: MDEyMzQ1Njc4OWFiY2RlZg==}]\n",
+               5, "auth.access_tokens.server_name", "at most 56 octets"},
         Unwise{"PermissionLifetime", kUsers + "lifetimes: {permission: 5s}\n", 3,
                "lifetimes.permission", "300s"},
         Unwise{"ChannelLifetime", kUsers + "lifetimes: {channel: 599s}\n", 3, "lifetimes.channel",
