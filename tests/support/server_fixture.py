@@ -70,19 +70,24 @@ HAS_IPV6 = has_address(LISTENER_V6)
 needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason=f"{LISTENER_V6} is not an address here: use tests/integration/run")
 
 
+_given_ports: set[int] = set()
+
+
 def free_port(address: str) -> int:
-    """A port that both UDP and TCP have free at the address, outside the relay range."""
+    """A port that both UDP and TCP have free at the address, outside the relay range. Each is given out once, since the
+    kernel, for which it is free again at once, would sometimes name it twice for one server."""
     for _ in range(200):
         with socket.socket(socket_family(address), socket.SOCK_STREAM) as stream:
             stream.bind((address, 0))
             port = stream.getsockname()[1]
-            if port >= 49152:
+            if port >= 49152 or port in _given_ports:
                 continue
             with socket.socket(socket_family(address), socket.SOCK_DGRAM) as datagram:
                 try:
                     datagram.bind((address, port))
                 except OSError:
                     continue
+                _given_ports.add(port)
                 return port
     raise RuntimeError(f"no free port at {address}")
 
