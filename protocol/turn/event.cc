@@ -98,6 +98,8 @@ std::string_view ToString(DropReason reason) {
       return "queue_expired";
     case DropReason::kOversizedDatagram:
       return "oversized_datagram";
+    case DropReason::kHopLimit:
+      return "hop_limit";
   }
   return "unknown";
 }

@@ -104,6 +104,7 @@ enum class DropReason : std::uint8_t {
   kQueueFull,          // a stream client reads too slowly
   kQueueExpired,       // the same: what waited became too old to be of use
   kOversizedDatagram,  // truncated by the system on receipt
+  kHopLimit,           // its TTL, or hop limit, ends here
 };
 inline constexpr int kDropReasonCount = 17;
 struct PacketDropped {

@@ -42,6 +42,7 @@ struct Config {
   };
 
   enum class Datapath : std::uint8_t { kAuto, kUserspace, kXdp, kTc };
+  enum class HopLimit : std::uint8_t { kDecrement, kDefault };
   struct ExternalAddress {
     base::IpAddress internal;
     base::IpAddress external;
@@ -55,6 +56,7 @@ struct Config {
     std::uint16_t min_port = 49152;
     std::uint16_t max_port = 65535;
     Datapath datapath = Datapath::kAuto;
+    HopLimit hop_limit = HopLimit::kDecrement;
   };
 
   struct Peers {

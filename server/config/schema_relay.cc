@@ -216,6 +216,14 @@ void AppendRelayRows(std::vector<Row>& rows) {
                                      CONFIG_MEMBER(relay.datapath),
                                      "What forwards packets. `xdp` and `tc` are not available in "
                                      "this version.")));
+  using HopLimit = Config::HopLimit;
+  rows.push_back(NeedsRestart(Scalar(
+      "relay.hop_limit",
+      Choice<HopLimit>({{"decrement", HopLimit::kDecrement}, {"default", HopLimit::kDefault}}),
+      CONFIG_MEMBER(relay.hop_limit),
+      "The TTL (hop limit) of datagrams between UDP clients and peers: one less than they came "
+      "with, so that circles end, or the system's default, which saves up to a twentieth of the "
+      "time for a packet.")));
   rows.push_back(List("peers.allow", Prefix(), CONFIG_MEMBER(peers.allow),
                       "Peers that may be reached although the built-in rules deny them (private, "
                       "link-local and other special ranges)."));

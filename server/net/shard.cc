@@ -38,7 +38,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       poller_(
           io_,
           [this](std::span<const PacketPoller::Ready> sockets) { datagrams_.OnReady(sockets); }),
-      effects_(forwarder_, connected_, poller_, counters_, clock_),
+      effects_(forwarder_, connected_, poller_, counters_, clock_, options.hop_limits),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),
       tick_(io_) {
@@ -56,7 +56,10 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
   dtls_.SetServeDatagrams([this] { poller_.ServeOnce(); });
   dtls_.SetEngine(&engine_);
   datagrams_.SetEngine(&engine_);
-  for (const UdpListener& listener : udp_listeners_) CHECK(poller_.Add(listener.socket.get()));
+  for (const UdpListener& listener : udp_listeners_) {
+    EnableIpFields(listener.socket.get(), listener.family, options.hop_limits);
+    CHECK(poller_.Add(listener.socket.get()));
+  }
   for (TcpListener& listener : options.tcp_listeners) {
     stream_listeners_.push_back(std::make_unique<StreamListener>(
         io_, std::move(listener.socket), std::move(listener.entrance), streams_, counters_));

@@ -16,6 +16,7 @@
 #include "protocol/turn/nonce.h"
 #include "protocol/turn/policy.h"
 #include "server/datapath/userspace/forwarder.h"
+#include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/send_queue.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/connected_clients.h"
@@ -66,6 +67,7 @@ class Shard {
     base::MonotonicTime nonce_origin;
     RateLimits limits;
     turn::ShardIndex index;  // its place among the shards of the process
+    HopLimits hop_limits = HopLimits::kDecrement;
   };
   // `ledger` and `census` must outlive the shard.
   Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census);

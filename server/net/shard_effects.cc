@@ -1,5 +1,7 @@
 #include "server/net/shard_effects.h"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -17,12 +19,13 @@ static_assert(kQuotaScopeLabels.size() == turn::kQuotaScopeCount);
 static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
 
 ShardEffects::ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
-                           ShardCounters& counters, const ShardClock& clock)
+                           ShardCounters& counters, const ShardClock& clock, HopLimits hop_limits)
     : forwarder_(forwarder),
       connected_(connected),
       poller_(poller),
       counters_(counters),
-      clock_(clock) {}
+      clock_(clock),
+      hop_limits_(hop_limits) {}
 
 void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message) {
   if (client.five_tuple.transport == base::Transport::kUdp)
@@ -33,8 +36,10 @@ void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message)
 void ShardEffects::SendDataToClient(const turn::Client& client, base::Bytes message,
                                     std::size_t payload_bytes) {
   const base::Transport transport = client.five_tuple.transport;
+  const bool is_udp = transport == base::Transport::kUdp;
+  if (is_udp && !forwarder_.SendToClientInPlace(client, message)) return;
   CountRelayed(counters_, Direction::kPeerToClient, base::IsStream(transport), payload_bytes);
-  if (transport == base::Transport::kUdp) return forwarder_.SendToClientInPlace(client, message);
+  if (is_udp) return;
   connected_.SendData(client, message);
 }
 
@@ -49,6 +54,9 @@ std::optional<turn::RelayHandle> ShardEffects::OpenRelay(
     const turn::RelayedTransportAddress& address) {
   OpenRelayResult opened = OpenRelaySocket(address.endpoint);
   if (opened.error != 0) return std::nullopt;
+  // Without them what is relayed has the system's defaults.
+  const int family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
+  EnableIpFields(opened.descriptor.get(), family, hop_limits_);
   return turn::RelayHandle{opened.descriptor.Release()};
 }
 

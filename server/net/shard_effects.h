@@ -5,6 +5,7 @@
 
 #include "protocol/turn/effects.h"
 #include "server/datapath/userspace/forwarder.h"
+#include "server/datapath/userspace/ip_fields.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/connected_clients.h"
 #include "server/net/packet_poller.h"
@@ -19,7 +20,7 @@ class ShardEffects final : public turn::Effects {
  public:
   // All must outlive the effects.
   ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
-               ShardCounters& counters, const ShardClock& clock);
+               ShardCounters& counters, const ShardClock& clock, HopLimits hop_limits);
   // The mailboxes of all shards by their numbers. Before the first message.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
@@ -56,6 +57,7 @@ class ShardEffects final : public turn::Effects {
   ShardCounters& counters_;
   const ShardClock& clock_;
   std::span<ShardMailbox* const> mailboxes_;
+  const HopLimits hop_limits_;
 };
 
 }  // namespace relay

@@ -153,6 +153,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.nonce_origin = nonce_origin;
     shard.limits = options.limits;
     shard.index = {static_cast<std::uint16_t>(group->shards_.size())};
+    shard.hop_limits = options.hop_limits;
     group->shards_.push_back(
         std::make_unique<Shard>(std::move(shard), group->ledger_, group->census_));
     group->mailboxes_.push_back(&group->shards_.back()->mailbox());

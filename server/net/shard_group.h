@@ -52,6 +52,7 @@ class ShardGroup {
     std::optional<Discovery> discovery;
     std::uint32_t connections_per_source = 1000;
     RateLimits limits;
+    HopLimits hop_limits = HopLimits::kDecrement;
     turn::Ledger::Options ledger;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;

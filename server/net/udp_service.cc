@@ -60,7 +60,7 @@ void UdpService::ReadListener(std::uint32_t index) {
   const int socket = listeners_[index].socket.get();
   for (int i = 0; i < kBatchesPerTurn; ++i) {
     std::uint32_t overflow = overflows_[index];
-    const std::size_t count = batch_.Receive(socket, 0, PacketBatch::kPackets, true, &overflow);
+    const std::size_t count = batch_.Receive(socket, 0, PacketBatch::kPackets, &overflow);
     counters_.socket_receive_drops.Add(overflow - overflows_[index]);
     overflows_[index] = overflow;
     for (std::size_t packet = 0; packet < count; ++packet) OnClientPacket(index, batch_[packet]);
@@ -71,7 +71,7 @@ void UdpService::ReadListener(std::uint32_t index) {
 
 std::size_t UdpService::ReadRelay(RelaySocket& relay, std::size_t used) {
   const int socket = relay.socket;
-  const std::size_t count = batch_.Receive(socket, used, PacketBatch::kPackets - used, false);
+  const std::size_t count = batch_.Receive(socket, used, PacketBatch::kPackets - used);
   for (std::size_t i = used; i < used + count; ++i) OnPeerPacket(relay, batch_[i]);
   return used + count;
 }
@@ -99,12 +99,15 @@ void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet
     case stun::PacketKind::kChannelData:
       if (!takes_clear) break;
       if (const auto data = stun::ParseChannelData(packet.payload))
-        return forwarder_.FromClient(client->five_tuple, *data, clock_.now().monotonic);
+        return forwarder_.FromClient(client->five_tuple, *data, clock_.now().monotonic,
+                                     packet.fields);
       break;
-    case stun::PacketKind::kStun:
+    case stun::PacketKind::kStun: {
       if (!takes_clear) break;
+      const Forwarder::Arrival arrival(forwarder_, packet.fields);
       engine_->OnMessage(*client, packet.payload, clock_.now());
       return;
+    }
     case stun::PacketKind::kDtls:
       if (!listeners_[index].takes_dtls) break;
       return dtls_.OnDatagram(*client, packet.payload);
@@ -129,8 +132,8 @@ void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
   const base::Endpoint source = ToEndpoint(packet.source.generic);
   const turn::Client* client = nullptr;
   base::MutableBytes message;
-  switch (forwarder_.FromPeer(relay, source, packet.payload, clock_.now().monotonic, &client,
-                              &message)) {
+  switch (forwarder_.FromPeer(relay, source, packet.payload, packet.fields, clock_.now().monotonic,
+                              &client, &message)) {
     case Forwarder::PeerVerdict::kDone:
       return;
     case Forwarder::PeerVerdict::kToConnection:
@@ -138,6 +141,7 @@ void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
       return;
     case Forwarder::PeerVerdict::kToEngine:
       if (!forwarder_.AdmitToClient(relay, packet.payload.size(), clock_.now().monotonic)) return;
+      const Forwarder::Arrival arrival(forwarder_, packet.fields);
       engine_->OnPeerDatagram({relay.socket}, {source}, packet.payload, clock_.now());
       return;
   }

@@ -60,7 +60,7 @@ void Forwarder::Install(const turn::Route& route) {
 }
 
 void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
-                           base::MonotonicTime now) {
+                           base::MonotonicTime now, const IpFields& arrived) {
   RouteEntry* entry = routes_.FindByChannel(client, message.channel);
   if (entry == nullptr || now >= entry->route.deadline) {
     entry = OnMissingRoute(client, message, now);
@@ -70,11 +70,13 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
     CountDrop(counters_, turn::DropReason::kPolicy);
     return;
   }
+  const std::optional<IpFields> fields = PassOn(arrived);
+  if (!fields) return;
   if (!entry->relay->client_to_peer.Admit(limits_, message.data.size(), now)) {
     CountDrop(counters_, turn::DropReason::kOverLimit);
     return;
   }
-  queue_.Add(entry->relay->socket, entry->peer_address, message.data);
+  queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr, *fields);
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
 }
@@ -94,19 +96,23 @@ RouteEntry* Forwarder::OnMissingRoute(const base::FiveTuple& client,
 }
 
 Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpoint& source,
-                                           base::MutableBytes payload, base::MonotonicTime now,
-                                           const turn::Client** client,
+                                           base::MutableBytes payload, const IpFields& arrived,
+                                           base::MonotonicTime now, const turn::Client** client,
                                            base::MutableBytes* message) {
   RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
   if (entry == nullptr || now >= entry->route.deadline) return PeerVerdict::kToEngine;
+  const base::Transport transport = entry->route.client.five_tuple.transport;
+  // To a connection nothing of the header goes along (RFC 8656 section 16).
+  const bool is_udp = transport == base::Transport::kUdp;
+  const std::optional<IpFields> fields = is_udp ? PassOn(arrived) : IpFields{};
+  if (!fields) return PeerVerdict::kDone;
   if (!AdmitToClient(relay, payload.size(), now)) return PeerVerdict::kDone;
   base::MutableBytes framed{payload.data() - stun::kChannelDataHeaderBytes,
                             payload.size() + stun::kChannelDataHeaderBytes};
   stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
-  const base::Transport transport = entry->route.client.five_tuple.transport;
   const bool is_stream = base::IsStream(transport);
   CountToClient(is_stream, payload.size());
-  if (transport != base::Transport::kUdp) {
+  if (!is_udp) {
     const std::size_t padding = is_stream ? stun::StreamPadding(payload.size()) : 0;
     for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
     *message = {framed.data(), framed.size() + padding};
@@ -114,7 +120,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
     return PeerVerdict::kToConnection;
   }
   const ClientPath& path = entry->client_path;
-  queue_.Add(path.socket, path.destination, framed, path.source ? &*path.source : nullptr);
+  queue_.Add(path.socket, path.destination, framed, path.source ? &*path.source : nullptr, *fields);
   return PeerVerdict::kDone;
 }
 
@@ -122,6 +128,8 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
                            bool dont_fragment, bool from_stream, base::MonotonicTime now) {
   RelaySocket* relay = FindRelay(socket);
   CHECK(relay != nullptr);
+  const std::optional<IpFields> fields = PassOn(arrived_);
+  if (!fields) return;
   if (!relay->client_to_peer.Admit(limits_, payload.size(), now)) {
     CountDrop(counters_, turn::DropReason::kOverLimit);
     return;
@@ -131,11 +139,11 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   if (dont_fragment && peer.endpoint.address.is_v4()) {
     queue_.Flush();
     DontFragmentScope scope(socket);
-    queue_.Add(socket, destination, payload);
+    queue_.Add(socket, destination, payload, nullptr, *fields);
     queue_.Flush();
     return;
   }
-  queue_.Add(socket, destination, payload);
+  queue_.Add(socket, destination, payload, nullptr, *fields);
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
@@ -150,14 +158,27 @@ void Forwarder::SendToClient(const turn::Client& client, base::Bytes message) {
   queue_.AddCopy(path.socket, path.destination, message, path.source ? &*path.source : nullptr);
 }
 
-void Forwarder::SendToClientInPlace(const turn::Client& client, base::Bytes message) {
+bool Forwarder::SendToClientInPlace(const turn::Client& client, base::Bytes message) {
   const ClientPath path = PathOf(client);
-  if (path.socket < 0) return CountDrop(counters_, turn::DropReason::kSendFailed);
-  queue_.Add(path.socket, path.destination, message, path.source ? &*path.source : nullptr);
+  if (path.socket < 0) {
+    CountDrop(counters_, turn::DropReason::kSendFailed);
+    return false;
+  }
+  const std::optional<IpFields> fields = PassOn(arrived_);
+  if (!fields) return false;
+  queue_.Add(path.socket, path.destination, message, path.source ? &*path.source : nullptr,
+             *fields);
+  return true;
 }
 
 void Forwarder::CountToClient(bool is_stream, std::size_t bytes) {
   CountRelayed(counters_, Direction::kPeerToClient, is_stream, bytes);
+}
+
+std::optional<IpFields> Forwarder::PassOn(const IpFields& arrived) {
+  const std::optional<IpFields> fields = AfterOneHop(arrived);
+  if (!fields) CountDrop(counters_, turn::DropReason::kHopLimit);
+  return fields;
 }
 
 ClientPath Forwarder::PathOf(const turn::Client& client) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/route.h"
+#include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/route_table.h"
 #include "server/datapath/userspace/send_queue.h"
@@ -52,9 +54,10 @@ class Forwarder {
   std::size_t route_count() const { return routes_.size(); }
 
   // ChannelData from a client. Without a live route it is dropped and counted (RFC 8656
-  // section 12.6).
+  // section 12.6). `arrived` are the fields of the datagram that it came in; of what a connection
+  // carried there are none (section 15).
   void FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
-                  base::MonotonicTime now);
+                  base::MonotonicTime now, const IpFields& arrived = {});
 
   enum class PeerVerdict : std::uint8_t {
     kDone,          // queued towards a client over plain UDP, or dropped for its limits
@@ -64,8 +67,23 @@ class Forwarder {
   };
   // A datagram at a relay socket. `payload` has the room of PacketBatch around it, which is used.
   PeerVerdict FromPeer(RelaySocket& relay, const base::Endpoint& source, base::MutableBytes payload,
-                       base::MonotonicTime now, const turn::Client** client,
-                       base::MutableBytes* message);
+                       const IpFields& arrived, base::MonotonicTime now,
+                       const turn::Client** client, base::MutableBytes* message);
+
+  // While one lives, SendToPeer and SendToClientInPlace send what came in a datagram with these
+  // fields: for what goes through the engine, which knows nothing of IP.
+  class Arrival {
+   public:
+    Arrival(Forwarder& forwarder, const IpFields& fields) : forwarder_(forwarder) {
+      forwarder_.arrived_ = fields;
+    }
+    ~Arrival() { forwarder_.arrived_ = {}; }
+    Arrival(const Arrival&) = delete;
+    Arrival& operator=(const Arrival&) = delete;
+
+   private:
+    Forwarder& forwarder_;
+  };
 
   // A Send indication's payload: to the peer, if the limits allow. `payload` stays until the flush.
   void SendToPeer(int socket, const turn::PeerAddress& peer, base::Bytes payload,
@@ -73,9 +91,9 @@ class Forwarder {
   // Whether a peer's datagram of `bytes` may go on to the relay's client now; counts a drop if not.
   bool AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now);
 
-  // A message to a client over plain UDP: copied, or where it lies until the flush.
+  // A message to a client over plain UDP: copied, or where it lies until the flush. False: dropped.
   void SendToClient(const turn::Client& client, base::Bytes message);
-  void SendToClientInPlace(const turn::Client& client, base::Bytes message);
+  bool SendToClientInPlace(const turn::Client& client, base::Bytes message);
 
   void CountToClient(bool is_stream, std::size_t bytes);
 
@@ -86,6 +104,8 @@ class Forwarder {
   // nullptr: none, and the message is counted or in other hands.
   RouteEntry* OnMissingRoute(const base::FiveTuple& client, const stun::ChannelDataView& message,
                              base::MonotonicTime now);
+  // What is sent for what arrived so; counts a drop if that is nothing.
+  std::optional<IpFields> PassOn(const IpFields& arrived);
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;
@@ -96,6 +116,7 @@ class Forwarder {
   std::unordered_map<std::uint32_t, ClientPath> paths_;
   RouteTable routes_;
   OnUnrouted on_unrouted_;
+  IpFields arrived_;  // of what the engine is working on
 };
 
 }  // namespace relay

@@ -18,37 +18,34 @@ PacketBatch::PacketBatch() {
   for (std::size_t i = 0; i < kPackets; ++i) {
     std::memset(buffer(i), 0, kHeadroom + kOrdinaryPayload);
     vectors_[i] = {buffer(i) + kHeadroom, kPayload};
-    msghdr& header = plain_headers_[i].msg_hdr;
+    msghdr& header = headers_[i].msg_hdr;
     header.msg_name = &packets_[i].source.generic;
     header.msg_namelen = sizeof(sockaddr_in6);
     header.msg_iov = &vectors_[i];
     header.msg_iovlen = 1;
-    control_headers_[i] = plain_headers_[i];
-    control_headers_[i].msg_hdr.msg_control = control_[i].data();
-    control_headers_[i].msg_hdr.msg_controllen = kControl;
+    header.msg_control = control_[i].data();
+    header.msg_controllen = kControl;
   }
 }
 
 PacketBatch::~PacketBatch() { ::munmap(memory_, kStride * kPackets); }
 
 std::size_t PacketBatch::Receive(int socket, std::size_t first, std::size_t limit,
-                                 bool reports_local, std::uint32_t* overflow) {
+                                 std::uint32_t* overflow) {
   limit = std::min(limit, kPackets - first);
-  auto& headers = reports_local ? control_headers_ : plain_headers_;
   const int count =
-      ::recvmmsg(socket, &headers[first], static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
+      ::recvmmsg(socket, &headers_[first], static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
   if (count <= 0) return 0;
   for (std::size_t i = first; i < first + static_cast<std::size_t>(count); ++i) {
     Packet& packet = packets_[i];
-    msghdr& header = headers[i].msg_hdr;
-    packet.payload = {buffer(i) + kHeadroom, headers[i].msg_len};
+    msghdr& header = headers_[i].msg_hdr;
+    packet.payload = {buffer(i) + kHeadroom, headers_[i].msg_len};
     packet.source.length = header.msg_namelen;
     packet.is_truncated = (header.msg_flags & MSG_TRUNC) != 0;
     packet.is_to_group = false;
-    if (reports_local) {
-      ReadControl(header, packet, overflow);
-      header.msg_controllen = kControl;
-    }
+    packet.fields = {};
+    ReadControl(header, packet, overflow);
+    header.msg_controllen = kControl;
     header.msg_namelen = sizeof(sockaddr_in6);
   }
   return static_cast<std::size_t>(count);
@@ -57,6 +54,7 @@ std::size_t PacketBatch::Receive(int socket, std::size_t first, std::size_t limi
 void PacketBatch::ReadControl(msghdr& header, Packet& packet, std::uint32_t* overflow) const {
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
+    if (ReadIpField(*control, packet.fields)) continue;
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
       in_pktinfo info;
       std::memcpy(&info, CMSG_DATA(control), sizeof(info));

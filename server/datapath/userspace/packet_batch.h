@@ -9,6 +9,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/ip_address.h"
+#include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
@@ -32,6 +33,7 @@ class PacketBatch {
     base::MutableBytes payload;  // with kHeadroom octets before it and kTailroom after
     SocketAddress source;
     base::IpAddress local;  // the address it was sent to; only from sockets that report it
+    IpFields fields;        // from sockets that tell them (EnableIpFields)
     bool is_truncated = false;
     bool is_to_group = false;  // sent to a broadcast or multicast address
   };
@@ -43,17 +45,18 @@ class PacketBatch {
 
   // Reads at most `limit` datagrams of a UDP socket into the buffers from `first` on and returns
   // how many. 0: nothing to read now, or an error, which for UDP is a report about an earlier
-  // datagram and no reason to stop. With `reports_local`, the socket has IP_PKTINFO on.
-  // `*overflow`, if given, becomes the socket's count of datagrams lost for want of buffer space,
-  // when it is told (SO_RXQ_OVFL).
-  std::size_t Receive(int socket, std::size_t first, std::size_t limit, bool reports_local,
+  // datagram and no reason to stop. `*overflow`, if given, becomes the socket's count of datagrams
+  // lost for want of buffer space, when it is told (SO_RXQ_OVFL).
+  std::size_t Receive(int socket, std::size_t first, std::size_t limit,
                       std::uint32_t* overflow = nullptr);
 
  private:
   // Touched at the start, so that the first burst does not look like a leak.
   static constexpr std::size_t kOrdinaryPayload = 2048;
   static constexpr std::size_t kStride = kHeadroom + kPayload + kTailroom;
-  static constexpr std::size_t kControl = 128;
+  // Both versions of IP_PKTINFO, which a dual-stack socket tells at once, the count of lost
+  // datagrams, and the fields.
+  static constexpr std::size_t kControl = 192;
 
   std::uint8_t* buffer(std::size_t index) const { return memory_ + index * kStride; }
   void ReadControl(msghdr& header, Packet& packet, std::uint32_t* overflow) const;
@@ -62,8 +65,7 @@ class PacketBatch {
   std::array<Packet, kPackets> packets_;
   // Filled in once; after a read only what the system changed is put back, so that reading one
   // datagram costs one.
-  std::array<mmsghdr, kPackets> plain_headers_{};
-  std::array<mmsghdr, kPackets> control_headers_{};
+  std::array<mmsghdr, kPackets> headers_{};
   std::array<iovec, kPackets> vectors_{};
   alignas(cmsghdr) std::array<std::array<std::uint8_t, kControl>, kPackets> control_{};
 };

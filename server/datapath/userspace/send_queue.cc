@@ -7,31 +7,22 @@
 #include <cstring>
 
 #include "protocol/base/check.h"
+#include "server/datapath/userspace/control_message.h"
 
 namespace relay {
 namespace {
 
 // Writes the control message that chooses the source address; returns its length.
-std::uint16_t WriteSource(base::MutableBytes out, const base::IpAddress& local, int socket_family) {
-  auto* control = reinterpret_cast<cmsghdr*>(out.data());
-  std::memset(out.data(), 0, out.size());
+std::size_t WriteSource(base::MutableBytes out, const base::IpAddress& local, int socket_family) {
   if (socket_family == AF_INET) {
     in_pktinfo info{};
     const auto octets = local.v4_octets();
     std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
-    control->cmsg_level = IPPROTO_IP;
-    control->cmsg_type = IP_PKTINFO;
-    control->cmsg_len = CMSG_LEN(sizeof(info));
-    std::memcpy(CMSG_DATA(control), &info, sizeof(info));
-    return CMSG_SPACE(sizeof(info));
+    return WriteControl(out, IPPROTO_IP, IP_PKTINFO, info);
   }
   in6_pktinfo info{};
   std::memcpy(&info.ipi6_addr, local.octets().data(), 16);
-  control->cmsg_level = IPPROTO_IPV6;
-  control->cmsg_type = IPV6_PKTINFO;
-  control->cmsg_len = CMSG_LEN(sizeof(info));
-  std::memcpy(CMSG_DATA(control), &info, sizeof(info));
-  return CMSG_SPACE(sizeof(info));
+  return WriteControl(out, IPPROTO_IPV6, IPV6_PKTINFO, info);
 }
 
 // A socket with an error queue reports an ICMP error once more, to whoever uses it next.
@@ -48,15 +39,15 @@ SendQueue::SendQueue(Counter& send_failed)
       copies_(std::make_unique<std::array<std::uint8_t, kEntries * 512>>()) {}
 
 void SendQueue::Add(int socket, const SocketAddress& destination, base::Bytes octets,
-                    const base::IpAddress* local) {
+                    const base::IpAddress* local, const IpFields& fields) {
   if (used_ == kEntries) Flush();
   Entry& entry = entries_[used_++];
   entry.socket = socket;
   entry.destination = destination;
   entry.octets = {const_cast<std::uint8_t*>(octets.data()), octets.size()};
-  entry.control_bytes = local == nullptr
-                            ? std::uint16_t{0}
-                            : WriteSource(entry.control, *local, destination.generic.sa_family);
+  entry.local.reset();
+  if (local != nullptr) entry.local = *local;
+  entry.fields = fields;
 }
 
 void SendQueue::AddCopy(int socket, const SocketAddress& destination, base::Bytes octets,
@@ -69,6 +60,20 @@ void SendQueue::AddCopy(int socket, const SocketAddress& destination, base::Byte
   Add(socket, destination, {copy, octets.size()}, local);
 }
 
+void SendQueue::Describe(Entry& entry, Control& control, msghdr& header) {
+  const base::MutableBytes room(control.octets);
+  std::size_t used = 0;
+  if (entry.local) used = WriteSource(room, *entry.local, entry.destination.generic.sa_family);
+  used += WriteIpFields(room.subspan(used), entry.fields, entry.destination);
+  header.msg_name = &entry.destination.generic;
+  header.msg_namelen = entry.destination.length;
+  header.msg_iov = &entry.octets;
+  header.msg_iovlen = 1;
+  header.msg_control = used == 0 ? nullptr : room.data();
+  header.msg_controllen = used;
+  header.msg_flags = 0;
+}
+
 void SendQueue::Flush() {
   std::fill_n(is_sent_.begin(), used_, false);
   for (std::size_t first = 0; first < used_; ++first) {
@@ -79,14 +84,8 @@ void SendQueue::Flush() {
       Entry& entry = entries_[i];
       if (is_sent_[i] || entry.socket != socket) continue;
       is_sent_[i] = true;
-      msghdr& header = headers_[run++].msg_hdr;
-      header.msg_name = &entry.destination.generic;
-      header.msg_namelen = entry.destination.length;
-      header.msg_iov = &entry.octets;
-      header.msg_iovlen = 1;
-      header.msg_control = entry.control_bytes == 0 ? nullptr : entry.control.data();
-      header.msg_controllen = entry.control_bytes;
-      header.msg_flags = 0;
+      Describe(entry, controls_[run], headers_[run].msg_hdr);
+      ++run;
     }
     std::size_t sent = 0;
     bool is_repeated = false;

@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/ip_address.h"
+#include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/socket_address.h"
 #include "server/metrics/shard_counters.h"
 
@@ -23,9 +25,9 @@ class SendQueue {
   explicit SendQueue(Counter& send_failed);
 
   // `local` is the address to send from when the socket is bound to a wildcard; nullptr otherwise.
-  // `destination` must be in the socket's family.
+  // `destination` must be in the socket's family. `fields` are those of the packet that leaves.
   void Add(int socket, const SocketAddress& destination, base::Bytes octets,
-           const base::IpAddress* local = nullptr);
+           const base::IpAddress* local = nullptr, const IpFields& fields = {});
   // The same with a copy; at most kMaxCopyBytes octets.
   void AddCopy(int socket, const SocketAddress& destination, base::Bytes octets,
                const base::IpAddress* local = nullptr);
@@ -40,15 +42,21 @@ class SendQueue {
 
  private:
   static constexpr std::size_t kEntries = 128;
-  static constexpr std::size_t kControl = CMSG_SPACE(32);
+  static constexpr std::size_t kControl = CMSG_SPACE(32) + kIpFieldsControlBytes;
 
   struct Entry {
     int socket;
     SocketAddress destination;
     iovec octets;
-    std::uint16_t control_bytes;
-    alignas(cmsghdr) std::array<std::uint8_t, kControl> control;
+    std::optional<base::IpAddress> local;
+    IpFields fields;
   };
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, kControl> octets;
+  };
+
+  // Describes an entry to the system, with the control messages that it needs.
+  static void Describe(Entry& entry, Control& control, msghdr& header);
 
   Counter& send_failed_;
   std::size_t used_ = 0;
@@ -56,6 +64,7 @@ class SendQueue {
   std::array<Entry, kEntries> entries_;
   std::array<bool, kEntries> is_sent_{};
   std::array<mmsghdr, kEntries> headers_{};
+  std::array<Control, kEntries> controls_{};
   std::unique_ptr<std::array<std::uint8_t, kEntries * 512>> copies_;
 };
 

@@ -41,6 +41,7 @@ relay:
   external_addresses: {198.51.100.10: 203.0.113.7}
   ports: {min: 50000, max: 50999}
   datapath: userspace
+  hop_limit: default
 peers: {allow: [10.20.0.0/16, "fd00::/8"], deny: [203.0.113.0/24]}
 auth:
   users:
@@ -114,6 +115,7 @@ TEST(AcceptedConfiguration, TakesOverEveryKeyOfTheRelay) {
   EXPECT_EQ(config.relay.min_port, 50000);
   EXPECT_EQ(config.relay.max_port, 50999);
   EXPECT_EQ(config.relay.datapath, Config::Datapath::kUserspace);
+  EXPECT_EQ(config.relay.hop_limit, Config::HopLimit::kDefault);
   EXPECT_THAT(config.peers.allow, ElementsAre(Prefix("10.20.0.0/16"), Prefix("fd00::/8")));
   EXPECT_THAT(config.peers.deny, ElementsAre(Prefix("203.0.113.0/24")));
   EXPECT_THAT(config.clients.deny, ElementsAre(Prefix("192.0.2.0/24")));

@@ -35,19 +35,25 @@ class ForwarderTest : public testing::Test {
             .deadline = kNow + seconds(10)};
   }
   void FromClient(std::string_view payload, base::MonotonicTime now = kNow,
-                  std::uint16_t channel = 0x4001) {
-    forwarder_.FromClient(MakeRoute().client.five_tuple, {{channel}, base::AsBytes(payload)}, now);
+                  const IpFields& arrived = {}) {
+    forwarder_.FromClient(MakeRoute().client.five_tuple, {{0x4001}, base::AsBytes(payload)}, now,
+                          arrived);
     queue_.Flush();
   }
   // Puts a payload where a batch would have it and shows it to the forwarder.
-  Forwarder::PeerVerdict FromPeer(std::string_view payload, base::MonotonicTime now = kNow) {
+  Forwarder::PeerVerdict FromPeer(std::string_view payload, base::MonotonicTime now = kNow,
+                                  const IpFields& arrived = {}) {
     std::copy(payload.begin(), payload.end(), buffer_.begin() + PacketBatch::kHeadroom);
     const base::MutableBytes view{buffer_.data() + PacketBatch::kHeadroom, payload.size()};
     const auto verdict =
-        forwarder_.FromPeer(*forwarder_.FindRelay(relay_.descriptor()), peer_.endpoint(), view, now,
-                            &stream_client_, &stream_message_);
+        forwarder_.FromPeer(*forwarder_.FindRelay(relay_.descriptor()), peer_.endpoint(), view,
+                            arrived, now, &stream_client_, &stream_message_);
     queue_.Flush();
     return verdict;
+  }
+  IpFields FieldsAt(const UdpSocket& socket) {
+    EXPECT_EQ(batch_.Receive(socket.descriptor(), 0, 1), 1u);
+    return batch_[0].fields;
   }
   std::uint64_t Dropped(turn::DropReason reason) const {
     return counters_.dropped_packets[LabelIndex(reason)].Read();
@@ -59,6 +65,7 @@ class ForwarderTest : public testing::Test {
   SendQueue queue_;
   Forwarder forwarder_;
   std::array<std::uint8_t, 2048> buffer_{};
+  PacketBatch batch_;
   const turn::Client* stream_client_ = nullptr;
   base::MutableBytes stream_message_;
 };
@@ -181,6 +188,66 @@ TEST_F(ForwarderTest, IPH_03_ASendWithDontFragmentLeavesTheSocketAsItWas) {
   socklen_t length = sizeof(mode);
   ::getsockopt(relay_.descriptor(), IPPROTO_IP, IP_MTU_DISCOVER, &mode, &length);
   EXPECT_EQ(mode, IP_PMTUDISC_OMIT);
+}
+
+TEST_F(ForwarderTest, IPH_01_IPH_02_IPH_07_TheFieldsGoAlongOneHopOlder) {
+  forwarder_.Install(MakeRoute());
+  ASSERT_TRUE(EnableIpFields(peer_.descriptor(), AF_INET, HopLimits::kDecrement));
+  ASSERT_TRUE(EnableIpFields(client_.descriptor(), AF_INET, HopLimits::kDecrement));
+  FromClient("x", kNow, {0xba, 40});
+  EXPECT_EQ(FieldsAt(peer_), (IpFields{0xba, 39}));
+  FromPeer("x", kNow, {0x03, 2});
+  EXPECT_EQ(FieldsAt(client_), (IpFields{0x03, 1}));
+}
+
+TEST_F(ForwarderTest, IPH_07_X12_TheLastHopIsDroppedAndCounted) {
+  forwarder_.Install(MakeRoute());
+  FromClient("x", kNow, {0, 1});
+  EXPECT_EQ(FromPeer("x", kNow, {0, 1}), Forwarder::PeerVerdict::kDone);
+  const Forwarder::Arrival arrival(forwarder_, {0, 1});
+  forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("x"), true, false,
+                        kNow);
+  EXPECT_FALSE(forwarder_.SendToClientInPlace(MakeRoute().client, base::AsBytes("x")));
+  EXPECT_EQ(Dropped(turn::DropReason::kHopLimit), 4u);
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(counters_.relayed_packets[0][0].Read(), 0u);
+  EXPECT_EQ(counters_.relayed_packets[1][0].Read(), 0u);
+}
+
+TEST_F(ForwarderTest, IPH_01_IPH_07_WhatGoesThroughTheEngineHasTheFieldsOfItsArrival) {
+  ASSERT_TRUE(EnableIpFields(peer_.descriptor(), AF_INET, HopLimits::kDecrement));
+  ASSERT_TRUE(EnableIpFields(client_.descriptor(), AF_INET, HopLimits::kDecrement));
+  {
+    const Forwarder::Arrival arrival(forwarder_, {0xb8, 9});
+    for (const bool dont_fragment : {false, true}) {
+      forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("x"),
+                            dont_fragment, false, kNow);
+      queue_.Flush();
+      EXPECT_EQ(FieldsAt(peer_), (IpFields{0xb8, 8}));
+    }
+    EXPECT_TRUE(forwarder_.SendToClientInPlace(MakeRoute().client, base::AsBytes("x")));
+    queue_.Flush();
+    EXPECT_EQ(FieldsAt(client_), (IpFields{0xb8, 8}));
+  }
+  // What comes next did not arrive in that datagram.
+  forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("x"), false, true,
+                        kNow);
+  queue_.Flush();
+  EXPECT_EQ(FieldsAt(peer_).traffic_class, 0);
+}
+
+TEST_F(ForwarderTest, IPH_05_AnAnswerHasTheSystemsFields) {
+  ASSERT_TRUE(EnableIpFields(client_.descriptor(), AF_INET, HopLimits::kDecrement));
+  const Forwarder::Arrival arrival(forwarder_, {0xb8, 1});
+  forwarder_.SendToClient(MakeRoute().client, base::AsBytes("x"));
+  queue_.Flush();
+  EXPECT_EQ(FieldsAt(client_).traffic_class, 0);
+}
+
+TEST_F(ForwarderTest, IPH_06_ToAConnectionTheLastHopIsNone) {
+  forwarder_.Install(MakeRoute(base::Transport::kTcp));
+  EXPECT_EQ(FromPeer("x", kNow, {0x03, 1}), Forwarder::PeerVerdict::kToConnection);
+  EXPECT_EQ(Dropped(turn::DropReason::kHopLimit), 0u);
 }
 
 }  // namespace

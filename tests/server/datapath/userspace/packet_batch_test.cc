@@ -13,7 +13,7 @@ using test_support::UdpSocket;
 TEST(PacketBatch, AnEmptySocketGivesNothing) {
   PacketBatch batch;
   const UdpSocket socket;
-  EXPECT_EQ(batch.Receive(socket.descriptor(), 0, PacketBatch::kPackets, false), 0u);
+  EXPECT_EQ(batch.Receive(socket.descriptor(), 0, PacketBatch::kPackets), 0u);
 }
 
 TEST(PacketBatch, ReadsSeveralDatagramsWithTheirSources) {
@@ -21,7 +21,7 @@ TEST(PacketBatch, ReadsSeveralDatagramsWithTheirSources) {
   const UdpSocket socket, first, second;
   first.SendTo(socket.endpoint(), "one");
   second.SendTo(socket.endpoint(), "");
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 0, PacketBatch::kPackets, false), 2u);
+  ASSERT_EQ(batch.Receive(socket.descriptor(), 0, PacketBatch::kPackets), 2u);
   EXPECT_EQ(base::AsText(batch[0].payload), "one");
   EXPECT_EQ(ToEndpoint(batch[0].source.generic), first.endpoint());
   EXPECT_TRUE(batch[1].payload.empty());
@@ -32,8 +32,8 @@ TEST(PacketBatch, FillsFromTheGivenPlaceAndNeverBeyondTheLimit) {
   PacketBatch batch;
   const UdpSocket socket, sender;
   for (const char* text : {"a", "b", "c"}) sender.SendTo(socket.endpoint(), text);
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 62, 1, false), 1u);
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 63, 64, false), 1u);
+  ASSERT_EQ(batch.Receive(socket.descriptor(), 62, 1), 1u);
+  ASSERT_EQ(batch.Receive(socket.descriptor(), 63, 64), 1u);
   EXPECT_EQ(base::AsText(batch[62].payload), "a");
   EXPECT_EQ(base::AsText(batch[63].payload), "b");
 }
@@ -42,9 +42,17 @@ TEST(PacketBatch, DATA_10_TheLargestDatagramIsNotTruncated) {
   PacketBatch batch;
   const UdpSocket socket, sender;
   sender.SendTo(socket.endpoint(), std::string(65507, 'x'));
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 0, 1, false), 1u);
+  ASSERT_EQ(batch.Receive(socket.descriptor(), 0, 1), 1u);
   EXPECT_EQ(batch[0].payload.size(), 65507u);
   EXPECT_FALSE(batch[0].is_truncated);
+}
+
+TEST(PacketBatch, WithoutTheOptionsNoFieldsAreKnown) {
+  PacketBatch batch;
+  const UdpSocket socket, sender;
+  sender.SendTo(socket.endpoint(), "x");
+  ASSERT_EQ(batch.Receive(socket.descriptor(), 0, 1), 1u);
+  EXPECT_EQ(batch[0].fields, IpFields());
 }
 
 TEST(PacketBatch, STUN_26_TellsTheAddressThatWasAsked) {
@@ -54,7 +62,7 @@ TEST(PacketBatch, STUN_26_TellsTheAddressThatWasAsked) {
   ASSERT_EQ(::setsockopt(socket.descriptor(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
   for (const char* address : {"127.0.0.1", "127.0.0.9"}) {
     sender.SendTo({*base::IpAddress::Parse(address), socket.endpoint().port}, "x");
-    ASSERT_EQ(batch.Receive(socket.descriptor(), 0, 64, true), 1u);
+    ASSERT_EQ(batch.Receive(socket.descriptor(), 0, 64), 1u);
     EXPECT_EQ(batch[0].local.ToString(), address);
     EXPECT_FALSE(batch[0].is_to_group);
   }
