@@ -106,7 +106,7 @@ enum class DropReason : std::uint8_t {
   kOversizedDatagram,  // truncated by the system on receipt
   kHopLimit,           // its TTL, or hop limit, ends here
 };
-inline constexpr int kDropReasonCount = 17;
+inline constexpr int kDropReasonCount = 18;
 struct PacketDropped {
   DropReason reason;
 };

@@ -4,6 +4,7 @@
 
 #include "protocol/base/byte_writer.h"
 #include "protocol/base/check.h"
+#include "protocol/stun/attributes.h"
 
 namespace turn {
 namespace {
@@ -109,13 +110,28 @@ std::string_view Response::Software() const {
 std::size_t Response::FinishedBytes() const {
   constexpr std::size_t kAttributeHeaderBytes = 4;
   std::size_t bytes = writer_.message().size();
+  if (TransmitCounter()) bytes += kAttributeHeaderBytes + 4;
   if (const std::size_t text = Software().size(); text != 0)
     bytes += kAttributeHeaderBytes + (text + 3) / 4 * 4;
   if (request_.has_fingerprint) bytes += kAttributeHeaderBytes + 4;
   return bytes;
 }
 
+std::optional<std::uint32_t> Response::TransmitCounter() const {
+  constexpr std::uint32_t kReqBits = 0x0000ff00;
+  if (request_.message.is_classic()) return std::nullopt;
+  const auto attribute = request_.message.Find(AttributeType::kTransactionTransmitCounter);
+  const auto counter = attribute ? stun::DecodeU32(attribute->value) : std::nullopt;
+  if (!counter) return std::nullopt;
+  return *counter & kReqBits;
+}
+
 base::Bytes Response::Finish() {
+  // A stranger's is left out where it would be too much for what he sent.
+  const bool has_room =
+      request_.user || FinishedBytes() <= kMaxAmplification * request_.message.octets().size();
+  if (const auto counter = TransmitCounter(); counter && has_room)
+    writer_.AddU32(AttributeType::kTransactionTransmitCounter, *counter);
   if (const std::string_view software = Software(); !software.empty())
     writer_.AddText(AttributeType::kSoftware, software);
   if (request_.user) {

@@ -118,6 +118,9 @@ class Response {
 
   // The value of SOFTWARE; empty: without one.
   std::string_view Software() const;
+  // The value of TRANSACTION-TRANSMIT-COUNTER (RFC 7982 section 3.3): Req of the request, and a
+  // Resp of 0, since nobody counts here. nullopt: the request has none, or a malformed one.
+  std::optional<std::uint32_t> TransmitCounter() const;
 
   const Request& request_;
   const Policy& policy_;

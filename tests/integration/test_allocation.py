@@ -551,13 +551,6 @@ def test_TURN_48_forbidden_peer_is_403(launch, connect, transport, address):
     assert client.create_permission((PEER, 9)).is_success
 
 
-def test_MISC_01_MISC_02_transmit_counter_is_echoed_or_ignored(client):
-    response = client.binding(lambda m: m.add(Attribute.TRANSACTION_TRANSMIT_COUNTER, bytes([0, 0, 3, 0])))
-    assert response.is_success
-    value = response.find(Attribute.TRANSACTION_TRANSMIT_COUNTER)
-    assert value is None or (len(value) == 4 and value[2] == 3)
-
-
 def test_MISC_06_relay_port_never_answers_stun(allocated, peer):
     peer.send(Builder(Method.BINDING).build(), allocated.relayed)
     allocated.assert_silence()

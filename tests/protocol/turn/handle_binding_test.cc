@@ -131,14 +131,6 @@ TEST(HandleBinding, STUN_17_KnownAttributesThatDoNotBelongAreIgnored) {
   EXPECT_TRUE(client.Send(request).is_success());
 }
 
-TEST(HandleBinding, MISC_02_ATransmitCounterIsIgnored) {
-  TestServer server;
-  TestClient client(server);
-  TurnMessage request(Method::kBinding);
-  request.U32(AttributeType::kTransactionTransmitCounter, 0x0300);
-  EXPECT_TRUE(client.Send(request).is_success());
-}
-
 TEST(HandleBinding, STUN_31_NobodyIsAskedForCredentials) {
   TestServer server;
   TestClient client(server);
