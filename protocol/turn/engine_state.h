@@ -155,7 +155,9 @@ class Engine::State {
   void On(MoveCancelled&& message, const base::Now& now);
   void On(MoveDeclined&& message, const base::Now& now);
 
-  // handle_allocate.cc: ways to get relays; what they attach is charged.
+  // handle_allocate.cc
+  std::optional<Alternate> ChooseAlternateFor(const Request& request);
+  // Ways to get relays; what they attach is charged.
   std::optional<StunError> OpenSingle(Allocation& allocation, base::AddressFamily family,
                                       bool is_even, base::MonotonicTime expires_at,
                                       base::MonotonicTime now);

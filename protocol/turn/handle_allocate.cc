@@ -175,13 +175,23 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   // Administration.
   if (wishes->ticket && !policy_->mobility) return ErrorCode::kMobilityForbidden;
   if (IsTunnelled(client_address)) return ErrorCode::kForbidden;
+
+  // 11. Redirection. A reservation, though, is here and nowhere else.
+  const Owner owner = OwnerOf(credential, request.client);
+  if (const auto alternate = wishes->token ? std::nullopt : ChooseAlternateFor(request)) {
+    // 10. Whoever has had his share gets no other server's.
+    const QuotaCharge charge(ledger_, owner);
+    if (charge.refused() && charge.refused() != QuotaScope::kTotal)
+      return RefuseForQuota(*charge.refused());
+    return StunError(*alternate);
+  }
   if (policy_->draining) return ErrorCode::kInsufficientCapacity;
 
   auto allocation = std::make_unique<Allocation>();
   allocation->id = NewAllocationId();
   allocation->client = request.client;
   allocation->username = credential.username;
-  allocation->owner = OwnerOf(credential, request.client);
+  allocation->owner = owner;
   allocation->protocol = static_cast<RelayProtocol>(wishes->transport);
   allocation->transaction_id = request.message.transaction_id();
   if (credential.token) allocation->token = credential;
@@ -205,6 +215,18 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   if (wishes->ticket && !wants_tcp) MakeMobile(*allocation);
   WriteSuccess(Register(std::move(allocation)), now, success.attributes());
   return std::nullopt;
+}
+
+std::optional<Alternate> Engine::State::ChooseAlternateFor(const Request& request) {
+  const base::FiveTuple& five_tuple = request.client.five_tuple;
+  const bool has_certificate = five_tuple.transport == base::Transport::kTls ||
+                               five_tuple.transport == base::Transport::kDtls ||
+                               five_tuple.transport == base::Transport::kWss;
+  const RedirectedClient client{
+      five_tuple.client.address.family(),
+      {five_tuple.server, NameOf(PeerAddress{five_tuple.server}).endpoint},
+      has_certificate && request.message.Has(AttributeType::kMessageIntegritySha256)};
+  return ChooseAlternate(policy_->redirect, policy_->draining, client, random_);
 }
 
 std::optional<StunError> Engine::State::OpenSingle(Allocation& allocation, AddressFamily family,

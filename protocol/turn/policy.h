@@ -7,6 +7,7 @@
 
 #include "protocol/base/ip_address.h"
 #include "protocol/turn/peer_policy.h"
+#include "protocol/turn/redirect.h"
 
 namespace turn {
 
@@ -63,7 +64,8 @@ struct Policy {
 
   PeerPolicy peers{PeerPolicy::Rules{}};
 
-  bool draining = false;  // new Allocate requests get 508
+  bool draining = false;  // new Allocate requests get 300, or 508 where there is nowhere to go
+  Redirect redirect;
 };
 
 }  // namespace turn

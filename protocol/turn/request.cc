@@ -85,6 +85,7 @@ Response::Response(const Request& request, const Policy& policy, const StunError
       list_writer.WriteU16(static_cast<std::uint16_t>(type));
     writer_.AddBytes(AttributeType::kUnknownAttributes, list_writer.written());
   }
+  if (error.alternate) WriteAlternate(writer_, *error.alternate);
 }
 
 void Response::AddChallenge(std::string_view nonce) {

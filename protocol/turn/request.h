@@ -18,6 +18,7 @@
 #include "protocol/turn/authenticator.h"
 #include "protocol/turn/mobility_ticket.h"
 #include "protocol/turn/policy.h"
+#include "protocol/turn/redirect.h"
 
 namespace turn {
 
@@ -40,9 +41,12 @@ struct StunError {  // NOLINT(bugprone-exception-escape): a vector of fixed size
       : code(error_code) {}
   explicit StunError(const UnknownAttributes& attributes)
       : code(stun::ErrorCode::kUnknownAttribute), unknown_attributes(attributes) {}
+  explicit StunError(const Alternate& server)
+      : code(stun::ErrorCode::kTryAlternate), alternate(server) {}
 
   stun::ErrorCode code;
   UnknownAttributes unknown_attributes;  // with kUnknownAttribute
+  std::optional<Alternate> alternate;    // with kTryAlternate
 };
 
 // A request whose client is in another shard, and what is to go back there.

@@ -172,6 +172,11 @@ turn::Policy MakePolicy(const Config& config,
   policy.challenge_rate = config.limits.challenges_per_source_rate;
   policy.challenge_burst = config.limits.challenges_per_source_burst;
   policy.denied_clients = config.clients.deny;
+  policy.redirect = {.when = config.redirect.when == Config::RedirectWhen::kAlways
+                                 ? turn::Redirect::When::kAlways
+                                 : turn::Redirect::When::kDraining,
+                     .servers = config.redirect.servers,
+                     .domain = config.redirect.domain};
 
   HostAddresses host = ReadHostAddresses();
   turn::PeerPolicy::Rules rules;

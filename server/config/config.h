@@ -192,6 +192,13 @@ struct Config {
     std::chrono::seconds deadline = std::chrono::hours(1);
   };
 
+  enum class RedirectWhen : std::uint8_t { kDraining, kAlways };
+  struct Redirect {
+    RedirectWhen when = RedirectWhen::kDraining;
+    std::vector<base::Endpoint> servers;
+    std::string domain;  // empty: the certificates over there have the names of those here
+  };
+
   enum class LogFormat : std::uint8_t { kText, kJson };
   enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
   struct Log {
@@ -223,6 +230,7 @@ struct Config {
   Admin admin;
   State state;
   Drain drain;
+  Redirect redirect;
   Log log;
 
   // Seven on 0.0.0.0 and the same seven on [::].

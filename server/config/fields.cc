@@ -146,6 +146,20 @@ Spelling<base::IpPrefix> Prefix() {
   return spelling;
 }
 
+Spelling<base::Endpoint> TransportAddress() {
+  Spelling<base::Endpoint> spelling;
+  spelling.type = "transport address";
+  spelling.accepted = "an address with a port, such as 192.0.2.1:3478 or [2001:db8::1]:3478";
+  spelling.parse = [](const std::string& text) -> Parsed<base::Endpoint> {
+    const auto endpoint = base::Endpoint::Parse(text);
+    if (!endpoint || endpoint->port == 0)
+      return Wrong{Quoted(text) + " is not an address with a port"};
+    return *endpoint;
+  };
+  spelling.print = [](const base::Endpoint& endpoint) { return YamlText(endpoint.ToString()); };
+  return spelling;
+}
+
 Spelling<std::string> Text(std::string type, std::string accepted,
                            std::function<std::optional<std::string>(const std::string&)> is_right) {
   Spelling<std::string> spelling;

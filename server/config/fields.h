@@ -43,6 +43,7 @@ Spelling<std::uint64_t> BitRate();
 Spelling<Config::Rate> Rate();
 Spelling<base::IpAddress> Address();  // IPv6 with or without brackets
 Spelling<base::IpPrefix> Prefix();
+Spelling<base::Endpoint> TransportAddress();  // with a port that is not 0
 // `is_right` answers what is wrong with the text, or nothing.
 Spelling<std::string> Text(std::string type, std::string accepted,
                            std::function<std::optional<std::string>(const std::string&)> is_right);

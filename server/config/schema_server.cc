@@ -52,6 +52,26 @@ void AppendListenerRows(std::vector<Row>& rows) {
       "closes the connection.")));
 }
 
+void AppendRedirectRows(std::vector<Row>& rows) {
+  using When = Config::RedirectWhen;
+  rows.push_back(Scalar(
+      "redirect.when", Choice<When>({{"draining", When::kDraining}, {"always", When::kAlways}}),
+      CONFIG_MEMBER(redirect.when),
+      "When authenticated clients that want a new allocation are sent to another server (300): "
+      "while this one drains, or always, but for those who asked one of `redirect.servers`. The "
+      "latter is for an anycast address in front of a unicast one (RFC 8155)."));
+  rows.push_back(List(
+      "redirect.servers", TransportAddress(), CONFIG_MEMBER(redirect.servers),
+      "Where they are sent: any one of their address family. This server may be among them, by the "
+      "address and port that clients know; nobody is sent to where he is. Every transport that "
+      "clients use must be served there. A draining server answers 508 to those for whom there is "
+      "none."));
+  rows.push_back(
+      Scalar("redirect.domain", DnsName(), CONFIG_MEMBER(redirect.domain),
+             "A name in the certificates of these servers, for clients over TLS, DTLS or WSS with "
+             "MESSAGE-INTEGRITY-SHA256. Empty: the certificates have the same names as here."));
+}
+
 }  // namespace
 
 void AppendServerRows(std::vector<Row>& rows) {
@@ -107,6 +127,7 @@ void AppendServerRows(std::vector<Row>& rows) {
       CONFIG_MEMBER(drain.deadline),
       "How long existing allocations may go on after the server was told to stop. A drain that "
       "has begun keeps its own."));
+  AppendRedirectRows(rows);
   rows.push_back(Scalar("log.format",
                         Choice<Config::LogFormat>({{"text", Config::LogFormat::kText},
                                                    {"json", Config::LogFormat::kJson}}),

@@ -61,6 +61,18 @@ fields::Spelling<std::string> HostName() {
       });
 }
 
+fields::Spelling<std::string> DnsName() {
+  fields::Spelling<std::string> spelling = HostName();
+  spelling.type = "DNS name";
+  spelling.accepted = "a DNS name, or empty";
+  spelling.parse = [parse =
+                        spelling.parse](const std::string& text) -> fields::Parsed<std::string> {
+    if (base::IpAddress::Parse(text)) return fields::Wrong{Quoted(text) + " is not a DNS name"};
+    return parse(text);
+  };
+  return spelling;
+}
+
 fields::Spelling<std::string> Path() {
   return fields::Text("path", "a path", [](const std::string& text) -> Judgement {
     if (text.empty()) return "is empty";

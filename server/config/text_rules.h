@@ -10,6 +10,7 @@ namespace relay {
 
 fields::Spelling<std::string> Realm();     // under 128 characters of qdtext (RFC 8489 section 14.9)
 fields::Spelling<std::string> HostName();  // a DNS name or an IP address; may be empty
+fields::Spelling<std::string> DnsName();   // no IP address; may be empty
 fields::Spelling<std::string> Path();
 fields::Spelling<std::string> SocketPath();  // fits sun_path
 fields::Spelling<std::string> HttpsUrl();

@@ -18,6 +18,10 @@ std::string Item(const std::string& list, std::size_t index) {
   return list + "[" + std::to_string(index) + "]";
 }
 
+bool IsMulticast(const base::IpAddress& address) {
+  return address.is_v4() ? (address.v4_octets()[0] & 0xf0) == 0xe0 : address.octets()[0] == 0xff;
+}
+
 bool IsOverUdp(Config::ListenerTransport transport) {
   return transport == Config::ListenerTransport::kUdp ||
          transport == Config::ListenerTransport::kDtls;
@@ -197,10 +201,8 @@ void ValidateRelay(Draft& draft) {
   const bool has_addresses = !relay.addresses.empty() && !draft.HasError("relay.addresses");
   for (std::size_t i = 0; has_addresses && i < relay.addresses.size(); ++i) {
     const base::IpAddress& address = relay.addresses[i];
-    const bool is_multicast =
-        address.is_v4() ? (address.v4_octets()[0] & 0xf0) == 0xe0 : address.octets()[0] == 0xff;
     const std::string key = Item("relay.addresses", i);
-    if (address.is_unspecified() || is_multicast) {
+    if (address.is_unspecified() || IsMulticast(address)) {
       draft.AddError(key,
                      Quoted(address.ToString()) +
                          " is not the address of one interface; "
@@ -327,6 +329,28 @@ void ValidateLifetimes(Draft& draft) {
               "RFC 8656 wants nonces to expire within 1h");
 }
 
+void ValidateRedirect(Draft& draft) {
+  const Config::Redirect& redirect = draft.config.redirect;
+  if (draft.HasError("redirect")) return;
+  for (std::size_t i = 0; i < redirect.servers.size(); ++i) {
+    const base::Endpoint& server = redirect.servers[i];
+    const std::string key = Item("redirect.servers", i);
+    if (server.address.is_unspecified() || IsMulticast(server.address)) {
+      draft.AddError(key, Quoted(server.ToString()) + " is not where one server is reached");
+    }
+    if (std::ranges::find(redirect.servers, server) !=
+        redirect.servers.begin() + static_cast<std::ptrdiff_t>(i)) {
+      draft.AddError(key, Quoted(server.ToString()) + " is written twice");
+    }
+  }
+  if (redirect.servers.empty() && redirect.when == Config::RedirectWhen::kAlways) {
+    draft.AddWarning("redirect.when", "is without effect: redirect.servers is empty");
+  }
+  if (redirect.servers.empty() && !redirect.domain.empty()) {
+    draft.AddWarning("redirect.domain", "is without effect: redirect.servers is empty");
+  }
+}
+
 void ValidateServices(Draft& draft) {
   const Config::Credentials& credentials = draft.config.credentials;
   if (draft.config.roles.empty() && !draft.HasError("roles")) {
@@ -366,6 +390,7 @@ void Validate(Draft& draft) {
   ValidateRelay(draft);
   ValidateAuth(draft);
   ValidateLifetimes(draft);
+  ValidateRedirect(draft);
   ValidateServices(draft);
 }
 

@@ -80,6 +80,7 @@ metrics: {address: "::1", port: 9999}
 admin: {socket: /tmp/turn.sock}
 state: {directory: /tmp/turn}
 drain: {deadline: 5m}
+redirect: {when: always, servers: ["198.51.100.20:3478", "[2001:db8::20]:5349"], domain: eu02.turn.example.org}
 log: {format: json, level: debug}
 )";
 
@@ -103,6 +104,21 @@ TEST(AcceptedConfiguration, TakesOverEveryGeneralKey) {
   EXPECT_EQ(config.drain.deadline, seconds(300));
   EXPECT_EQ(config.log.format, Config::LogFormat::kJson);
   EXPECT_EQ(config.log.level, Config::LogLevel::kDebug);
+}
+
+TEST(AcceptedConfiguration, TakesOverEveryKeyOfTheRedirection) {
+  const Config::Redirect redirect = Accepted(kEverythingAvailable).redirect;
+  EXPECT_EQ(redirect.when, Config::RedirectWhen::kAlways);
+  EXPECT_THAT(redirect.servers, ElementsAre(*base::Endpoint::Parse("198.51.100.20:3478"),
+                                            *base::Endpoint::Parse("[2001:db8::20]:5349")));
+  EXPECT_EQ(redirect.domain, "eu02.turn.example.org");
+}
+
+TEST(AcceptedConfiguration, RedirectsNobodyByDefault) {
+  const Config::Redirect redirect = Accepted("").redirect;
+  EXPECT_EQ(redirect.when, Config::RedirectWhen::kDraining);
+  EXPECT_THAT(redirect.servers, IsEmpty());
+  EXPECT_EQ(redirect.domain, "");
 }
 
 TEST(AcceptedConfiguration, TakesOverEveryKeyOfTheRelay) {

@@ -392,5 +392,30 @@ INSTANTIATE_TEST_SUITE_P(
                "protocol.nat_discovery.alternate_port", "accepted: 1 to 65535"}),
     NameOf);
 
+INSTANTIATE_TEST_SUITE_P(
+    Redirection, BrokenConfiguration,
+    testing::Values(
+        Broken{"RedirectionToAName", "redirect: {servers: [\"turn.example.org:3478\"]}\n", 1,
+               "redirect.servers[0]", "'turn.example.org:3478' is not an address with a port"},
+        Broken{"RedirectionWithoutAPort", "redirect: {servers: [192.0.2.1]}\n", 1,
+               "redirect.servers[0]", "'192.0.2.1' is not an address with a port"},
+        Broken{"RedirectionToPort0", "redirect: {servers: [\"192.0.2.1:0\"]}\n", 1,
+               "redirect.servers[0]", "is not an address with a port"},
+        Broken{"RedirectionToIpv6WithoutBrackets", "redirect: {servers: [\"2001:db8::1:3478\"]}\n",
+               1, "redirect.servers[0]", "accepted: a list, each: an address with a port"},
+        Broken{"RedirectionToAnywhere", "redirect: {servers: [\"0.0.0.0:3478\"]}\n", 1,
+               "redirect.servers[0]", "is not where one server is reached"},
+        Broken{"RedirectionToAGroup", "redirect: {servers: [\"[ff02::1]:3478\"]}\n", 1,
+               "redirect.servers[0]", "is not where one server is reached"},
+        Broken{"RedirectionToOneServerTwice",
+               "redirect: {servers: [\"192.0.2.1:3478\", \"[::ffff:192.0.2.1]:3478\"]}\n", 1,
+               "redirect.servers[1]", "is written twice"},
+        Broken{"RedirectionNow", "redirect: {when: now}\n", 1, "redirect.when",
+               "accepted: draining, always"},
+        Broken{"RedirectionToTheDomainOfAnAddress",
+               "redirect: {servers: [\"192.0.2.1:3478\"],\n  domain: 192.0.2.1}\n", 2,
+               "redirect.domain", "'192.0.2.1' is not a DNS name"}),
+    NameOf);
+
 }  // namespace
 }  // namespace relay

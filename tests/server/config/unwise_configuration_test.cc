@@ -60,6 +60,10 @@ INSTANTIATE_TEST_SUITE_P(
                    "listeners: [{transport: udp, address: 192.0.2.1, port: 3478}]\nprotocol:\n"
                    "  nat_discovery: {alternate_address: 192.0.2.2,\n    response_port: true}\n",
                6, "protocol.nat_discovery.response_port", "a port that did not ask"},
+        Unwise{"RedirectionToNobody", kUsers + "redirect: {when: always}\n", 3, "redirect.when",
+               "redirect.servers is empty"},
+        Unwise{"DomainOfNobody", kUsers + "redirect: {domain: turn.example.org}\n", 3,
+               "redirect.domain", "redirect.servers is empty"},
         Unwise{"OddFirstPort", kUsers + "relay: {ports: {min: 50001}}\n", 3, "relay.ports.min",
                "is odd"},
         Unwise{"EvenLastPort", kUsers + "relay: {ports: {max: 60000}}\n", 3, "relay.ports.max",
