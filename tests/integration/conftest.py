@@ -20,7 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from server_fixture import ALICE, HAS_IPV6, LISTENER, PEER, PEER_V6, Server, binary  # noqa: E402
 from stun_message import Endpoint, Method  # noqa: E402
-from transports import DATAGRAMS, STREAMS, listener_of, open_transport, parameters  # noqa: E402
+from transports import ALL, DATAGRAMS, STREAMS, listener_of, open_transport, parameters  # noqa: E402
 from turn_client import (  # noqa: E402
     ConnectionEnded,
     Credentials,
@@ -30,18 +30,40 @@ from turn_client import (  # noqa: E402
 )
 
 
+# How many shards the servers of the suite have: every test runs with each of these numbers.
+SHARDS = tuple(int(number) for number in os.environ.get("SENSO_TURN_TEST_SHARDS", "1,2").split(","))
+
+# What waits longest begins first, so that nothing waits for it at the end.
+LONGEST_FIRST = ("test_bad_input_repetition", "test_timeouts", "test_expiry", "test_stream_quality", "test_floods")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """The tests of one module with one number of shards share their servers, and so one worker."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.module.__name__, len(order)))
+    for item in items:
+        group = getattr(item.module, "group_of", lambda _: "")(item)
+        item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}-{shards_of(item)}{group}"))
     if not binary().exists():
         reason = f"there is no server at {binary()}: build it, or set SENSO_TURN"
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def shards_of(item) -> int:
+    return item.callspec.params.get("shards", 0) if hasattr(item, "callspec") else 0
+
+
 def pytest_generate_tests(metafunc):
-    """A test that wants a `transport` runs over each of its module's TRANSPORTS; one that wants a `stream_transport` or
-    a `datagram_transport`, over each of that kind."""
+    """A test that wants a `transport` runs over each of its module's TRANSPORTS, or over all; one that wants a
+    `stream_transport` or a `datagram_transport`, over each of that kind. A test that wants servers runs with each
+    number of shards in SHARDS, unless its module has SHARDS of its own."""
+    if "shards" in metafunc.fixturenames:
+        numbers = getattr(metafunc.module, "SHARDS", SHARDS)
+        metafunc.parametrize("shards", numbers, ids=lambda number: f"shards{number}", scope="module")
     named = {
-        "transport": getattr(metafunc.module, "TRANSPORTS", ("udp", "tcp")),
+        "transport": getattr(metafunc.module, "TRANSPORTS", ALL),
         "stream_transport": STREAMS,
         "datagram_transport": DATAGRAMS,
     }
@@ -52,14 +74,15 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="module")
-def launch(tmp_path_factory):
+def launch(tmp_path_factory, shards):
     """Starts servers, one for each different set of settings; all end with the module."""
     servers: dict[str, Server] = {}
 
     def start(*, arguments: list[str] | None = None, **settings) -> Server:
         key = repr((settings, arguments))
         if key not in servers:
-            servers[key] = Server(tmp_path_factory.mktemp("server"), settings, arguments=arguments)
+            given = {"shards": shards, **settings}
+            servers[key] = Server(tmp_path_factory.mktemp("server"), given, arguments=arguments)
             servers[key].start()
         return servers[key]
 

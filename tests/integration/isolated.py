@@ -1,7 +1,8 @@
 """The inside of tests/integration/run: gives the empty network namespace its addresses, runs pytest, counts.
 
-The tests wait more than they compute, so that several modules run at once where pytest-xdist is there: each worker has a
-network namespace of its own, and knows nothing of the others (conftest.py).
+The tests wait more than they compute, so that several modules run at once where pytest-xdist is there, and a module with
+one shard beside itself with two: each worker has a network namespace of its own, and knows nothing of the others
+(conftest.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 def summarise(report: Path) -> int:
     passed, failed, skipped = 0, [], []
     for case in ElementTree.parse(report).iter("testcase"):
-        name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name')}"
+        # pytest-xdist adds "@" and the group of the test.
+        name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name', '').rpartition('@')[0] or case.get('name')}"
         problem = case.find("failure") if case.find("failure") is not None else case.find("error")
         skip = case.find("skipped")
         if problem is not None:
@@ -40,7 +42,7 @@ def parallel() -> list[str]:
     workers = os.environ.get("SENSO_TURN_TEST_WORKERS") or str(2 * (os.cpu_count() or 1))
     if workers == "1" or importlib.util.find_spec("xdist") is None:
         return []
-    return ["-n", workers, "--dist", "loadfile"]
+    return ["-n", workers, "--dist", "loadgroup"]
 
 
 def main() -> int:

@@ -9,11 +9,9 @@ import pytest
 
 from server_fixture import ALICE, BOB, LISTENER, PEER, RELAY, free_port, listeners, run_command
 from stun_message import UDP, Attribute, Builder, Class, Method, channel_data
-from transports import ALL, open_transport
+from transports import open_transport
 from turn_client import Credentials, TurnClient
 from waiting import eventually
-
-TRANSPORTS = ALL
 
 MODERN = Credentials.modern(ALICE.username, ALICE.password)
 

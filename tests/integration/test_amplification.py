@@ -8,11 +8,10 @@ import pytest
 from http_exchange import get
 from server_fixture import ALICE
 from stun_message import UDP, Attribute, Builder, Class, Method, channel_data
-from transports import ALL, needs_dtls, open_transport
+from transports import needs_dtls, open_transport
 from turn_client import ConnectionEnded, TurnClient, UdpTransport
 from websocket_transport import Opcode, encode_frame, upgrade_request
 
-TRANSPORTS = ALL
 SETTINGS = {"limits": None}
 
 AT_MOST = 5

@@ -9,10 +9,8 @@ import pytest
 
 from server_fixture import PEER
 from stun_message import Attribute, Builder, Method, channel_data, stream_channel_data
-from transports import ALL
 from turn_client import TurnClient
 
-TRANSPORTS = ALL
 SETTINGS = {"limits": {"channels_per_allocation": 0}}
 
 

@@ -6,10 +6,8 @@ import pytest
 
 from server_fixture import PEER, free_port
 from stun_message import Attribute, Builder, Class, Message, Method
-from transports import ALL
 from turn_client import TurnClient
 
-TRANSPORTS = ALL
 SETTINGS = {"limits": {"permissions_per_allocation": 0}}
 
 

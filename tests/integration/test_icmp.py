@@ -8,10 +8,7 @@ import pytest
 
 from server_fixture import OTHER_PEER, PEER, free_port
 from stun_message import Attribute, Class, Message, Method
-from transports import ALL
 from turn_client import TurnClient
-
-TRANSPORTS = ALL
 
 ROUTER = "127.0.0.9"
 UNREACHABLE, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM = 3, 5, 11, 12

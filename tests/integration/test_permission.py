@@ -4,10 +4,7 @@ import pytest
 
 from server_fixture import PEER
 from stun_message import Attribute, Method
-from transports import ALL
 from turn_client import Peer, TurnClient
-
-TRANSPORTS = ALL
 
 
 def assert_reaches(peer: Peer, client: TurnClient, payload: bytes = b"hello") -> None:

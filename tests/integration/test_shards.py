@@ -1,4 +1,4 @@
-"""What must not depend on the shard that a source port leads to; and a round with a single shard."""
+"""What must not depend on the shard that a source port leads to. Like every test, these run with one shard as well."""
 
 import pytest
 
@@ -10,13 +10,8 @@ from turn_client import TurnClient
 MANY = 16
 
 
-@pytest.fixture(params=[1, 2], ids=["one-shard", "two-shards"])
-def sharded(request, launch):
-    return launch(shards=request.param)
-
-
-def test_SHARD_whole_session(sharded, connect, transport, peer):
-    client = connect(transport, at=sharded)
+def test_SHARD_whole_session(connect, transport, peer):
+    client = connect(transport)
     assert client.binding().mapped == client.local
     client.allocate()
     client.create_permission(peer.endpoint)
@@ -34,10 +29,10 @@ def test_SHARD_whole_session(sharded, connect, transport, peer):
     assert client.refresh(0).lifetime == 0
 
 
-def test_SHARD_many_clients_at_once(sharded, connect, transport, make_peer):
+def test_SHARD_many_clients_at_once(connect, transport, make_peer):
     sessions = []
     for number in range(MANY):
-        client, peer = connect(transport, at=sharded), make_peer()
+        client, peer = connect(transport), make_peer()
         client.allocate()
         client.channel_bind(0x4000, peer.endpoint)
         sessions.append((client, peer))
@@ -50,12 +45,12 @@ def test_SHARD_many_clients_at_once(sharded, connect, transport, make_peer):
 
 
 @pytest.mark.parametrize("giving", ["udp", "tcp"])
-def test_SHARD_TURN_16_token_is_redeemed_from_any_port(sharded, connect, transport, peer, giving):
-    giver = connect(giving, at=sharded)
+def test_SHARD_TURN_16_token_is_redeemed_from_any_port(connect, transport, peer, giving):
+    giver = connect(giving)
     for _ in range(MANY):
         given = giver.allocate(even_port=0x80)
         token = given.find(Attribute.RESERVATION_TOKEN)
-        taker = connect(transport, at=sharded)
+        taker = connect(transport)
         taken = taker.allocate(token=token)
         assert taken.relayed == (RELAY, given.relayed[1] + 1)
         taker.create_permission(peer.endpoint)
@@ -63,7 +58,7 @@ def test_SHARD_TURN_16_token_is_redeemed_from_any_port(sharded, connect, transpo
         assert taker.receive_data().data == b"hello"
         taker.send_indication(peer.endpoint, b"back")
         assert peer.receive_from() == (b"back", taken.relayed)
-        assert connect(transport, at=sharded).try_allocate(token=token).error == 508
+        assert connect(transport).try_allocate(token=token).error == 508
         taker.refresh(0)
         giver.refresh(0)
 
@@ -87,23 +82,21 @@ def test_SHARD_TURN_27_shards_share_one_pool_of_ports(launch, connect, transport
     assert {client.try_allocate().error for client in clients[MANY:]} == {508}
 
 
-def test_SHARD_AUTH_05_nonces_are_good_on_every_shard(launch, connect):
+def test_SHARD_AUTH_05_nonces_are_good_on_every_shard(connect):
     """A nonce belongs to an address and port, not to a shard: TCP and UDP from the same port may share one."""
-    at = launch(shards=2)
     for _ in range(MANY):
-        client = connect("udp", at=at)
+        client = connect("udp")
         client.challenge()
         assert client.allocate().is_success
         assert client.stale_answers == 0
 
 
-def test_SHARD_A8_allocations_of_different_shards_reach_each_other(launch, connect):
-    at = launch(shards=2)
-    hub = connect("udp", ALICE, at=at)
+def test_SHARD_A8_allocations_of_different_shards_reach_each_other(connect):
+    hub = connect("udp", ALICE)
     hub.allocate()
     others: list[TurnClient] = []
     for number in range(MANY):
-        other = connect("tcp" if number % 2 else "udp", BOB, at=at, local=(LISTENER, 0))
+        other = connect("tcp" if number % 2 else "udp", BOB, local=(LISTENER, 0))
         other.allocate()
         hub.channel_bind(0x4000 + number, other.relayed)
         other.channel_bind(0x4000, hub.relayed)

@@ -20,10 +20,7 @@ from stun_message import (
     encode_xor_address,
     stream_channel_data,
 )
-from transports import ALL
 from turn_client import Credentials, TcpTransport, TurnClient, UdpTransport
-
-TRANSPORTS = ALL
 
 
 def binding(**options) -> Builder:
