@@ -155,8 +155,8 @@ def test_CHAN_15_number_of_another_length_is_400(allocated, peer, octets):
 
 
 @pytest.mark.parametrize("number", [0x5000, 0x7FFF])
-def test_CHAN_16_numbers_beyond_the_range_are_discarded(connect, peer, number):
-    client = connect("udp")
+def test_CHAN_16_numbers_beyond_the_range_are_discarded(connect, datagram_transport, peer, number):
+    client = connect(datagram_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
     client.assert_ignores(channel_data(number, b"discarded"))
@@ -165,8 +165,8 @@ def test_CHAN_16_numbers_beyond_the_range_are_discarded(connect, peer, number):
 
 
 @pytest.mark.parametrize("carried", [0, 1, 4, 15])
-def test_CHAN_17_length_beyond_the_datagram_is_discarded(connect, peer, carried):
-    client = connect("udp")
+def test_CHAN_17_length_beyond_the_datagram_is_discarded(connect, datagram_transport, peer, carried):
+    client = connect(datagram_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
     client.assert_ignores(channel_data(0x4000, bytes(carried), length=16))
@@ -177,8 +177,8 @@ def test_CHAN_17_length_beyond_the_datagram_is_discarded(connect, peer, carried)
 @pytest.mark.parametrize(
     "payload, pad", [(b"12345", bytes(3)), (b"1", b"\xff\xff\xff"), (b"", bytes(4)), (b"1234", b"x")]
 )
-def test_CHAN_18_padding_over_udp_is_not_relayed(connect, peer, payload, pad):
-    client = connect("udp")
+def test_CHAN_18_padding_over_udp_is_not_relayed(connect, datagram_transport, peer, payload, pad):
+    client = connect(datagram_transport)
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
     client.send_raw(channel_data(0x4000, payload, pad=pad))

@@ -12,16 +12,15 @@ from collections.abc import Callable
 
 import pytest
 
-from server_fixture import ALICE, BOB, LISTENER, RELAY, SHARED_SECRET, Server
+from server_fixture import ALICE, LISTENER, RELAY, SHARED_SECRET, Server
 from stun_message import UDP, Attribute, Builder, ChannelData, Message, Method
+from transports import ALL, HAS_DTLS, STREAMS, listener_of, open_transport
 from turn_client import (
     ConnectionEnded,
     Credentials,
     NoAnswer,
     Peer,
-    TcpTransport,
     TurnClient,
-    UdpTransport,
     timed_credentials,
 )
 
@@ -41,26 +40,41 @@ LIFETIMES = {
 SHORT_NONCES = {"lifetimes": {"nonce": f"{NONCE_SECONDS}s"}}
 REFUSING = {"auth": {"expired_refresh": {"policy": "refuse"}}}
 SHORT_GRACE = {"auth": {"expired_refresh": {"policy": "grace", "max": "6s"}}}
-IMPATIENT = {"limits": {"allocations_per_user": 1}, **LIFETIMES}
-PAIRED = {"limits": {"allocations_per_user": 2}, "relay": {"addresses": [RELAY], "ports": {"min": 59000, "max": 59001}}}
+
+# Scenarios that count what a user or the pool has left; those of different transports must not meet.
+
+
+def impatient(transport: str) -> dict:
+    return {"limits": {"allocations_per_user": 1}, "node": transport, **LIFETIMES}
+
+
+def paired(transport: str) -> dict:
+    first = paired_port(transport)
+    ports = {"min": first, "max": first + 1}
+    return {"limits": {"allocations_per_user": 2}, "relay": {"addresses": [RELAY], "ports": ports}}
+
+
+def paired_port(transport: str) -> int:
+    return 59000 + 2 * ALL.index(transport)
 
 
 class Stage:
     """What one scenario works with; everything it opens is closed at its end."""
 
-    def __init__(self, launch: Callable[..., Server]):
+    def __init__(self, launch: Callable[..., Server], transport: str):
         self.launch = launch
+        self.transport = transport
         self.opened: list[TurnClient | Peer] = []
 
-    def client(self, transport: str = "udp", credentials: Credentials = ALICE, **settings) -> TurnClient:
+    def client(self, credentials: Credentials = ALICE, **settings) -> TurnClient:
         server = self.launch(**(settings or LIFETIMES))
-        kind = UdpTransport if transport == "udp" else TcpTransport
-        self.opened.append(TurnClient(kind(server.endpoint(transport, LISTENER)), credentials))
+        to = server.endpoint(listener_of(self.transport), LISTENER)
+        self.opened.append(TurnClient(open_transport(self.transport, to), credentials))
         return self.opened[-1]
 
-    def allocated(self, transport: str = "udp", *, lifetime: int | None = 600, **options) -> TurnClient:
+    def allocated(self, *, lifetime: int | None = 600, **options) -> TurnClient:
         """By default with a lifetime that outlives the scenario."""
-        client = self.client(transport, **options)
+        client = self.client(**options)
         client.allocate(lifetime=lifetime)
         return client
 
@@ -77,35 +91,46 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {}
 
 
 def meanwhile(scenario: Callable[[Stage], None]):
-    """Turns a scenario into a test that waits for its outcome."""
+    """Turns a scenario into a test, over each transport, that waits for its outcome."""
     SCENARIOS[scenario.__name__] = scenario
 
-    def test(outcomes):
-        outcomes[scenario.__name__].result()
+    def test(outcomes, transport):
+        outcomes[scenario.__name__, transport].result()
 
     test.__name__ = scenario.__name__
     test.__doc__ = scenario.__doc__
     return test
 
 
+def on_streams(scenario: Callable[[Stage], None]):
+    """The same, over the transports that are streams."""
+    return pytest.mark.parametrize("transport", STREAMS)(meanwhile(scenario))
+
+
 @pytest.fixture(scope="module")
 def outcomes(request, launch):
-    wanted = {item.function.__name__ for item in request.session.items if item.module is request.module}
-    for settings in (LIFETIMES, SHORT_NONCES, REFUSING, SHORT_GRACE, IMPATIENT, PAIRED):
+    wanted = {
+        (item.function.__name__, item.callspec.params["transport"])
+        for item in request.session.items
+        if item.module is request.module and (item.callspec.params["transport"] != "dtls" or HAS_DTLS)
+    }
+    for settings in (LIFETIMES, SHORT_NONCES, REFUSING, SHORT_GRACE):
         launch(**settings)  # one after the other, before the threads begin
+    for _, transport in sorted(wanted):
+        launch(**impatient(transport))
+        launch(**paired(transport))
 
-    def play(scenario: Callable[[Stage], None]) -> None:
-        stage = Stage(launch)
+    def play(scenario: Callable[[Stage], None], transport: str) -> None:
+        stage = Stage(launch, transport)
         try:
             scenario(stage)
         finally:
             stage.close()
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=len(SCENARIOS)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(wanted)) as pool:
         yield {
-            name: pool.submit(functools.partial(play, scenario))
-            for name, scenario in SCENARIOS.items()
-            if name in wanted
+            (name, transport): pool.submit(functools.partial(play, SCENARIOS[name], transport))
+            for name, transport in wanted
         }
 
 
@@ -136,8 +161,9 @@ def channel_reaches_peer(client: TurnClient, peer: Peer, payload: bytes) -> bool
 # -- permissions ----------------------------------------------------------------------------------------------------
 
 
-def permission_lapses(stage: Stage, transport: str) -> None:
-    client, peer = stage.allocated(transport), stage.peer()
+@meanwhile
+def test_PERM_04_permission_lapses_after_its_lifetime(stage):
+    client, peer = stage.allocated(), stage.peer()
     client.create_permission(peer.endpoint)
     time.sleep(PERMISSION_SECONDS - MARGIN)
     assert reaches_client(client, peer, b"in time") is not None
@@ -147,16 +173,6 @@ def permission_lapses(stage: Stage, transport: str) -> None:
     assert not reaches_peer(client, peer, b"too late")
     client.create_permission(peer.endpoint)
     assert reaches_client(client, peer, b"again") is not None
-
-
-@meanwhile
-def test_PERM_04_permission_lapses_after_its_lifetime_udp(stage):
-    permission_lapses(stage, "udp")
-
-
-@meanwhile
-def test_PERM_04_permission_lapses_after_its_lifetime_tcp(stage):
-    permission_lapses(stage, "tcp")
 
 
 @meanwhile
@@ -208,8 +224,9 @@ def test_PERM_10_peer_traffic_refreshes_nothing(stage):
 # -- channels -------------------------------------------------------------------------------------------------------
 
 
-def channel_lapses(stage: Stage, transport: str) -> None:
-    client, peer = stage.allocated(transport), stage.peer()
+@meanwhile
+def test_CHAN_07_channel_lapses_after_its_lifetime(stage):
+    client, peer = stage.allocated(), stage.peer()
     client.channel_bind(0x4000, peer.endpoint)
     bound_at = time.monotonic()
     while (age := time.monotonic() - bound_at) < CHANNEL_SECONDS - MARGIN:
@@ -222,16 +239,6 @@ def channel_lapses(stage: Stage, transport: str) -> None:
     client.create_permission(peer.endpoint)
     assert isinstance(reaches_client(client, peer, b"unbound"), Message), "the channel outlived its time"
     assert not channel_reaches_peer(client, peer, b"unbound")
-
-
-@meanwhile
-def test_CHAN_07_channel_lapses_after_its_lifetime_udp(stage):
-    channel_lapses(stage, "udp")
-
-
-@meanwhile
-def test_CHAN_07_channel_lapses_after_its_lifetime_tcp(stage):
-    channel_lapses(stage, "tcp")
 
 
 @meanwhile
@@ -300,8 +307,9 @@ def test_TURN_36_traffic_does_not_extend_an_allocation(stage):
     assert client.try_refresh().error == 437
 
 
-def allocation_lapses(stage: Stage, transport: str) -> None:
-    client, peer = stage.allocated(transport, lifetime=None), stage.peer()
+@meanwhile
+def test_TURN_37_everything_ends_with_the_allocation(stage):
+    client, peer = stage.allocated(lifetime=None), stage.peer()
     relayed = client.relayed
     client.channel_bind(0x4000, peer.endpoint)
     time.sleep(ALLOCATION_SECONDS - MARGIN)
@@ -318,16 +326,6 @@ def allocation_lapses(stage: Stage, transport: str) -> None:
 
 
 @meanwhile
-def test_TURN_37_everything_ends_with_the_allocation_udp(stage):
-    allocation_lapses(stage, "udp")
-
-
-@meanwhile
-def test_TURN_37_everything_ends_with_the_allocation_tcp(stage):
-    allocation_lapses(stage, "tcp")
-
-
-@meanwhile
 def test_TURN_36_refresh_extends_an_allocation(stage):
     client, peer = stage.allocated(lifetime=None), stage.peer()
     for _ in range(3):
@@ -339,7 +337,8 @@ def test_TURN_36_refresh_extends_an_allocation(stage):
 
 @meanwhile
 def test_TURN_37_lapsed_allocation_frees_its_quota(stage):
-    first, second = stage.client(credentials=BOB, **IMPATIENT), stage.client("tcp", BOB, **IMPATIENT)
+    settings = impatient(stage.transport)
+    first, second = stage.client(**settings), stage.client(**settings)
     first.allocate()
     assert second.try_allocate().error == 486
     time.sleep(ALLOCATION_SECONDS + MARGIN)
@@ -351,26 +350,27 @@ def test_TURN_19_reservation_is_held_for_thirty_seconds(stage):
     giver = stage.client()
     token = giver.allocate(even_port=0x80, lifetime=600).find(Attribute.RESERVATION_TOKEN)
     time.sleep(29)
-    taker = stage.client("tcp")
+    taker = stage.client()
     assert taker.allocate(token=token).relayed[1] == giver.relayed[1] + 1
 
 
 @meanwhile
 def test_TURN_15_lapsed_reservation_is_508(stage):
-    giver, taker = stage.client(), stage.client()
-    token = giver.allocate(even_port=0x80, lifetime=600).find(Attribute.RESERVATION_TOKEN)
+    token = stage.client().allocate(even_port=0x80, lifetime=600).find(Attribute.RESERVATION_TOKEN)
     time.sleep(33)
-    assert taker.try_allocate(token=token).error == 508
+    assert stage.client().try_allocate(token=token).error == 508
 
 
 @meanwhile
 def test_TURN_15_lapsed_reservation_gives_back_port_and_quota(stage):
-    giver, other = stage.client(**PAIRED), stage.client(**PAIRED)
+    settings, first = paired(stage.transport), paired_port(stage.transport)
+    giver = stage.client(**settings)
     giver.allocate(even_port=0x80, lifetime=600)
-    assert other.try_allocate().error == 486
+    assert stage.client(**settings).try_allocate().error == 486
     time.sleep(33)
+    other = stage.client(**settings)
     taken = other.allocate(lifetime=600)
-    assert {giver.relayed[1], taken.relayed[1]} == {59000, 59001}
+    assert {giver.relayed[1], taken.relayed[1]} == {first, first + 1}
 
 
 # -- nonces ---------------------------------------------------------------------------------------------------------
@@ -384,8 +384,8 @@ def assert_stale(response: Message, old_nonce: str) -> None:
     assert response.text(Attribute.NONCE) != old_nonce
 
 
-def nonce_lapses(stage: Stage, transport: str, credentials: Credentials) -> None:
-    client = stage.client(transport, credentials, **SHORT_NONCES)
+def nonce_lapses(stage: Stage, credentials: Credentials) -> None:
+    client = stage.client(credentials, **SHORT_NONCES)
     client.allocate()
     old_nonce = client.nonce
     time.sleep(NONCE_SECONDS + MARGIN)
@@ -394,13 +394,13 @@ def nonce_lapses(stage: Stage, transport: str, credentials: Credentials) -> None
 
 
 @meanwhile
-def test_AUTH_13_AUTH_14_stale_nonce_is_438_with_a_valid_one_udp(stage):
-    nonce_lapses(stage, "udp", ALICE)
+def test_AUTH_13_AUTH_14_stale_nonce_is_438_with_a_valid_one(stage):
+    nonce_lapses(stage, ALICE)
 
 
 @meanwhile
-def test_AUTH_13_AUTH_14_stale_nonce_is_438_with_a_valid_one_tcp_sha256(stage):
-    nonce_lapses(stage, "tcp", Credentials.modern(ALICE.username, ALICE.password))
+def test_AUTH_13_AUTH_14_stale_nonce_is_438_with_a_valid_one_sha256(stage):
+    nonce_lapses(stage, Credentials.modern(ALICE.username, ALICE.password))
 
 
 @meanwhile
@@ -427,17 +427,17 @@ def test_AUTH_17_nonce_changes_during_an_allocation(stage):
 # -- connections ----------------------------------------------------------------------------------------------------
 
 
-@meanwhile
+@on_streams
 def test_STUN_28_idle_connection_is_left_open(stage):
-    client = stage.client("tcp")
+    client = stage.client()
     assert client.binding().is_success
     time.sleep(20)
     assert client.binding().is_success
 
 
-@meanwhile
+@on_streams
 def test_STUN_28_connection_with_an_allocation_is_left_open(stage):
-    client, peer = stage.allocated("tcp"), stage.peer()
+    client, peer = stage.allocated(), stage.peer()
     time.sleep(34)
     client.create_permission(peer.endpoint)
     assert reaches_client(client, peer, b"still there") is not None
@@ -446,15 +446,15 @@ def test_STUN_28_connection_with_an_allocation_is_left_open(stage):
 CONNECTION_PATIENCE = 60
 
 
-@meanwhile
+@on_streams
 def test_B25_connection_without_data_is_closed(stage):
-    client = stage.client("tcp")
+    client = stage.client()
     assert client.transport.is_closed_within(CONNECTION_PATIENCE)
 
 
-@meanwhile
+@on_streams
 def test_B26_request_that_dribbles_in_is_closed(stage):
-    client = stage.client("tcp")
+    client = stage.client()
     octets = Builder(Method.ALLOCATE).add(Attribute.REQUESTED_TRANSPORT, bytes([UDP, 0, 0, 0])).build()
     until = time.monotonic() + CONNECTION_PATIENCE
     try:

@@ -201,8 +201,8 @@ def test_V6_17_tunnel_addresses_are_refused(dual, address):
     assert dual.try_channel_bind(0x4000, (address, 9)).error == 403
 
 
-def test_V6_18_V6_19_header_fields_are_the_servers_or_copied(connect, make_peer):
-    client = connect("udp", address=LISTENER_V6)
+def test_V6_18_V6_19_header_fields_are_the_servers_or_copied(connect, datagram_transport, make_peer):
+    client = connect(datagram_transport, address=LISTENER_V6)
     client.transport.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0xB8)
     client.transport.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 99)
     client.allocate(family=IPV6)
@@ -229,9 +229,9 @@ def test_V6_20_dont_fragment_is_ignored_where_ipv6_takes_part(connect, transport
     assert peer_v6.receive() == b"in spite of it"
 
 
-def test_V6_20_TURN_13_dont_fragment_in_allocate_for_ipv6_is_420_or_granted(connect):
+def test_V6_20_TURN_13_dont_fragment_in_allocate_for_ipv6_is_420_or_granted(connect, transport):
     # TURN-13 asks for the refusal only where the translation cannot see the DF bit of what it relays.
-    response = connect("udp").try_allocate(family=IPV6, dont_fragment=True)
+    response = connect(transport).try_allocate(family=IPV6, dont_fragment=True)
     if not response.is_success:
         assert response.error == 420
         assert response.unknown_attributes == [Attribute.DONT_FRAGMENT]
@@ -304,8 +304,8 @@ def test_TURN_42_both_families_can_end_one_after_the_other(dual):
     assert dual.try_refresh().error == 437
 
 
-def test_TURN_21_retransmitted_dual_allocate_gets_the_same_success(connect):
-    client = connect("udp", ALICE)
+def test_TURN_21_retransmitted_dual_allocate_gets_the_same_success(connect, datagram_transport):
+    client = connect(datagram_transport, ALICE)
     octets = client.signed(
         Method.ALLOCATE,
         lambda m: m.add(Attribute.REQUESTED_TRANSPORT, bytes([UDP, 0, 0, 0])).add(

@@ -27,27 +27,27 @@ def binding(**options) -> Builder:
     return Builder(Method.BINDING, **options)
 
 
-def test_STUN_01_two_top_bits_set_is_not_stun(connect):
+def test_STUN_01_two_top_bits_set_is_not_stun(connect, datagram_transport):
     for first in (0x80, 0x40, 0xC0):
         octets = bytearray(binding().build())
         octets[0] = first
-        connect().assert_ignores(bytes(octets))
+        connect(datagram_transport).assert_ignores(bytes(octets))
 
 
-def test_STUN_02_wrong_cookie_is_discarded(connect):
-    client = connect()
+def test_STUN_02_wrong_cookie_is_discarded(connect, datagram_transport):
+    client = connect(datagram_transport)
     builder = Builder(Method.ALLOCATE, cookie=0x2112A443).add(Attribute.REQUESTED_TRANSPORT, bytes([UDP, 0, 0, 0]))
     client.assert_ignores(builder.build())
     assert client.try_allocate().is_success, "the discarded request left state behind"
 
 
 @pytest.mark.parametrize("length", [0x0002, 0x0008, 0xFFFC])
-def test_STUN_03_length_that_does_not_fit_is_discarded(connect, length):
-    connect().assert_ignores(binding().build(length=length))
+def test_STUN_03_length_that_does_not_fit_is_discarded(connect, datagram_transport, length):
+    connect(datagram_transport).assert_ignores(binding().build(length=length))
 
 
-def test_STUN_04_surplus_octets_are_never_parsed(connect):
-    client = connect()
+def test_STUN_04_surplus_octets_are_never_parsed(connect, datagram_transport):
+    client = connect(datagram_transport)
     octets = binding().build() + struct.pack(">HH", 0x7F00, 0)
     client.send_raw(octets)
     try:
@@ -63,10 +63,10 @@ def test_STUN_05_unsupported_method_is_discarded(client):
         client.assert_ignores(Builder(method).build())
 
 
-def test_STUN_05_methods_that_other_protocols_would_be_taken_for_are_discarded(connect):
+def test_STUN_05_methods_that_other_protocols_would_be_taken_for_are_discarded(connect, datagram_transport):
     # RFC 7983 reserves 0x100 to 0xFFF: their first octet is one of DTLS and others. A stream may end over them.
     for method in (0x100, 0xFFF):
-        connect("udp").assert_ignores(Builder(method).build())
+        connect(datagram_transport).assert_ignores(Builder(method).build())
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_STUN_15_all_unknown_attributes_are_listed_with_zero_padding(client):
     assert response.unknown_attributes == [0x7F00, 0x7F01, 0x7F02]
 
 
-def test_STUN_15_STUN_40_long_list_of_unknown_attributes_stays_small(connect):
+def test_STUN_15_STUN_40_long_list_of_unknown_attributes_stays_small(connect, datagram_transport):
     """A stranger could otherwise have a server send much: the list may be cut, the packet may not grow."""
     request = binding()
     for number in range(300):
         request.add(0x4000 + number)
-    response = connect("udp").transact(request.build())
+    response = connect(datagram_transport).transact(request.build())
     assert response.error == 420
     assert len(response.raw) <= 548
     assert set(response.unknown_attributes) <= {0x4000 + number for number in range(300)}
@@ -216,8 +216,8 @@ def test_STUN_20_error_code_is_encoded_as_the_rfc_says(allocated):
         assert error.error in (400, 401, 437)
 
 
-def test_STUN_21_udp_binding_reports_the_source(connect):
-    client = connect("udp")
+def test_STUN_21_udp_binding_reports_the_source(connect, datagram_transport):
+    client = connect(datagram_transport)
     assert client.binding().mapped == client.local
 
 
@@ -256,10 +256,10 @@ def test_STUN_25_ipv4_client_of_a_dual_stack_socket_is_ipv4(launch, connect, tra
     assert client.allocation.mapped == client.local
 
 
-def test_STUN_26_answer_comes_from_the_address_that_was_asked(launch, connect, peer):
+def test_STUN_26_answer_comes_from_the_address_that_was_asked(launch, connect, datagram_transport, peer):
     at = launch(listeners=listeners("0.0.0.0"))
     for address in (LISTENER, "127.0.0.9", "127.8.8.8"):
-        client = connect("udp", at=at, address=address)  # a connected socket hears that address alone
+        client = connect(datagram_transport, at=at, address=address)  # a connected socket hears that address alone
         assert client.binding().mapped == client.local
         client.allocate()
         client.create_permission(peer.endpoint)
@@ -424,11 +424,11 @@ LONG_REALM = ("a" * 60 + ".") * 2 + "tests"
 
 
 @pytest.mark.parametrize("address, limit", [(LISTENER, 548), pytest.param(LISTENER_V6, 1232, marks=needs_ipv6)])
-def test_STUN_40_answers_fit_a_packet_of_the_smallest_mtu(launch, connect, address, limit):
+def test_STUN_40_answers_fit_a_packet_of_the_smallest_mtu(launch, connect, datagram_transport, address, limit):
     assert len(LONG_REALM) == 127
     at = launch(realm=LONG_REALM, protocol={"software": "always"})
     for options in ({"even_port": 0x80}, {"additional_family": 2}):
-        client = connect("udp", Credentials.modern(ALICE.username, ALICE.password), at=at, address=address)
+        client = connect(datagram_transport, Credentials.modern(ALICE.username, ALICE.password), at=at, address=address)
         responses = [client.challenge(), client.allocate(**options)]
         client.nonce = client.nonce[:-1] + ("A" if client.nonce[-1] != "A" else "B")
         responses.append(client.request(Method.REFRESH, retry=False))
