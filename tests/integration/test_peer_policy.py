@@ -1,4 +1,5 @@
-"""Which peers may be reached: every special address in every spelling, over every way in (security rows A1 to A10).
+"""Which peers may be reached: the order of own addresses, deny and allow, and that nothing arrives where it may not.
+test_peer_matrix has every special address in every spelling over every way in.
 
 The servers here run with the default peer policy, except where a test is about `allow` or `deny`. Addresses of the
 open Internet are stood in for by some that the private network namespace leads to itself; nothing leaves it.
@@ -8,7 +9,7 @@ import socket
 
 import pytest
 
-from peer_addresses import FORBIDDEN_V4, FORBIDDEN_V6, spellings_of
+from peer_addresses import spellings_of
 from server_fixture import (
     ALICE,
     BOB,
@@ -34,14 +35,6 @@ needs_ordinary = pytest.mark.skipif(
 
 SETTINGS = {"peers": None}
 
-def flatten(table: dict[str, list[str]]) -> list:
-    return [
-        pytest.param(address, id=f"{group}-{address}".replace(" ", "_"))
-        for group, addresses in table.items()
-        for address in addresses
-    ]
-
-
 @pytest.fixture
 def dual(connect, transport) -> TurnClient:
     """An allocation of both families, so that the family never decides."""
@@ -55,35 +48,6 @@ def assert_forbidden(client: TurnClient, address: str, port: int = 3478) -> None
     assert client.try_channel_bind(0x4000, (address, port)).error == 403, f"ChannelBind for {address}"
     client.send_indication((address, port), b"Send")
     client.send_channel(0x4000, b"ChannelData")
-
-
-@pytest.mark.parametrize("address", flatten(FORBIDDEN_V4))
-def test_A1_A2_A4_A5_A6_A7_B68_special_ipv4_addresses_are_403(dual, address):
-    assert_forbidden(dual, address)
-    dual.assert_silence(0.02)
-
-
-@needs_ipv6
-@pytest.mark.parametrize("address", flatten(FORBIDDEN_V6))
-def test_A1_A2_A4_A5_A6_A7_A10_B68_V6_17_special_ipv6_addresses_are_403(dual, address):
-    assert_forbidden(dual, address)
-    dual.assert_silence(0.02)
-
-
-@needs_ipv6
-@pytest.mark.parametrize("spelling", spellings_of("127.0.0.1"))
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "192.168.1.1", "255.255.255.255"]
-)
-def test_A3_A10_B68_ipv6_spellings_of_special_ipv4_addresses_are_403(dual, address, spelling):
-    assert_forbidden(dual, spellings_of(address)[spelling])
-    dual.assert_silence(0.02)
-
-
-@needs_ipv6
-@pytest.mark.parametrize("spelling", ["nat64", "6to4", "teredo", "compatible"])
-def test_A10_tunnels_are_403_even_for_ordinary_addresses(dual, spelling):
-    assert_forbidden(dual, spellings_of("8.8.8.8")[spelling])
 
 
 @needs_ipv6
