@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import itertools
 import os
 import sys
@@ -87,12 +88,17 @@ def launch(tmp_path_factory, shards):
         return servers[key]
 
     yield start
-    failures = []
-    for server in servers.values():
+
+    def failure_of(server: Server) -> str | None:
         try:
             server.stop()
         except AssertionError as failure:
-            failures.append(str(failure))
+            return str(failure)
+        return None
+
+    # All at once: each may take its time to drain.
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(len(servers), 1)) as pool:
+        failures = [failure for failure in pool.map(failure_of, servers.values()) if failure is not None]
     assert not failures, "\n".join(failures)
 
 

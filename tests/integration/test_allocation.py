@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from server_fixture import ALICE, BOB, LISTENER, PEER, RELAY, free_port, listeners, run_command
+from server_fixture import ALICE, BOB, LISTENER, PEER, POOL, RELAY, free_port, listeners, run_command
 from stun_message import UDP, Attribute, Builder, Class, Method, channel_data
 from transports import ALL, open_transport
 from turn_client import Credentials, TurnClient
@@ -18,7 +18,7 @@ MODERN = Credentials.modern(ALICE.username, ALICE.password)
 SETTINGS = {"limits": {"allocations_per_user": 0}}
 
 # Only IPv4 relays: a few tests count ports of one pool.
-IPV4_RELAY = {"addresses": [RELAY]}
+SMALL_POOL = {"addresses": [POOL]}
 
 
 def port_of(response) -> int:
@@ -217,7 +217,7 @@ def test_TURN_15_token_in_the_hands_of_another_user(connect, transport):
 
 
 def test_TURN_17_even_port_without_reservation(launch, connect, transport):
-    at = launch(relay={**IPV4_RELAY, "ports": {"min": 50000, "max": 50007}})
+    at = launch(relay={**SMALL_POOL, "ports": {"min": 50000, "max": 50007}})
     for _ in range(30):
         client = connect(transport, at=at)
         response = client.allocate(even_port=0)
@@ -232,7 +232,7 @@ def test_TURN_17_even_port_without_reservation(launch, connect, transport):
 
 
 def test_TURN_18_even_port_with_reservation(launch, connect, transport):
-    at = launch(relay={**IPV4_RELAY, "ports": {"min": 51000, "max": 51003}})
+    at = launch(relay={**SMALL_POOL, "ports": {"min": 51000, "max": 51003}})
     giver = connect(transport, at=at)
     given = giver.allocate(even_port=0x80)
     token = given.find(Attribute.RESERVATION_TOKEN)
@@ -251,12 +251,12 @@ def test_TURN_18_reserved_bits_of_even_port_are_ignored(client):
 
 
 def test_TURN_20_even_port_that_cannot_be_met_is_508(launch, connect, transport):
-    at = launch(relay={**IPV4_RELAY, "ports": {"min": 50001, "max": 50001}})
+    at = launch(relay={**SMALL_POOL, "ports": {"min": 50001, "max": 50001}})
     client = connect(transport, at=at)
     assert client.try_allocate(even_port=0).error == 508
     assert client.try_allocate(even_port=0x80).error == 508
     assert port_of(client.allocate()) == 50001
-    lone = launch(relay={**IPV4_RELAY, "ports": {"min": 50002, "max": 50002}})
+    lone = launch(relay={**SMALL_POOL, "ports": {"min": 50002, "max": 50002}})
     client = connect(transport, at=lone)
     assert client.try_allocate(even_port=0x80).error == 508
     assert port_of(client.allocate(even_port=0)) == 50002
@@ -273,7 +273,7 @@ def test_TURN_21_retransmitted_allocate_gets_the_same_success(
     launch, connect, datagram_transport, credentials, first_port
 ):
     first_port += 4 * ALL.index(datagram_transport)  # a reservation is left in the pool
-    at = launch(relay={**IPV4_RELAY, "ports": {"min": first_port, "max": first_port + 3}})
+    at = launch(relay={**SMALL_POOL, "ports": {"min": first_port, "max": first_port + 3}})
     client = connect(datagram_transport, credentials, at=at)
     client.challenge()
     octets = client.signed(
@@ -374,7 +374,7 @@ def test_TURN_26_bandwidth_of_an_allocation_is_limited_both_ways(launch, connect
 
 
 def test_TURN_27_no_port_left_is_508_until_one_is_freed(launch, connect, transport):
-    at = launch(relay={**IPV4_RELAY, "ports": {"min": 53000, "max": 53003}})
+    at = launch(relay={**SMALL_POOL, "ports": {"min": 53000, "max": 53003}})
     clients = [connect(transport, at=at) for _ in range(5)]
     for client in clients[:4]:
         client.allocate()

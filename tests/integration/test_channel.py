@@ -56,7 +56,7 @@ def test_CHAN_02_MUX_04_old_range_can_be_switched_on(launch, connect, transport,
         assert client.try_channel_bind(number, (PEER, 9)).error == 400
 
 
-def test_CHAN_03_channel_of_another_peer_is_400(bound, peer, make_peer):
+def test_CHAN_03_B71_channel_of_another_peer_is_400(bound, peer, make_peer):
     other = make_peer("127.0.0.4")
     assert bound.try_channel_bind(0x4000, other.endpoint).error == 400
     bound.send_channel(0x4000, b"still his")
@@ -66,7 +66,7 @@ def test_CHAN_03_channel_of_another_peer_is_400(bound, peer, make_peer):
     bound.assert_silence()
 
 
-def test_CHAN_04_peer_of_another_channel_is_400(bound, peer):
+def test_CHAN_04_B71_peer_of_another_channel_is_400(bound, peer):
     assert bound.try_channel_bind(0x4001, peer.endpoint).error == 400
     peer.send(b"x", bound.relayed)
     assert bound.receive_channel_data().channel == 0x4000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server_fixture import ALICE, BOB, RELAY, Server, is_sanitized
+from server_fixture import ALICE, BOB, POOL, Server, is_sanitized
 from stun_message import UDP, Attribute, Builder, Message, Method
 from transports import ALL
 from turn_client import TurnClient
@@ -26,7 +26,7 @@ def settings_for(transport: str, first_port: int) -> dict:
     """A server, and a part of the relay address, for each transport: reservations that lapse must not meet."""
     first = first_port + 10 * ALL.index(transport)
     return {
-        "relay": {"addresses": [RELAY], "ports": {"min": first, "max": first + PORTS - 1}},
+        "relay": {"addresses": [POOL], "ports": {"min": first, "max": first + PORTS - 1}},
         "limits": {"allocations_per_user": QUOTA},
     }
 
@@ -80,7 +80,7 @@ def cycle_pairs(client: TurnClient, taker: TurnClient, count: int) -> None:
         given = client.transact(first)
         assert given.is_success, given
         taken = taker.transact(redeem(taker, given.find(Attribute.RESERVATION_TOKEN)))
-        assert taken.relayed == (RELAY, given.relayed[1] + 1)
+        assert taken.relayed == (POOL, given.relayed[1] + 1)
         assert client.transact(last).is_success and taker.transact(last_of_taker).is_success
 
 

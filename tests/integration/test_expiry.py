@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from server_fixture import ALICE, LISTENER, RELAY, SHARED_SECRET, Server
+from server_fixture import ALICE, LISTENER, POOL, SHARED_SECRET, Server
 from stun_message import UDP, Attribute, Builder, ChannelData, Message, Method
 from transports import ALL, HAS_DTLS, STREAMS, listener_of, open_transport
 from turn_client import (
@@ -51,7 +51,7 @@ def impatient(transport: str) -> dict:
 def paired(transport: str) -> dict:
     first = paired_port(transport)
     ports = {"min": first, "max": first + 1}
-    return {"limits": {"allocations_per_user": 2}, "relay": {"addresses": [RELAY], "ports": ports}}
+    return {"limits": {"allocations_per_user": 2}, "relay": {"addresses": [POOL], "ports": ports}}
 
 
 def paired_port(transport: str) -> int:

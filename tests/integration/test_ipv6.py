@@ -5,7 +5,19 @@ import socket
 
 import pytest
 
-from server_fixture import ALICE, LISTENER, LISTENER_V6, OTHER_PEER, PEER, PEER_V6, RELAY, RELAY_V6, needs_ipv6
+from server_fixture import (
+    ALICE,
+    LISTENER,
+    LISTENER_V6,
+    OTHER_PEER,
+    PEER,
+    PEER_V6,
+    POOL,
+    POOL_V6,
+    RELAY,
+    RELAY_V6,
+    needs_ipv6,
+)
 from stun_message import IPV4, IPV6, UDP, Attribute, Method, encode_xor_address
 
 pytestmark = needs_ipv6
@@ -126,7 +138,7 @@ def test_V6_10_dual_allocation_with_one_family_names_the_other(launch, connect, 
 
 
 def test_V6_10_V6_11_dual_allocation_and_exhausted_ports(launch, connect, transport):
-    at = launch(relay={"addresses": [RELAY, RELAY_V6], "ports": {"min": 54000, "max": 54001}})
+    at = launch(relay={"addresses": [POOL, POOL_V6], "ports": {"min": 54000, "max": 54001}})
     clients = [connect(transport, at=at) for _ in range(5)]
     clients[0].allocate(family=IPV6)
     clients[1].allocate(family=IPV6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_fixture import ALICE, BOB, LISTENER, RELAY
+from server_fixture import ALICE, BOB, LISTENER, POOL, RELAY
 from stun_message import Attribute
 from turn_client import TurnClient
 
@@ -75,7 +75,7 @@ def test_SHARD_TURN_25_quota_of_a_user_spans_the_shards(launch, connect):
 
 
 def test_SHARD_TURN_27_shards_share_one_pool_of_ports(launch, connect, transport):
-    at = launch(relay={"addresses": [RELAY], "ports": {"min": 58000, "max": 58000 + MANY - 1}})
+    at = launch(relay={"addresses": [POOL], "ports": {"min": 58000, "max": 58000 + MANY - 1}})
     clients = [connect(transport, at=at) for _ in range(MANY + 4)]
     ports = {client.allocate().relayed[1] for client in clients[:MANY]}
     assert len(ports) == MANY

@@ -34,6 +34,9 @@ PEER = "127.0.0.3"
 OTHER_PEER = "127.0.0.4"
 LISTENER_V6 = "fd00:1::1"
 RELAY_V6 = "fd00:1::2"
+# Where a test counts on a few ports, none of which another server may give away.
+POOL = "127.0.0.12"
+POOL_V6 = "fd00:1::8"
 PEER_V6 = "fd00:1::3"
 
 ALICE = Credentials("alice", "alice's password")
@@ -156,8 +159,19 @@ class ServerFailed(AssertionError):
 class Server:
     """One running process. `settings` change the base configuration."""
 
-    def __init__(self, directory: Path, settings: dict | None = None, *, arguments: list[str] | None = None):
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict | None = None,
+        *,
+        arguments: list[str] | None = None,
+        output: str | None = None,
+        environment: dict[str, str] | None = None,
+    ):
+        """`output` is a redirection of the shell for what the server writes, instead of a file: ">/dev/full"."""
         self.directory = directory
+        self.output = output
+        self.environment = environment or {}
         self.directory.mkdir(parents=True, exist_ok=True)
         self.settings = merged(base_configuration(), settings or {})
         self.settings.setdefault("admin", {"socket": str(directory / "admin.sock")})
@@ -206,9 +220,13 @@ class Server:
 
     def start(self) -> Server:
         self.write_configuration()
+        command = [str(binary()), "serve", "--config", str(self.configuration_file), *self.arguments]
+        if self.output is not None:
+            command = ["sh", "-c", f'exec "$0" "$@" {self.output}', *command]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "serve", "--config", str(self.configuration_file), *self.arguments],
+                command,
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
