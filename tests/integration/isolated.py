@@ -22,8 +22,8 @@ HERE = Path(__file__).resolve().parent
 def summarise(report: Path) -> int:
     passed, failed, skipped = 0, [], []
     for case in ElementTree.parse(report).iter("testcase"):
-        # pytest-xdist adds "@" and the group of the test.
-        name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name', '').rpartition('@')[0] or case.get('name')}"
+        test = (case.get("name") or "").partition("@")[0]  # pytest-xdist adds the group
+        name = f"{case.get('classname', '').rpartition('.')[2]}::{test}"
         problem = case.find("failure") if case.find("failure") is not None else case.find("error")
         skip = case.find("skipped")
         if problem is not None:
@@ -39,7 +39,7 @@ def summarise(report: Path) -> int:
 
 
 def parallel() -> list[str]:
-    workers = os.environ.get("SENSO_TURN_TEST_WORKERS") or str(2 * (os.cpu_count() or 1))
+    workers = os.environ.get("SENSO_TURN_TEST_WORKERS") or str(3 * (os.cpu_count() or 1))
     if workers == "1" or importlib.util.find_spec("xdist") is None:
         return []
     return ["-n", workers, "--dist", "loadgroup"]

@@ -36,9 +36,8 @@ from turn_client import ConnectionEnded, Peer, TurnClient, UdpTransport
 # One number is enough: what leaks does so on any shard.
 SHARDS = (2,)
 
-UNLIMITED = {
-    "limits": {"permissions_per_allocation": 0, "connections_per_source": 0, "allocations_per_user": 0, "allocations": 0}
-}
+NO_LIMITS = ("permissions_per_allocation", "connections_per_source", "allocations_per_user", "allocations")
+UNLIMITED = {"limits": dict.fromkeys(NO_LIMITS, 0)}
 SETTINGS = UNLIMITED
 
 REPETITIONS = full_count() // (20 if is_sanitized() else 1)

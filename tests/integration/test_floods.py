@@ -19,6 +19,9 @@ from transports import HAS_DTLS, listener_of, needs_dtls, open_transport
 from turn_client import ConnectionEnded, NoAnswer, TurnClient, UdpTransport
 from waiting import eventually
 
+# A flood lasts; one number of shards is enough.
+SHARDS = (2,)
+
 SETTINGS = {"limits": {"connections_per_source": 0, "allocations_per_user": 0}}
 
 HELLOS = 2_000 if is_sanitized() else 10_000

@@ -11,6 +11,9 @@ import pytest
 from load_generator import run_load
 from server_fixture import is_sanitized
 
+# A load lasts; one number of shards is enough.
+SHARDS = (2,)
+
 SETTINGS = {"limits": {"allocations": 0, "allocations_per_user": 0}}
 
 

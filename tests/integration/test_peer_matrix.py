@@ -1,7 +1,7 @@
 """The matrix of ways to a peer and of addresses (security row A12): no way leads to any address that is refused.
 
-PATHS has an entry for each way: a new one is tried with every address in every spelling, on allocations of either family
-and of both, for clients over IPv4 and over IPv6, over each transport.
+PATHS has an entry for each way: a new one is tried with every address in every spelling, on allocations of either
+family and of both, for clients over IPv4 and over IPv6, over each transport.
 """
 
 from __future__ import annotations

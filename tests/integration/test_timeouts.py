@@ -14,6 +14,9 @@ from transports import ALL, HAS_DTLS, STREAMS
 from turn_client import ConnectionEnded, TcpTransport, TurnClient
 from websocket_transport import Opcode, WebSocketTransport, encode_frame, upgrade_request
 
+# Half a minute of waiting, which two shards do in the same way as one.
+SHARDS = (2,)
+
 # Ten seconds for the handshake and ten for the first message, and room for a slow machine.
 CLOSED_WITHIN = 60.0
 

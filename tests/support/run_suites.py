@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 LOGS = BUILD / "log"
 SANITIZED = {"asan-ubsan", "tsan"}
+MANY_REPETITIONS = 100_000
 
 
 @dataclass
@@ -201,7 +202,13 @@ class Runner:
             return Step(name, title, preset, lambda: self.script(name, command, preset, timeout))
 
         def integration(preset: str) -> Step:
-            return script(f"integration-{preset}", f"integration tests, {preset}", ["tests/integration/run"], preset, 1200)
+            # Instrumented servers are slow: with one shard as well they are only run by `--all`.
+            halved = ["env", "SENSO_TURN_TEST_SHARDS=2"] if preset in SANITIZED and not everything else []
+            command, timeout = [*halved, "tests/integration/run"], 3600 if everything else 1800
+            return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
+
+        repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
+                       "test_bad_input_repetition or B92"]
 
         steps = [
             script("layering", "layering: includes against the floors", [*python, "tests/layering/check_layers.py"], "none"),
@@ -225,6 +232,7 @@ class Runner:
         if everything:
             steps += [
                 script("lint", "clang-tidy", [*python, "tests/support/run_clang_tidy.py", "--jobs", str(self.jobs)], "dev", 3600),
+                script("repetitions", f"bad inputs, {MANY_REPETITIONS} times each", repetitions, timeout=5400),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
         return steps
