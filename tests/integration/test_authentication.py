@@ -76,12 +76,12 @@ def test_AUTH_02_nonce_starts_with_the_cookie(client):
     [(True, True, "wAAA"), (True, False, "gAAA"), (False, True, "QAAA"), (False, False, "AAAA")],
 )
 def test_AUTH_03_feature_bits_are_counted_from_the_left(
-    launch, connect, password_algorithms, username_anonymity, bits
+    launch, connect, transport, password_algorithms, username_anonymity, bits
 ):
     at = launch(
         protocol={"password_algorithms": password_algorithms, "username_anonymity": username_anonymity}
     )
-    client = connect(at=at)
+    client = connect(transport, at=at)
     response = client.challenge()
     assert client.nonce[9:13] == bits
     assert (Attribute.PASSWORD_ALGORITHMS in response) == password_algorithms
@@ -185,10 +185,10 @@ def test_AUTH_16_edited_nonces_never_validate(client):
     assert client.allocate().is_success
 
 
-def test_AUTH_18_first_attempts_get_random_nonces(connect):
+def test_AUTH_18_first_attempts_get_random_nonces(connect, transport):
     tails = []
     for _ in range(100):
-        client = connect("udp")
+        client = connect(transport)
         client.challenge()
         tails.append(client.nonce[13:])
     assert len(set(tails)) == 100

@@ -29,7 +29,7 @@ from bad_inputs import octets
 from repeated_inputs import CHANNEL, INPUTS, Input, Session
 from repetition import SILENCE, SUCCESS, StreamRepeater, UdpRepeater, full_count, repeater_of
 from server_fixture import LISTENER, Server, free_port, is_sanitized, listeners
-from stun_message import IPV6, Attribute, Builder, Method
+from stun_message import IPV6, Builder, Method
 from transports import STREAMS, listener_of, needs_dtls, open_transport, parameters
 from turn_client import ConnectionEnded, Peer, TurnClient, UdpTransport
 

@@ -20,7 +20,8 @@ from stun_message import (
     encode_xor_address,
     stream_channel_data,
 )
-from turn_client import Credentials, TcpTransport, TurnClient, UdpTransport
+from transports import listener_of, open_transport
+from turn_client import Credentials, TurnClient, UdpTransport
 
 
 def binding(**options) -> Builder:
@@ -272,8 +273,8 @@ def test_STUN_26_answer_comes_from_the_address_that_was_asked(launch, connect, d
         assert client.receive_channel_data().payload == b"again"
 
 
-def test_STUN_27_server_never_connects_back(server):
-    stream = TcpTransport(server.tcp, (LISTENER, 0))
+def test_STUN_27_server_never_connects_back(server, stream_transport):
+    stream = open_transport(stream_transport, server.endpoint(listener_of(stream_transport)), (LISTENER, 0))
     local = stream.local
     stream.send(binding().build())
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
