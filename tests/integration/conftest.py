@@ -35,7 +35,14 @@ from turn_client import (  # noqa: E402
 SHARDS = tuple(int(number) for number in os.environ.get("SENSO_TURN_TEST_SHARDS", "1,2").split(","))
 
 # What waits longest begins first, so that nothing waits for it at the end.
-LONGEST_FIRST = ("test_bad_input_repetition", "test_timeouts", "test_expiry", "test_stream_quality", "test_floods")
+LONGEST_FIRST = (
+    "test_bad_input_repetition",
+    "test_timeouts",
+    "test_expiry",
+    "test_stream_quality",
+    "test_floods",
+    "test_nat_discovery",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
