@@ -11,6 +11,9 @@
 // swapped.
 namespace turn {
 
+// What peers are reached by; the numbers are those of REQUESTED-TRANSPORT.
+enum class RelayProtocol : std::uint8_t { kTcp = 6, kUdp = 17 };
+
 // Where a peer is reached, or where its datagram came from.
 struct PeerAddress {
   base::Endpoint endpoint;

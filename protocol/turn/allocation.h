@@ -36,9 +36,6 @@ struct AddressError {
   stun::ErrorCode code;
 };
 
-// What peers are reached by; the numbers are those of REQUESTED-TRANSPORT.
-enum class RelayProtocol : std::uint8_t { kTcp = 6, kUdp = 17 };
-
 // What the server keeps for one 5-tuple (RFC 8656 section 6): one relay, or one of each family.
 class Allocation : public ExpiryWheel::Entry {
  public:
@@ -61,6 +58,9 @@ class Allocation : public ExpiryWheel::Entry {
   std::unique_ptr<Mobility> mobility;  // nullptr: without a ticket
   // Without a client until a ticket gives it one. `client` is the last one then.
   bool is_detached() const { return mobility != nullptr && mobility->is_detached; }
+
+  // When the failures to connect to peers over TCP will be forgotten, a second for each.
+  base::MonotonicTime connect_failures_until{};
 
   PermissionSet permissions;
   ChannelSet channels;

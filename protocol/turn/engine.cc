@@ -255,7 +255,7 @@ void Engine::State::OnEngineMessage(EngineMessage message, const base::Now& now)
 }
 
 void Engine::State::OnClientGone(const Client& client, base::MonotonicTime now) {
-  waiting_binds_.erase(client.handle.value);
+  TakeWaitingBind(client);
   DeclineMove(client);
   Allocation* const allocation = allocations_.Find(client.five_tuple);
   // A later connection may have the same 5-tuple.

@@ -72,6 +72,9 @@ class Engine::State {
   // RFC 6062 section 5.2: at least 30 seconds each.
   static constexpr std::chrono::seconds kConnectTimeout{30};
   static constexpr std::chrono::seconds kConnectionBindTimeout{30};
+  // A failure to connect weighs on its allocation so long, and no more of them than this at a time.
+  static constexpr std::chrono::seconds kConnectFailure{1};
+  static constexpr std::chrono::seconds kMaxConnectFailures{50};
 
   // An EVEN-PORT reservation that this engine made and takes back when it is due.
   struct HeldReservation : ExpiryWheel::Entry {
@@ -134,6 +137,8 @@ class Engine::State {
   // peer_connection_lifecycle.cc
   static bool IsTcpOrTls(base::Transport transport);
   bool HasRoomForConnection(const Allocation& allocation);
+  // The request that waits for the client, which must be the very one; it waits no longer.
+  std::optional<DeferredRequest> TakeWaitingBind(const Client& client);
   PeerConnection& AddConnection(Allocation& allocation, const PeerAddress& peer,
                                 PeerConnectionHandle handle);
   // Closes what is open of it. The connection is gone after it, as after the next two.
@@ -266,8 +271,8 @@ class Engine::State {
   AllocationTable allocations_;
   std::list<HeldReservation> reservations_;
   PeerConnectionTable connections_;
-  // ConnectionBind requests that another shard decides, by the client's handle.
-  std::unordered_map<std::uint32_t, DeferredRequest> waiting_binds_;
+  // ConnectionBind requests that another shard decides, by the client's 5-tuple.
+  std::unordered_map<base::FiveTuple, DeferredRequest, base::FiveTupleHash> waiting_binds_;
   // Connections that were joined here for the allocation of another shard.
   std::unordered_map<std::uint32_t, ShardIndex> joined_for_others_;
   MobilityTickets tickets_;

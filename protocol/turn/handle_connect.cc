@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -33,8 +34,13 @@ std::optional<StunError> Engine::State::StartConnect(const Request& request) {
   if (verdict == PeerPolicy::Verdict::kDenied) return ErrorCode::kForbidden;
   const PeerAddress wire = policy_->peers.ToWire(peer);
   if (verdict == PeerPolicy::Verdict::kOwnRelay &&
-      (wire.endpoint == relay->address.endpoint || !ledger_.IsLive(wire.endpoint)))
+      (wire.endpoint == relay->address.endpoint ||
+       !ledger_.IsLive(wire.endpoint, RelayProtocol::kTcp)))
     return ErrorCode::kForbidden;
+
+  // Who fails often is looking for open ports (security row A11).
+  if (allocation.connect_failures_until > request.now.monotonic + kMaxConnectFailures)
+    return ErrorCode::kInsufficientCapacity;
 
   // Capacity.
   if (!HasRoomForConnection(allocation)) return ErrorCode::kInsufficientCapacity;
@@ -50,7 +56,11 @@ void Engine::State::OnPeerConnected(PeerConnectionHandle handle, bool is_connect
                                     base::MonotonicTime now) {
   PeerConnection* const connection = connections_.FindByHandle(handle);
   if (connection == nullptr) return;
-  if (!is_connected) return EndConnection(*connection);
+  if (!is_connected) {
+    base::MonotonicTime& until = connection->allocation.connect_failures_until;
+    until = std::max(until, now) + kConnectFailure;
+    return EndConnection(*connection);
+  }
   connection->state = PeerConnection::State::kPending;
   wheel_.Reschedule(*connection, now + kConnectionBindTimeout);
   const std::optional<DeferredRequest> deferred = std::exchange(connection->request, std::nullopt);

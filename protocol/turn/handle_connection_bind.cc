@@ -28,7 +28,7 @@ std::optional<StunError> Engine::State::StartConnectionBind(const Request& reque
   const Credential& credential = request.user->credential;
   if (*owner != shard_) {
     tcp_->Hold(request.client);
-    waiting_binds_.emplace(request.client.handle.value, request);
+    waiting_binds_.insert_or_assign(request.client.five_tuple, DeferredRequest(request));
     effects_.PostToShard(*owner, BindWanted{shard_, request.client, id, credential});
     return std::nullopt;
   }
@@ -52,6 +52,16 @@ std::optional<ErrorCode> Engine::State::JudgeBind(ConnectionId id,
   return std::nullopt;
 }
 
+std::optional<DeferredRequest> Engine::State::TakeWaitingBind(const Client& client) {
+  const auto found = waiting_binds_.find(client.five_tuple);
+  // A later connection may have the same 5-tuple.
+  if (found == waiting_binds_.end() || found->second.client().handle != client.handle)
+    return std::nullopt;
+  std::optional<DeferredRequest> waiting(std::move(found->second));
+  waiting_binds_.erase(found);
+  return waiting;
+}
+
 void Engine::State::On(BindWanted&& message, const base::Now&) {
   if (const std::optional<ErrorCode> refusal = JudgeBind(message.connection, message.credential))
     return effects_.PostToShard(message.from, BindRefused{message.client, *refusal});
@@ -65,12 +75,12 @@ void Engine::State::On(BindWanted&& message, const base::Now&) {
 }
 
 void Engine::State::On(BindGranted&& message, const base::Now&) {
-  const auto waiting = waiting_binds_.extract(message.client.handle.value);
-  if (waiting.empty()) {  // the client is gone
+  const std::optional<DeferredRequest> waiting = TakeWaitingBind(message.client);
+  if (!waiting) {  // the client is gone
     tcp_->Close(message.peer);
     return effects_.PostToShard(message.owner, JoinedEnded{message.connection});
   }
-  waiting.mapped().Resume([&](const Request& request) {
+  waiting->Resume([&](const Request& request) {
     Response success(request, *policy_);
     Answer(request, std::nullopt, success);
   });
@@ -80,9 +90,9 @@ void Engine::State::On(BindGranted&& message, const base::Now&) {
 }
 
 void Engine::State::On(BindRefused&& message, const base::Now&) {
-  const auto waiting = waiting_binds_.extract(message.client.handle.value);
-  if (waiting.empty()) return;
-  waiting.mapped().Resume([&](const Request& request) { Refuse(request, message.error); });
+  const std::optional<DeferredRequest> waiting = TakeWaitingBind(message.client);
+  if (!waiting) return;
+  waiting->Resume([&](const Request& request) { Refuse(request, message.error); });
   tcp_->Release(message.client);
 }
 

@@ -42,7 +42,15 @@ struct Ledger::AddressPool {
 
   RelayAddress address;
   RelayPortPool ports;
-  std::array<std::atomic<std::uint64_t>, 65536 / kPortsPerWord> live{};
+  using Bitmap = std::array<std::atomic<std::uint64_t>, 65536 / kPortsPerWord>;
+  Bitmap& LiveBy(RelayProtocol protocol) {
+    return protocol == RelayProtocol::kTcp ? live_by_tcp : live_by_udp;
+  }
+  const Bitmap& LiveBy(RelayProtocol protocol) const {
+    return protocol == RelayProtocol::kTcp ? live_by_tcp : live_by_udp;
+  }
+  Bitmap live_by_udp{};
+  Bitmap live_by_tcp{};
 };
 
 Ledger::Ledger(Options options) : options_(std::move(options)) {
@@ -118,10 +126,10 @@ void Ledger::ReturnForeignPort(const RelayedTransportAddress& address, base::Mon
   pool->ports.ReturnForeign(address.endpoint.port, now);
 }
 
-void Ledger::SetLive(const RelayedTransportAddress& address, bool is_live) {
+void Ledger::SetLive(const RelayedTransportAddress& address, RelayProtocol protocol, bool is_live) {
   AddressPool* pool = Find(address.endpoint.address);
   CHECK(pool != nullptr);
-  std::atomic<std::uint64_t>& word = pool->live[address.endpoint.port / kPortsPerWord];
+  std::atomic<std::uint64_t>& word = pool->LiveBy(protocol)[address.endpoint.port / kPortsPerWord];
   const std::uint64_t bit = std::uint64_t{1} << (address.endpoint.port % kPortsPerWord);
   if (is_live) {
     word.fetch_or(bit, std::memory_order_release);
@@ -130,11 +138,11 @@ void Ledger::SetLive(const RelayedTransportAddress& address, bool is_live) {
   }
 }
 
-bool Ledger::IsLive(const base::Endpoint& address) const {
+bool Ledger::IsLive(const base::Endpoint& address, RelayProtocol protocol) const {
   const AddressPool* pool = Find(address.address);
   if (pool == nullptr) return false;
   const std::uint64_t word =
-      pool->live[address.port / kPortsPerWord].load(std::memory_order_acquire);
+      pool->LiveBy(protocol)[address.port / kPortsPerWord].load(std::memory_order_acquire);
   return ((word >> (address.port % kPortsPerWord)) & 1) != 0;
 }
 

@@ -76,8 +76,9 @@ class Ledger {
   void ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now);
 
   // A live port belongs to an allocation that can receive. `address` is internal. Lock-free.
-  void SetLive(const RelayedTransportAddress& address, bool is_live);
-  bool IsLive(const base::Endpoint& address) const;
+  // For TCP and UDP apart: where one is ours the other may be any program's.
+  void SetLive(const RelayedTransportAddress& address, RelayProtocol protocol, bool is_live);
+  bool IsLive(const base::Endpoint& address, RelayProtocol protocol = RelayProtocol::kUdp) const;
 
   // Keeps the reservation under a new random token.
   stun::ReservationToken Reserve(Reservation reservation, base::RandomSource& random);

@@ -26,7 +26,7 @@ void Engine::State::OnPeerAccepted(RelayHandle relay, PeerConnectionHandle handl
   Allocation* const allocation = FindLiveByRelay(relay, now);
   if (allocation == nullptr) return refuse(DropReason::kNoAllocation);
   // A relay of ours is known to clients by its external address.
-  const bool is_live_relay = ledger_.IsLive(source.endpoint);
+  const bool is_live_relay = ledger_.IsLive(source.endpoint, RelayProtocol::kTcp);
   const PeerAddress peer = is_live_relay ? policy_->peers.FromWire(source) : source;
   const Permission* const permission = allocation->permissions.Find(peer.endpoint.address, now);
   if (permission == nullptr) return refuse(DropReason::kNoPermission);

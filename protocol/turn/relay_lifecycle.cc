@@ -76,7 +76,7 @@ Allocation& Engine::State::Register(std::unique_ptr<Allocation> owned) {
     } else {
       effects_.StartRelay(relay.handle, relay.address);
     }
-    ledger_.SetLive(relay.address, true);
+    ledger_.SetLive(relay.address, allocation.protocol, true);
     effects_.Report(
         AllocationOpened{allocation.id, allocation.client, allocation.username, relay.external});
   });
@@ -111,7 +111,7 @@ void Engine::State::CloseFamily(Allocation& allocation, AddressFamily family, Cl
   if (found == nullptr) return;
   const Relay relay = *found;
   RemoveOfFamily(allocation, family);
-  ledger_.SetLive(relay.address, false);
+  ledger_.SetLive(relay.address, allocation.protocol, false);
   if (allocation.protocol == RelayProtocol::kTcp) {
     tcp_->CloseRelay(relay.handle);
   } else {

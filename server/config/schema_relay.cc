@@ -102,12 +102,16 @@ void AppendLimitRows(std::vector<Row>& rows) {
                         CONFIG_MEMBER(limits.connections_per_allocation),
                         "TCP connections with peers of one allocation at a time "
                         "(`protocol.tcp_relay`)."));
-  rows.push_back(Scalar("limits.bandwidth_per_allocation", BitRate(),
-                        CONFIG_MEMBER(limits.bandwidth_per_allocation_bits_per_second),
-                        "Relayed data of one allocation in each direction; the rest is dropped."));
-  rows.push_back(Scalar("limits.packets_per_allocation", Limit(),
-                        CONFIG_MEMBER(limits.packets_per_allocation_per_second),
-                        "Relayed packets a second of one allocation in each direction."));
+  rows.push_back(
+      Scalar("limits.bandwidth_per_allocation", BitRate(),
+             CONFIG_MEMBER(limits.bandwidth_per_allocation_bits_per_second),
+             "Relayed data of one allocation in each direction; the rest is dropped, and over TCP "
+             "relays held back."));
+  rows.push_back(
+      Scalar("limits.packets_per_allocation", Limit(),
+             CONFIG_MEMBER(limits.packets_per_allocation_per_second),
+             "Relayed packets a second of one allocation in each direction; over TCP relays, reads "
+             "of up to 16 KiB."));
   rows.push_back(Scalar("limits.bandwidth_per_user", BitRate(),
                         CONFIG_MEMBER(limits.bandwidth_per_user_bits_per_second),
                         "Relayed data of all allocations of one user."));

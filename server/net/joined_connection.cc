@@ -12,22 +12,23 @@ JoinedConnection::JoinedConnection(JoinedConnections& owner, turn::ClientHandle 
                                    StreamSocket client, StreamSocket peer,
                                    std::vector<std::uint8_t> from_client,
                                    std::vector<std::uint8_t> to_client,
-                                   std::shared_ptr<JoinedMeters> meters)
+                                   std::shared_ptr<Allowance> allowance)
     : owner_(owner),
       key_(key),
       client_(std::move(client)),
       peer_(std::move(peer)),
-      meters_(std::move(meters)),
+      allowance_(std::move(allowance)),
       up_{.from = client_,
           .to = peer_,
           .direction = Direction::kClientToPeer,
-          .meter = meters_->client_to_peer,
           .waiting = std::move(from_client)},
       down_{.from = peer_,
             .to = client_,
             .direction = Direction::kPeerToClient,
-            .meter = meters_->peer_to_client,
-            .waiting = std::move(to_client)} {}
+            .waiting = std::move(to_client)} {
+  // Answers of ours are nobody's data.
+  down_.admitted = down_.waiting.size();
+}
 
 void JoinedConnection::Start() {
   if (!up_.waiting.empty()) owner_.Count(up_.direction, up_.waiting.size());
@@ -41,9 +42,13 @@ void JoinedConnection::OnReady(Direction direction, bool to_write) {
   Advance(flow);
 }
 
-void JoinedConnection::Resume() {
-  if (!up_.is_admitted) Advance(up_);
-  if (!down_.is_admitted) Advance(down_);
+bool JoinedConnection::AdmitHeldBack(Direction direction) {
+  Flow& flow = FlowOf(direction);
+  const std::size_t bytes = owner_.AtOnce(flow.waiting.size());
+  if (!flow.waiting.empty() && !owner_.Admit(*allowance_, direction, bytes)) return false;
+  flow.is_held_back = false;
+  flow.admitted = bytes;
+  return true;
 }
 
 bool JoinedConnection::IsOverdue(base::MonotonicTime now) const {
@@ -53,7 +58,7 @@ bool JoinedConnection::IsOverdue(base::MonotonicTime now) const {
 void JoinedConnection::Advance(Flow& flow) {
   if (stage_ == Stage::kFlushing) return FinishIfFlushed(flow);
   if (stage_ == Stage::kDraining) return Drain(flow);
-  if (!WriteWaiting(flow)) return;
+  if (flow.is_finished || !WriteWaiting(flow)) return;
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (!Carry(flow)) return;
   }
@@ -69,37 +74,53 @@ bool JoinedConnection::Carry(Flow& flow) {
   }
   if (outcome.status != Status::kDone) {
     flow.is_source_over = true;
-    if (outcome.status == Status::kFailed) OnBroken(flow.from);
+    Flow& other = &flow == &up_ ? down_ : up_;
+    if (outcome.status == Status::kFailed) OnUnwritable(other);
     End();
     return false;
   }
   const base::Bytes octets = room.first(outcome.bytes);
   owner_.Count(flow.direction, octets.size());
-  flow.is_admitted = owner_.Admit(flow.meter, octets.size());
-  const base::Bytes rest = flow.is_admitted ? Write(flow, octets) : octets;
-  if (rest.empty()) return stage_ == Stage::kFlowing;
+  const bool is_admitted = !owner_.HasWaiting(*allowance_, flow.direction) &&
+                           owner_.Admit(*allowance_, flow.direction, octets.size());
+  const base::Bytes rest = is_admitted ? Write(flow, octets) : octets;
+  if (rest.empty()) return stage_ == Stage::kFlowing && !flow.is_finished;
   flow.waiting.assign(rest.begin(), rest.end());
-  if (!flow.is_admitted) owner_.Throttle(key_);
+  flow.admitted = is_admitted ? rest.size() : 0;
+  if (!is_admitted) {
+    flow.is_held_back = true;
+    owner_.HoldBack(key_, flow.direction, allowance_);
+  }
+  return false;
+}
+
+bool JoinedConnection::AdmitWaiting(Flow& flow) {
+  if (flow.admitted != 0) return true;
+  if (flow.is_held_back) return false;
+  const std::size_t bytes = owner_.AtOnce(flow.waiting.size());
+  if (!owner_.HasWaiting(*allowance_, flow.direction) &&
+      owner_.Admit(*allowance_, flow.direction, bytes)) {
+    flow.admitted = bytes;
+    return true;
+  }
+  flow.is_held_back = true;
+  owner_.HoldBack(key_, flow.direction, allowance_);
   return false;
 }
 
 bool JoinedConnection::WriteWaiting(Flow& flow) {
-  if (flow.waiting.empty()) return true;
-  if (!flow.is_admitted) {
-    flow.is_admitted = owner_.Admit(flow.meter, flow.waiting.size());
-    if (!flow.is_admitted) {
-      owner_.Throttle(key_);
-      return false;
-    }
+  while (!flow.waiting.empty()) {
+    if (!AdmitWaiting(flow)) return false;
+    const base::Bytes rest = Write(flow, base::Bytes(flow.waiting).first(flow.admitted));
+    if (flow.is_finished) return true;  // there is nobody left to write to
+    const std::size_t written = flow.admitted - rest.size();
+    flow.admitted = rest.size();
+    flow.waiting.erase(flow.waiting.begin(),
+                       flow.waiting.begin() + static_cast<std::ptrdiff_t>(written));
+    if (flow.admitted != 0) return false;
   }
-  const base::Bytes rest = Write(flow, flow.waiting);
-  if (rest.empty()) {
-    flow.waiting = {};
-    return true;
-  }
-  flow.waiting.erase(flow.waiting.begin(),
-                     flow.waiting.end() - static_cast<std::ptrdiff_t>(rest.size()));
-  return false;
+  flow.waiting = {};
+  return true;
 }
 
 base::Bytes JoinedConnection::Write(Flow& flow, base::Bytes octets) {
@@ -110,7 +131,7 @@ base::Bytes JoinedConnection::Write(Flow& flow, base::Bytes octets) {
       return octets;
     }
     if (outcome.status != Status::kDone) {
-      OnBroken(flow.to);
+      OnUnwritable(flow);
       return {};
     }
     octets = octets.subspan(outcome.bytes);
@@ -139,6 +160,7 @@ void JoinedConnection::FinishIfFlushed(Flow& flow) {
   stage_ = Stage::kDraining;
   deadline_ = owner_.now() + kDrainTimeout;
   owner_.NoteEnded(key_);
+  owner_.NoteDraining(key_);
   Drain(up_);
   Drain(down_);
 }
@@ -153,15 +175,13 @@ void JoinedConnection::Drain(Flow& flow) {
   if (up_.is_source_over && down_.is_source_over) owner_.ScheduleRemove(key_);
 }
 
-void JoinedConnection::OnBroken(const StreamSocket& side) {
-  for (Flow* flow : {&up_, &down_}) {
-    if (&flow->from == &side) flow->is_source_over = true;
-    if (&flow->to != &side) continue;
-    flow->waiting = {};
-    flow->is_admitted = true;
-    flow->is_finished = true;
-  }
-  End();
+void JoinedConnection::OnUnwritable(Flow& flow) {
+  flow.waiting = {};
+  flow.admitted = 0;
+  flow.is_finished = true;
+  // Otherwise the other direction goes on until it finds the end, too.
+  const Flow& other = &flow == &up_ ? down_ : up_;
+  if (other.is_finished) End();
 }
 
 void JoinedConnection::Wait(Flow& flow, bool to_write, StreamOutcome outcome) {

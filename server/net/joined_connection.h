@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,18 +10,19 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
 #include "protocol/turn/addresses.h"
-#include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/metric_labels.h"
+#include "server/net/allocation_meters.h"
 #include "server/net/stream_socket.h"
 
 namespace relay {
 
 class JoinedConnections;
 
-// How much the connections of one allocation have sent lately, by direction.
-struct JoinedMeters {
-  RateMeter client_to_peer;
-  RateMeter peer_to_client;
+// What the connections of one allocation in this shard share: how much the allocation has carried
+// lately, and how many of them wait in each direction until it may carry more.
+struct Allowance {
+  std::shared_ptr<AllocationMeter> meter;
+  std::array<std::size_t, 2> waiting{};
 };
 
 // A client's connection and a peer's that have become one (RFC 6062 section 5.4): octets go from
@@ -34,7 +36,7 @@ class JoinedConnection {
   // `to_client` is what it is to be sent first.
   JoinedConnection(JoinedConnections& owner, turn::ClientHandle key, StreamSocket client,
                    StreamSocket peer, std::vector<std::uint8_t> from_client,
-                   std::vector<std::uint8_t> to_client, std::shared_ptr<JoinedMeters> meters);
+                   std::vector<std::uint8_t> to_client, std::shared_ptr<Allowance> allowance);
   JoinedConnection(const JoinedConnection&) = delete;
   JoinedConnection& operator=(const JoinedConnection&) = delete;
 
@@ -44,8 +46,9 @@ class JoinedConnection {
   void GoOn(Direction direction) { Advance(FlowOf(direction)); }
   // Ends both sides, after what was read has been sent.
   void End();
-  // What was held back for the limits may go now.
-  void Resume();
+  // What was held back for the limits, and is the next of its allocation to go: whether it may now.
+  // GoOn is to follow.
+  bool AdmitHeldBack(Direction direction);
 
   // Whether it no longer carries anything, and only waits for the sides to agree that it is over.
   bool has_ended() const { return stage_ == Stage::kDraining; }
@@ -64,9 +67,9 @@ class JoinedConnection {
     StreamSocket& from;
     StreamSocket& to;
     Direction direction;
-    RateMeter& meter;
     std::vector<std::uint8_t> waiting;  // read, and not yet written
-    bool is_admitted = true;            // the limits allow what waits
+    std::size_t admitted = 0;           // so many octets of it the limits allow
+    bool is_held_back = false;          // waits in the owner for the limits
     bool is_waiting_to_read = false;
     bool is_waiting_to_write = false;
     bool is_finished = false;     // the receiving side has been told that nothing follows
@@ -80,20 +83,22 @@ class JoinedConnection {
   // Writes as much as the receiving side takes now and returns the rest; empty as well if the side
   // is broken.
   base::Bytes Write(Flow& flow, base::Bytes octets);
+  // Whether the limits allow some of what waits; otherwise it is held back.
+  bool AdmitWaiting(Flow& flow);
   // Reads once and passes it on. False: there is nothing to read now, or ever.
   bool Carry(Flow& flow);
   void FinishIfFlushed(Flow& flow);
   // Reads what nobody wants any more, until the side has ended, too.
   void Drain(Flow& flow);
-  // The side is of no further use: nothing more comes from it or goes to it.
-  void OnBroken(const StreamSocket& side);
+  // The receiving side takes nothing any more; what it has sent may still be there to be read.
+  void OnUnwritable(Flow& flow);
   void Wait(Flow& flow, bool to_write, StreamOutcome outcome);
 
   JoinedConnections& owner_;
   turn::ClientHandle key_;
   StreamSocket client_;
   StreamSocket peer_;
-  std::shared_ptr<JoinedMeters> meters_;
+  std::shared_ptr<Allowance> allowance_;
   Flow up_;    // from the client to the peer
   Flow down_;  // and back
   Stage stage_ = Stage::kFlowing;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "server/datapath/userspace/traffic_counts.h"
@@ -9,15 +11,17 @@
 
 namespace relay {
 
-JoinedConnections::JoinedConnections(boost::asio::io_context& io, RateLimits limits,
-                                     ShardCounters& counters, ShardClock& clock, Hooks hooks)
+JoinedConnections::JoinedConnections(boost::asio::io_context& io, AllocationMeters& meters,
+                                     RateLimits limits, ShardCounters& counters, ShardClock& clock,
+                                     Hooks hooks)
     : io_(io),
+      meters_(meters),
       limits_(limits),
       counters_(counters),
       clock_(clock),
       hooks_(std::move(hooks)),
       room_(kReadBytes),
-      throttle_(io) {}
+      hold_back_(io) {}
 
 void JoinedConnections::Add(turn::ClientHandle client, SocketConnection::Detached detached,
                             Descriptor peer, turn::ConnectionId connection,
@@ -28,24 +32,22 @@ void JoinedConnections::Add(turn::ClientHandle client, SocketConnection::Detache
   socket.assign(protocol, peer.Release());
   auto joined = std::make_unique<JoinedConnection>(
       *this, client, std::move(detached.socket), StreamSocket(std::move(socket)),
-      std::move(detached.unread), std::move(detached.unsent), MetersOf(allocation_id));
+      std::move(detached.unread), std::move(detached.unsent), AllowanceOf(allocation_id));
   JoinedConnection& added = *joined;
   entries_.emplace(client.value, Entry{connection, std::move(joined)});
   by_connection_.emplace(connection.value, client);
   added.Start();
 }
 
-std::shared_ptr<JoinedMeters> JoinedConnections::MetersOf(std::uint64_t allocation_id) {
-  std::weak_ptr<JoinedMeters>& known = meters_[allocation_id];
-  std::shared_ptr<JoinedMeters> meters = known.lock();
-  if (meters == nullptr) {
-    std::erase_if(meters_, [&](const auto& each) {
-      return each.first != allocation_id && each.second.expired();
-    });
-    meters = std::make_shared<JoinedMeters>();
-    meters_[allocation_id] = meters;
+std::shared_ptr<Allowance> JoinedConnections::AllowanceOf(std::uint64_t allocation_id) {
+  std::shared_ptr<Allowance> allowance = allowances_[allocation_id].lock();
+  if (allowance == nullptr) {
+    std::erase_if(allowances_, [](const auto& each) { return each.second.expired(); });
+    allowance = std::make_shared<Allowance>();
+    allowance->meter = meters_.Of(allocation_id, now());
+    allowances_[allocation_id] = allowance;
   }
-  return meters;
+  return allowance;
 }
 
 void JoinedConnections::End(turn::ConnectionId connection) {
@@ -86,22 +88,65 @@ void JoinedConnections::Soon(turn::ClientHandle key, Direction direction) {
   });
 }
 
-void JoinedConnections::Throttle(turn::ClientHandle key) {
-  throttled_.insert(key.value);
-  if (throttled_.size() > 1) return;
-  throttle_.expires_after(kThrottle);
-  throttle_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
-    clock_.Refresh();
-    for (const std::uint32_t client : std::exchange(throttled_, {})) {
-      if (JoinedConnection* const connection = Find({client})) connection->Resume();
-    }
+void JoinedConnections::HoldBack(turn::ClientHandle key, Direction direction,
+                                 const std::shared_ptr<Allowance>& allowance) {
+  ++allowance->waiting[LabelIndex(direction)];
+  held_back_.push_back({key, direction, allowance});
+  if (held_back_.size() > 1) return;
+  hold_back_.expires_after(kHoldBack);
+  hold_back_.async_wait([this](boost::system::error_code error) {
+    if (!error) LetGoOn();
   });
+}
+
+void JoinedConnections::LetGoOn() {
+  clock_.Refresh();
+  std::vector<HeldBack> still_held_back;
+  std::vector<HeldBack> admitted;
+  std::set<std::pair<const Allowance*, Direction>> used_up;
+  for (HeldBack& each : std::exchange(held_back_, {})) {
+    JoinedConnection* const connection = Find(each.key);
+    const auto allowance = std::pair(std::as_const(each.allowance).get(), each.direction);
+    if (connection == nullptr) {
+      --each.allowance->waiting[LabelIndex(each.direction)];
+    } else if (!used_up.contains(allowance) && connection->AdmitHeldBack(each.direction)) {
+      admitted.push_back(std::move(each));
+    } else {
+      used_up.insert(allowance);
+      still_held_back.push_back(std::move(each));
+    }
+  }
+  held_back_.assign(std::make_move_iterator(still_held_back.begin()),
+                    std::make_move_iterator(still_held_back.end()));
+  if (!held_back_.empty()) {
+    hold_back_.expires_after(kHoldBack);
+    hold_back_.async_wait([this](boost::system::error_code error) {
+      if (!error) LetGoOn();
+    });
+  }
+  // They read on, and queue up behind those that still wait.
+  for (const HeldBack& each : admitted) {
+    --each.allowance->waiting[LabelIndex(each.direction)];
+    if (JoinedConnection* const connection = Find(each.key)) connection->GoOn(each.direction);
+  }
+}
+
+bool JoinedConnections::HasWaiting(const Allowance& allowance, Direction direction) const {
+  return allowance.waiting[LabelIndex(direction)] != 0;
 }
 
 void JoinedConnections::NoteEnded(turn::ClientHandle key) {
   const turn::ConnectionId connection = entries_.at(key.value).connection;
-  if (by_connection_.erase(connection.value) != 0) hooks_.on_ended(connection);
+  if (by_connection_.erase(connection.value) == 0) return;
+  hooks_.on_ended(connection);
+}
+
+void JoinedConnections::NoteDraining(turn::ClientHandle key) {
+  draining_.push_back(key);
+  if (draining_.size() > kMaxDraining) {
+    ScheduleRemove(draining_.front());
+    draining_.pop_front();
+  }
 }
 
 void JoinedConnections::ScheduleRemove(turn::ClientHandle key) {
@@ -111,19 +156,18 @@ void JoinedConnections::ScheduleRemove(turn::ClientHandle key) {
 void JoinedConnections::Remove(turn::ClientHandle key) {
   if (Find(key) == nullptr) return;
   NoteEnded(key);
+  std::erase(draining_, key);
   entries_.erase(key.value);
   hooks_.on_client_gone(key);
 }
 
-base::MutableBytes JoinedConnections::ReadRoom() {
-  const std::size_t limit = limits_.bytes_per_second == 0
-                                ? kReadBytes
-                                : std::min<std::size_t>(kReadBytes, limits_.bytes_per_second);
-  return base::MutableBytes(room_).first(limit);
+std::size_t JoinedConnections::AtOnce(std::size_t bytes) const {
+  const std::uint64_t rate = limits_.bytes_per_second;
+  return rate == 0 ? bytes : std::min<std::size_t>(bytes, rate);
 }
 
-bool JoinedConnections::Admit(RateMeter& meter, std::size_t bytes) {
-  return meter.Admit(limits_, bytes, now());
+bool JoinedConnections::Admit(Allowance& allowance, Direction direction, std::size_t bytes) {
+  return allowance.meter->Admit(direction, limits_, bytes, now());
 }
 
 void JoinedConnections::Count(Direction direction, std::size_t bytes) {

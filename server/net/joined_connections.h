@@ -3,11 +3,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -15,6 +15,7 @@
 #include "protocol/turn/addresses.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/allocation_meters.h"
 #include "server/net/joined_connection.h"
 #include "server/net/listener_socket.h"
 #include "server/net/shard_clock.h"
@@ -31,8 +32,8 @@ class JoinedConnections {
     std::function<void(turn::ClientHandle)> on_client_gone;  // the client's socket is closed
   };
   // All must outlive the object.
-  JoinedConnections(boost::asio::io_context& io, RateLimits limits, ShardCounters& counters,
-                    ShardClock& clock, Hooks hooks);
+  JoinedConnections(boost::asio::io_context& io, AllocationMeters& meters, RateLimits limits,
+                    ShardCounters& counters, ShardClock& clock, Hooks hooks);
   void SetLimits(RateLimits limits) { limits_ = limits; }
 
   // `client` is the handle of the client's connection and must be new here.
@@ -47,40 +48,55 @@ class JoinedConnections {
   void OnceReady(StreamSocket& socket, StreamSocket::Direction until, turn::ClientHandle key,
                  Direction direction, bool to_write);
   void Soon(turn::ClientHandle key, Direction direction);
-  // Calls Resume a little later.
-  void Throttle(turn::ClientHandle key);
+  // Lets it go on when the limits allow, after those of the same allocation that wait already.
+  void HoldBack(turn::ClientHandle key, Direction direction,
+                const std::shared_ptr<Allowance>& allowance);
+  bool HasWaiting(const Allowance& allowance, Direction direction) const;
   void NoteEnded(turn::ClientHandle key);
+  void NoteDraining(turn::ClientHandle key);
   void ScheduleRemove(turn::ClientHandle key);
-  // Where the next octets may be read: no more than the limits let pass in a second. Good until
-  // anything else of the shard runs.
-  base::MutableBytes ReadRoom();
-  bool Admit(RateMeter& meter, std::size_t bytes);
+  // Where the next octets may be read. Good until anything else of the shard runs.
+  base::MutableBytes ReadRoom() { return base::MutableBytes(room_).first(AtOnce(kReadBytes)); }
+  // How many of so many octets may go at once: never more than the limits let pass in a second.
+  std::size_t AtOnce(std::size_t bytes) const;
+  // Whether the limits allow them now.
+  bool Admit(Allowance& allowance, Direction direction, std::size_t bytes);
   void Count(Direction direction, std::size_t bytes);
   base::MonotonicTime now() const { return clock_.now().monotonic; }
 
  private:
   static constexpr std::size_t kReadBytes = 16 * 1024;
-  static constexpr std::chrono::milliseconds kThrottle{20};
+  static constexpr std::chrono::milliseconds kHoldBack{20};
+  // Connections that have ended, but whose sides do not agree yet; for more, the oldest is closed.
+  static constexpr std::size_t kMaxDraining = 64;
 
   struct Entry {
     turn::ConnectionId connection;
     std::unique_ptr<JoinedConnection> joined;
   };
+  struct HeldBack {
+    turn::ClientHandle key;
+    Direction direction;
+    std::shared_ptr<Allowance> allowance;
+  };
   JoinedConnection* Find(turn::ClientHandle key) const;
-  std::shared_ptr<JoinedMeters> MetersOf(std::uint64_t allocation_id);
+  std::shared_ptr<Allowance> AllowanceOf(std::uint64_t allocation_id);
+  void LetGoOn();
   void Remove(turn::ClientHandle key);
 
   boost::asio::io_context& io_;
+  AllocationMeters& meters_;
   RateLimits limits_;
   ShardCounters& counters_;
   ShardClock& clock_;
   Hooks hooks_;
   std::vector<std::uint8_t> room_;
-  std::unordered_map<std::uint32_t, Entry> entries_;                       // by client
-  std::unordered_map<std::uint32_t, turn::ClientHandle> by_connection_;    // that have not ended
-  std::unordered_map<std::uint64_t, std::weak_ptr<JoinedMeters>> meters_;  // by allocation
-  std::unordered_set<std::uint32_t> throttled_;
-  boost::asio::steady_timer throttle_;
+  std::unordered_map<std::uint32_t, Entry> entries_;                        // by client
+  std::unordered_map<std::uint32_t, turn::ClientHandle> by_connection_;     // that have not ended
+  std::unordered_map<std::uint64_t, std::weak_ptr<Allowance>> allowances_;  // by allocation
+  std::deque<HeldBack> held_back_;  // who waits longest first
+  std::deque<turn::ClientHandle> draining_;
+  boost::asio::steady_timer hold_back_;
 };
 
 }  // namespace relay

@@ -18,7 +18,8 @@ std::vector<ListenerSocket> ForForwarder(const std::vector<UdpListener>& listene
 
 }  // namespace
 
-Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
+Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
+             AllocationMeters& meters)
     : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
       mailbox_(io_, *this),
       udp_listeners_(std::move(options.udp_listeners)),
@@ -28,7 +29,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census)
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
       dtls_(io_, forwarder_, queue_, proxied_, census, counters_, clock_, random_),
       joined_(
-          io_, options.limits, counters_, clock_,
+          io_, meters, options.limits, counters_, clock_,
           {.on_ended = [this](turn::ConnectionId id) { engine_.OnJoinedEnded(id); },
            .on_client_gone = [this](turn::ClientHandle client) { streams_.Vacate(client.value); }}),
       tcp_relays_(io_, streams_, joined_, clock_),

@@ -69,8 +69,8 @@ class Shard {
     turn::ShardIndex index;  // its place among the shards of the process
     HopLimits hop_limits = HopLimits::kDecrement;
   };
-  // `ledger` and `census` must outlive the shard.
-  Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census);
+  // `ledger`, `census` and `meters` must outlive the shard.
+  Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census, AllocationMeters& meters);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 

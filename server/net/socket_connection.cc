@@ -148,7 +148,10 @@ void SocketConnection::Release() {
 
 SocketConnection::Detached SocketConnection::Detach() {
   socket_.CancelWaits();
-  return {std::move(socket_), stream_.TakeUnread(), output_.TakeAll()};
+  StreamOutput::Dropped dropped;
+  std::vector<std::uint8_t> unsent = output_.TakeAnswers(dropped);
+  Count(dropped);
+  return {std::move(socket_), stream_.TakeUnread(), std::move(unsent)};
 }
 
 void SocketConnection::End(bool immediately) {

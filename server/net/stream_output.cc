@@ -79,8 +79,9 @@ std::optional<std::vector<std::uint8_t>> StreamOutput::Take() {
   return std::exchange(current_, std::nullopt);
 }
 
-std::vector<std::uint8_t> StreamOutput::TakeAll() {
+std::vector<std::uint8_t> StreamOutput::TakeAnswers(Dropped& dropped) {
   std::vector<std::uint8_t> all;
+  for (; !data_.empty(); ++dropped.full) DropOldest();
   for (base::Bytes next = Next(); !next.empty(); next = Next()) {
     all.insert(all.end(), next.begin(), next.end());
     Consume(next.size());

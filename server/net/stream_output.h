@@ -60,8 +60,8 @@ class StreamOutput {
   // The same message as a whole, which is then no longer part of the output; nothing must have been
   // consumed of it.
   std::optional<std::vector<std::uint8_t>> Take();
-  // Everything that waits, one message after another.
-  std::vector<std::uint8_t> TakeAll();
+  // Everything that waits, one message after another, but for data that has not begun to leave.
+  std::vector<std::uint8_t> TakeAnswers(Dropped& dropped);
 
  private:
   struct Data {

@@ -33,7 +33,7 @@ ELSEWHERE = {
 READ_BY_COMMANDS = {"node", "region", "credentials.ttl.default", "credentials.ttl.max"}
 # Refused at the start and so at a reload, or without any effect yet.
 NOT_AVAILABLE = re.compile(
-    r"credentials\.|auth\.access_tokens|limits\.bandwidth_(per_user|total)|protocol\.(mobility|tcp_relay)"
+    r"credentials\.|auth\.access_tokens|limits\.bandwidth_(per_user|total)|protocol\.mobility"
 )
 
 
@@ -68,7 +68,8 @@ def reloadable_keys() -> set[str]:
 
 
 def test_RELOAD_every_reloadable_key_has_a_test():
-    tested = set(re.findall(r"^# RELOADS (\S+)$", Path(__file__).read_text(), re.M))
+    texts = [file.read_text() for file in Path(__file__).parent.glob("test_reload*.py")]
+    tested = {key for text in texts for key in re.findall(r"^# RELOADS (\S+)$", text, re.M)}
     keys = reloadable_keys()
     assert len(keys) > 30
     known = tested | ELSEWHERE | READ_BY_COMMANDS
@@ -243,6 +244,23 @@ def test_RELOAD_refresh_after_the_expiry_of_the_name(server):
 
 
 # -- protocol ----------------------------------------------------------------------------------------------------------
+
+
+# RELOADS protocol.udp_relay
+def test_RELOAD_udp_relay(server, peer):
+    client = client_of(server)
+    client.allocate()
+    client.channel_bind(0x4000, peer.endpoint)
+    reload(server, protocol={"udp_relay": False})
+    assert client_of(server).try_allocate().error == 403
+    client.send_channel(0x4000, b"as it was promised")
+    assert peer.receive() == b"as it was promised"
+    assert client.refresh().is_success
+    reload(server, protocol={"udp_relay": True})
+    newcomer = client_of(server)
+    newcomer.allocate()
+    for each in (client, newcomer):
+        each.refresh(0)
 
 
 # RELOADS protocol.software

@@ -21,6 +21,10 @@ class RateMeter {
  public:
   // False: over a limit, and nothing was charged.
   bool Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now);
+  // Whether everything has leaked away, so that a new meter would do as well.
+  bool IsEmpty(base::MonotonicTime now) const {
+    return bytes_empty_at_ <= now && packets_empty_at_ <= now;
+  }
 
  private:
   base::MonotonicTime bytes_empty_at_{};

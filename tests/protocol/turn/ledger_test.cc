@@ -127,12 +127,13 @@ TEST(Ledger, OnlyWhatWasSetLiveIsLive) {
   Ledger ledger(Options());
   const RelayedTransportAddress address{{kRelayV4, 50001}};
   EXPECT_FALSE(ledger.IsLive(address.endpoint));
-  ledger.SetLive(address, true);
+  ledger.SetLive(address, RelayProtocol::kUdp, true);
   EXPECT_TRUE(ledger.IsLive(address.endpoint));
+  EXPECT_FALSE(ledger.IsLive(address.endpoint, RelayProtocol::kTcp));
   EXPECT_FALSE(ledger.IsLive({kSecondRelayV4, 50001}));
   EXPECT_FALSE(ledger.IsLive({kRelayV4, 50002}));
   EXPECT_FALSE(ledger.IsLive({kSource, 50001}));
-  ledger.SetLive(address, false);
+  ledger.SetLive(address, RelayProtocol::kUdp, false);
   EXPECT_FALSE(ledger.IsLive(address.endpoint));
 }
 

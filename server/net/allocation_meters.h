@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "protocol/base/time.h"
+#include "server/datapath/userspace/rate_meter.h"
+#include "server/metrics/metric_labels.h"
+
+namespace relay {
+
+// How much the TCP connections of one allocation carry, by direction: they may be in several
+// shards, and its limits hold for all of them together. Thread-safe.
+class AllocationMeter {
+ public:
+  // As RateMeter has it.
+  bool Admit(Direction direction, const RateLimits& limits, std::size_t bytes,
+             base::MonotonicTime now);
+  bool IsEmpty(base::MonotonicTime now) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::array<RateMeter, 2> meters_;
+};
+
+// The meters of a process by allocation. One outlives its connections for as long as it remembers
+// anything: whoever opens a new connection does not begin anew. Thread-safe.
+class AllocationMeters {
+ public:
+  std::shared_ptr<AllocationMeter> Of(std::uint64_t allocation_id, base::MonotonicTime now);
+
+ private:
+  static constexpr std::size_t kPurgeFrom = 64;
+
+  std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<AllocationMeter>> meters_;
+  std::size_t purge_at_ = kPurgeFrom;
+};
+
+}  // namespace relay
