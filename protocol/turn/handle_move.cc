@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "protocol/turn/client_filter.h"
 #include "protocol/turn/engine_state.h"
 
@@ -8,9 +10,9 @@ using stun::AttributeType;
 using stun::ErrorCode;
 
 // Section 3.2.2: the old ticket is good for this only.
-bool IsRetransmission(const Request& request, const Mobility& mobility) {
+bool IsRetransmission(const Request& request, base::Bytes ticket, const Mobility& mobility) {
   const std::optional<Mobility::Refresh>& last = mobility.last_refresh;
-  return last && last->generation == request.mobility.ticket->generation &&
+  return last && std::ranges::equal(last->ticket, ticket) &&
          last->transaction_id == request.message.transaction_id() &&
          last->five_tuple == request.client.five_tuple;
 }
@@ -30,14 +32,14 @@ std::optional<StunError> Engine::State::HandleMove(Request& request, Response& s
   if (!policy_->mobility) return ErrorCode::kMobilityForbidden;
 
   // The ticket, and the allocation that it names.
-  if (!request.mobility.ticket) return ErrorCode::kBadRequest;
+  if (!request.mobility.is_ticket_genuine) return ErrorCode::kBadRequest;
   if (request.allocation == nullptr || !request.allocation->mobility)
     return ErrorCode::kAllocationMismatch;
   Allocation& allocation = *request.allocation;
-  const bool is_retransmission = IsRetransmission(request, *allocation.mobility);
+  const base::Bytes ticket = request.message.Find(AttributeType::kMobilityTicket)->value;
+  const bool is_retransmission = IsRetransmission(request, ticket, *allocation.mobility);
   if (!is_retransmission) {
-    if (request.mobility.ticket->generation != allocation.mobility->generation)
-      return ErrorCode::kBadRequest;
+    if (!std::ranges::equal(allocation.mobility->ticket, ticket)) return ErrorCode::kBadRequest;
     // Whoever has not moved needs no ticket.
     if (IsClientOf(request, allocation)) return ErrorCode::kBadRequest;
   }

@@ -34,6 +34,17 @@ void CountDown(Map& map, const Key& key) {
   if (--found->second == 0) map.erase(found);
 }
 
+template <typename Map, typename Value>
+std::uint32_t EmplaceUnderRandomId(Map& map, const Value& value, base::RandomSource& random) {
+  for (;;) {
+    std::array<std::uint8_t, 4> octets;
+    random.Fill(octets);
+    std::uint32_t id = 0;
+    for (const std::uint8_t octet : octets) id = (id << 8) | octet;
+    if (map.emplace(id, value).second) return id;
+  }
+}
+
 }  // namespace
 
 struct Ledger::AddressPool {
@@ -180,13 +191,7 @@ std::optional<Reservation> Ledger::TakeBack(const stun::ReservationToken& token)
 
 ConnectionId Ledger::RegisterConnection(ShardIndex owner, base::RandomSource& random) {
   const std::lock_guard lock(mutex_);
-  for (;;) {
-    std::array<std::uint8_t, 4> octets;
-    random.Fill(octets);
-    std::uint32_t id = 0;
-    for (const std::uint8_t octet : octets) id = (id << 8) | octet;
-    if (connections_.emplace(id, owner).second) return {id};
-  }
+  return {EmplaceUnderRandomId(connections_, owner, random)};
 }
 
 std::optional<ShardIndex> Ledger::FindConnection(ConnectionId connection) const {
@@ -201,21 +206,26 @@ void Ledger::ForgetConnection(ConnectionId connection) {
   connections_.erase(connection.value);
 }
 
-void Ledger::SetShard(std::uint64_t allocation_id, ShardIndex shard) {
+MobileId Ledger::RegisterMobile(const Mobile& mobile, base::RandomSource& random) {
   const std::lock_guard lock(mutex_);
-  shards_[allocation_id] = shard;
+  return {EmplaceUnderRandomId(mobiles_, mobile, random)};
 }
 
-void Ledger::ForgetShard(std::uint64_t allocation_id) {
+void Ledger::SetShardOf(MobileId id, ShardIndex shard) {
   const std::lock_guard lock(mutex_);
-  shards_.erase(allocation_id);
+  mobiles_.at(id.value).shard = shard;
 }
 
-std::optional<ShardIndex> Ledger::FindShard(std::uint64_t allocation_id) const {
+std::optional<Ledger::Mobile> Ledger::FindMobile(MobileId id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = shards_.find(allocation_id);
-  if (found == shards_.end()) return std::nullopt;
+  const auto found = mobiles_.find(id.value);
+  if (found == mobiles_.end()) return std::nullopt;
   return found->second;
+}
+
+void Ledger::ForgetMobile(MobileId id) {
+  const std::lock_guard lock(mutex_);
+  mobiles_.erase(id.value);
 }
 
 Ledger::Totals Ledger::ReadTotals() const {

@@ -17,6 +17,7 @@
 #include "protocol/stun/attributes.h"
 #include "protocol/turn/addresses.h"
 #include "protocol/turn/event.h"
+#include "protocol/turn/mobility_ticket.h"
 #include "protocol/turn/peer_policy.h"
 #include "protocol/turn/relay_port_pool.h"
 
@@ -96,10 +97,16 @@ class Ledger {
   std::optional<ShardIndex> FindConnection(ConnectionId connection) const;
   void ForgetConnection(ConnectionId connection);
 
-  // Which shard has the allocation that mobility tickets name (RFC 8016).
-  void SetShard(std::uint64_t allocation_id, ShardIndex shard);
-  void ForgetShard(std::uint64_t allocation_id);
-  std::optional<ShardIndex> FindShard(std::uint64_t allocation_id) const;
+  // An allocation with a mobility ticket (RFC 8016), and the shard that has it.
+  struct Mobile {
+    std::uint64_t allocation_id;
+    ShardIndex shard;
+  };
+  // A new identifier for it.
+  MobileId RegisterMobile(const Mobile& mobile, base::RandomSource& random);
+  void SetShardOf(MobileId id, ShardIndex shard);
+  std::optional<Mobile> FindMobile(MobileId id) const;
+  void ForgetMobile(MobileId id);
 
   struct Totals {
     std::size_t allocations;  // charged units: allocations and reservations
@@ -128,7 +135,7 @@ class Ledger {
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;
   std::unordered_map<std::uint32_t, ShardIndex> connections_;
-  std::unordered_map<std::uint64_t, ShardIndex> shards_;  // by allocation
+  std::unordered_map<std::uint32_t, Mobile> mobiles_;
 };
 
 }  // namespace turn

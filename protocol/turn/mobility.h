@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "protocol/base/five_tuple.h"
@@ -12,15 +11,16 @@ namespace turn {
 
 // What an allocation with a mobility ticket has beyond others (RFC 8016).
 struct Mobility {
-  // Of the ticket that grants the next move. All before it are spent.
-  std::uint32_t generation = 0;
+  MobileId id;
+  // The one that grants the next move. All before it are spent.
   SealedTicket ticket{};
 
-  // The Refresh that spent the ticket before, to be known again when it is retransmitted.
+  // The Refresh that spent the ticket before, with that ticket, to be known again when it is
+  // retransmitted.
   struct Refresh {
     stun::TransactionId transaction_id;
     base::FiveTuple five_tuple;
-    std::uint32_t generation;  // of the ticket that it brought
+    SealedTicket ticket;
   };
   std::optional<Refresh> last_refresh;
 

@@ -9,40 +9,33 @@
 namespace turn {
 namespace {
 
-constexpr std::size_t kPlainBytes = 8 + 4;
+using Plain = std::array<std::uint8_t, 4>;
 
 }  // namespace
 
 MobilityTickets::MobilityTickets(const NonceKey& key)
     : key_(base::HmacSha256(key.octets, {base::AsBytes("mobility ticket")})) {}
 
-SealedTicket MobilityTickets::Seal(const MobilityTicket& ticket, base::RandomSource& random) const {
-  std::array<std::uint8_t, kPlainBytes> plain;
-  base::ByteWriter writer(plain);
-  writer.WriteU32(static_cast<std::uint32_t>(ticket.allocation_id >> 32));
-  writer.WriteU32(static_cast<std::uint32_t>(ticket.allocation_id));
-  writer.WriteU32(ticket.generation);
-
-  base::AesGcmNonce nonce;
-  random.Fill(nonce);
+SealedTicket MobilityTickets::Seal(MobileId id, base::RandomSource& random) const {
+  Plain plain;
+  base::ByteWriter(plain).WriteU32(id.value);
   SealedTicket sealed;
-  std::ranges::copy(nonce, sealed.begin());
-  base::SealAesGcm(key_, nonce, {}, plain, base::MutableBytes(sealed).subspan(nonce.size()));
+  do {  // which is nearly always enough
+    base::AesGcmNonce nonce;
+    random.Fill(nonce);
+    std::ranges::copy(nonce, sealed.begin());
+    base::SealAesGcm(key_, nonce, {}, plain, base::MutableBytes(sealed).subspan(nonce.size()));
+  } while (std::ranges::find(sealed, 0) != sealed.end());
   return sealed;
 }
 
-std::optional<MobilityTicket> MobilityTickets::Open(base::Bytes value) const {
+std::optional<MobileId> MobilityTickets::Open(base::Bytes value) const {
   if (value.size() != std::tuple_size_v<SealedTicket>) return std::nullopt;
   base::AesGcmNonce nonce;
   std::copy_n(value.begin(), nonce.size(), nonce.begin());
-  std::array<std::uint8_t, kPlainBytes> plain;
+  Plain plain;
   if (!base::OpenAesGcm(key_, nonce, {}, value.subspan(nonce.size()), plain)) return std::nullopt;
-  base::ByteReader reader(plain);
-  MobilityTicket ticket;
-  ticket.allocation_id = std::uint64_t{reader.ReadU32()} << 32;
-  ticket.allocation_id |= reader.ReadU32();
-  ticket.generation = reader.ReadU32();
-  return ticket;
+  return MobileId{base::ByteReader(plain).ReadU32()};
 }
 
 }  // namespace turn

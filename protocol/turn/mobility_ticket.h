@@ -11,19 +11,18 @@
 
 namespace turn {
 
-// What a mobility ticket says (RFC 8016 section 3.1.2).
-struct MobilityTicket {
-  std::uint64_t allocation_id = 0;
-  // Counts the tickets of one allocation: each move spends one.
-  std::uint32_t generation = 0;
-
-  friend bool operator==(const MobilityTicket&, const MobilityTicket&) = default;
+// What a mobility ticket names: an allocation, by a number that the Ledger gave it.
+struct MobileId {
+  std::uint32_t value = 0;
+  friend constexpr auto operator<=>(const MobileId&, const MobileId&) = default;
 };
 
-// A ticket as clients have it, the value of MOBILITY-TICKET: a nonce, and under AES-256-GCM what
-// the ticket says. It tells nothing to anybody else, not even whether two are of one allocation.
-using SealedTicket =
-    std::array<std::uint8_t, base::kAesGcmNonceBytes + 8 + 4 + base::kAesGcmTagBytes>;
+// A ticket as clients have it, the value of MOBILITY-TICKET (RFC 8016 section 3.3): a nonce, and
+// the id under AES-256-GCM. It tells nothing to anybody else, not even whether two are of one
+// allocation. There are clients that take it for text of at most 32 characters: none is longer, and
+// none has an octet that is zero.
+using SealedTicket = std::array<std::uint8_t, base::kAesGcmNonceBytes + 4 + base::kAesGcmTagBytes>;
+static_assert(std::tuple_size_v<SealedTicket> == 32);
 
 // Seals tickets and opens them. Every shard of the process opens what another one sealed.
 class MobilityTickets {
@@ -31,9 +30,10 @@ class MobilityTickets {
   // The key of tickets is derived from the one of nonces, so that they are one secret to share.
   explicit MobilityTickets(const NonceKey& key);
 
-  SealedTicket Seal(const MobilityTicket& ticket, base::RandomSource& random) const;
+  // A new one each time.
+  SealedTicket Seal(MobileId id, base::RandomSource& random) const;
   // nullopt: not sealed by this process. `value` is any octets from the network.
-  std::optional<MobilityTicket> Open(base::Bytes value) const;
+  std::optional<MobileId> Open(base::Bytes value) const;
 
  private:
   std::array<std::uint8_t, 32> key_;

@@ -11,20 +11,18 @@ namespace turn {
 
 void Engine::State::MakeMobile(Allocation& allocation) {
   allocation.mobility = std::make_unique<Mobility>();
+  allocation.mobility->id = ledger_.RegisterMobile({allocation.id, shard_}, random_);
   RenewTicket(allocation);
-  ledger_.SetShard(allocation.id, shard_);
 }
 
 void Engine::State::RenewTicket(Allocation& allocation) {
-  Mobility& mobility = *allocation.mobility;
-  ++mobility.generation;
-  mobility.ticket = tickets_.Seal({allocation.id, mobility.generation}, random_);
+  allocation.mobility->ticket = tickets_.Seal(allocation.mobility->id, random_);
 }
 
 void Engine::State::GrantMove(Allocation& allocation, const Request& request) {
   Mobility& mobility = *allocation.mobility;
   mobility.last_refresh = Mobility::Refresh{request.message.transaction_id(),
-                                            request.client.five_tuple, mobility.generation};
+                                            request.client.five_tuple, mobility.ticket};
   RenewTicket(allocation);
 
   // The one before, which nobody came for.
@@ -75,7 +73,7 @@ void Engine::State::HandOver(Allocation& allocation, base::Bytes trigger) {
   ExpiryWheel::Cancel(allocation);
   // Whoever brings the ticket to that shard from now on may come before the allocation, and waits
   // there (see FindNamed).
-  ledger_.SetShard(allocation.id, to.shard);
+  ledger_.SetShardOf(allocation.mobility->id, to.shard);
   effects_.PostToShard(
       to.shard, AllocationHandedOver{
                     allocations_.Extract(allocation), to.client, {trigger.begin(), trigger.end()}});

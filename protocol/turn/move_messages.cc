@@ -74,10 +74,12 @@ bool Engine::State::FindNamed(Request& request, base::Bytes ticket) {
   ForwardedRequest* const forwarded = request.mobility.forwarded;
   const Allocation* const own = request.allocation;
   request.allocation = nullptr;
-  request.mobility.has_ticket = true;
-  request.mobility.ticket = tickets_.Open(ticket);
-  if (!request.mobility.ticket) return true;
-  const std::uint64_t id = request.mobility.ticket->allocation_id;
+  const std::optional<MobileId> mobile_id = tickets_.Open(ticket);
+  if (!mobile_id) return true;
+  request.mobility.is_ticket_genuine = true;
+  const std::optional<Ledger::Mobile> mobile = ledger_.FindMobile(*mobile_id);
+  if (!mobile) return true;
+  const std::uint64_t id = mobile->allocation_id;
 
   Move* const move = moves_.Find(request.client.five_tuple);
   if (move != nullptr && move->is_asked) {
@@ -93,9 +95,9 @@ bool Engine::State::FindNamed(Request& request, base::Bytes ticket) {
 
   // The owner may be this shard while the allocation is on its way here: then the request meets it
   // in the mailbox.
-  const std::optional<ShardIndex> owner = ledger_.FindShard(id);
-  if (!owner) return true;
-  Forward(request, *owner, std::nullopt);
+  const std::optional<Ledger::Mobile> elsewhere = ledger_.FindMobile(*mobile_id);
+  if (!elsewhere) return true;  // it has just expired
+  Forward(request, elsewhere->shard, std::nullopt);
   return false;
 }
 

@@ -135,7 +135,7 @@ void Engine::State::CloseAllocation(Allocation& allocation, CloseReason reason,
 void Engine::State::Forget(Allocation& allocation) {
   if (allocation.mobility) {
     CancelMove(allocation);
-    ledger_.ForgetShard(allocation.id);
+    ledger_.ForgetMobile(allocation.mobility->id);
   }
   allocations_.Erase(allocation);
 }

@@ -16,7 +16,6 @@
 #include "protocol/turn/addresses.h"
 #include "protocol/turn/allocation.h"
 #include "protocol/turn/authenticator.h"
-#include "protocol/turn/mobility_ticket.h"
 #include "protocol/turn/policy.h"
 #include "protocol/turn/redirect.h"
 
@@ -63,8 +62,7 @@ struct ForwardedRequest {
 
 // What mobility (RFC 8016) has to know of a request.
 struct RequestMobility {
-  bool has_ticket = false;                 // it is a Refresh with one, and tickets are honoured
-  std::optional<MobilityTicket> ticket{};  // nullopt: none, or not one of ours
+  bool is_ticket_genuine = false;  // it is a Refresh with one of ours, whatever that is worth
   // The allocation serves another client still: a move to this one is pending.
   bool is_pending = false;
   // The 5-tuple has another allocation than the ticket's, or waits for one.

@@ -238,9 +238,9 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
 }
 
 std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config) {
-  return std::make_shared<const auth::CredentialVerifier>(
-      config.realm, config.auth.users, auth::KeyRing(config.auth.shared_secrets),
-      MakeAccessTokenSettings(config));
+  return std::make_shared<const auth::CredentialVerifier>(config.realm, config.auth.users,
+                                                          auth::KeyRing(config.auth.shared_secrets),
+                                                          MakeAccessTokenSettings(config));
 }
 
 RateLimits MakeRateLimits(const Config& config) {

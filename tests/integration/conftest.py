@@ -67,7 +67,8 @@ def pytest_generate_tests(metafunc):
     """A test that wants a `transport` runs over each of its module's TRANSPORTS, or over all; one that wants a
     `stream_transport` or a `datagram_transport`, over each of that kind. A test that wants servers runs with each
     number of shards in SHARDS, unless its module has SHARDS of its own."""
-    if "shards" in metafunc.fixturenames:
+    given = ",".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    if "shards" in metafunc.fixturenames and "shards" not in given:
         numbers = getattr(metafunc.module, "SHARDS", SHARDS)
         metafunc.parametrize("shards", numbers, ids=lambda number: f"shards{number}", scope="module")
     named = {
@@ -75,7 +76,6 @@ def pytest_generate_tests(metafunc):
         "stream_transport": STREAMS,
         "datagram_transport": DATAGRAMS,
     }
-    given = ",".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     for name, transports in named.items():
         if name in metafunc.fixturenames and name not in given.replace(" ", "").split(","):
             metafunc.parametrize(name, parameters(transports))

@@ -89,7 +89,6 @@ def test_OAUTH_02_B87_access_token_when_off_is_420(connect_with, launch, transpo
 # -- what is taken ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shards", [1, 2])
 @pytest.mark.parametrize("is_modern", [False, True], ids=["sha1", "sha256"])
 @pytest.mark.parametrize("key", [NORTH, SOUTH], ids=lambda key: key.algorithm)
 def test_OAUTH_06_OAUTH_08_whole_session(connect_with, launch, transport, peer, key, is_modern, shards):

@@ -472,22 +472,33 @@ def test_B26_request_that_dribbles_in_is_closed(stage):
 # -- credentials that end -------------------------------------------------------------------------------------------
 
 
+# Long enough to allocate with on a machine that is busy with everything else.
+CREDENTIALS_SECONDS = 10
+
+
+def allocate_with_expiring(*clients) -> None:
+    """The first of the clients has an allocation afterwards, and its credentials have just expired."""
+    for each in clients:
+        each.challenge()
+    credentials = timed_credentials(SHARED_SECRET, seconds=CREDENTIALS_SECONDS)
+    for each in clients:
+        each.credentials = credentials
+    clients[0].allocate(lifetime=600)
+    time.sleep(CREDENTIALS_SECONDS + 2)
+
+
 @meanwhile
 def test_AUTH_expired_rest_credentials_refresh_by_grace(stage):
-    credentials = timed_credentials(SHARED_SECRET, seconds=3)
-    client, late = stage.client(credentials=credentials), stage.client(credentials=credentials)
-    client.allocate(lifetime=600)
-    time.sleep(5)
+    client, late = stage.client(), stage.client()
+    allocate_with_expiring(client, late)
     assert client.refresh().is_success
     assert late.try_allocate().error == 401
 
 
 @meanwhile
 def test_AUTH_grace_for_expired_rest_credentials_ends(stage):
-    credentials = timed_credentials(SHARED_SECRET, seconds=3)
-    client = stage.client(credentials=credentials, **SHORT_GRACE)
-    client.allocate(lifetime=600)
-    time.sleep(5)
+    client = stage.client(**SHORT_GRACE)
+    allocate_with_expiring(client)
     assert client.refresh().is_success
     time.sleep(8)
     assert client.try_refresh().error == 401
@@ -495,8 +506,6 @@ def test_AUTH_grace_for_expired_rest_credentials_ends(stage):
 
 @meanwhile
 def test_AUTH_expired_rest_credentials_refresh_refused_by_policy(stage):
-    credentials = timed_credentials(SHARED_SECRET, seconds=3)
-    client = stage.client(credentials=credentials, **REFUSING)
-    client.allocate(lifetime=600)
-    time.sleep(5)
+    client = stage.client(**REFUSING)
+    allocate_with_expiring(client)
     assert client.try_refresh().error == 401

@@ -15,13 +15,13 @@ TRANSPORTS = ALL
 
 # So many source ports hash to the same one of two shards once in 2^3 runs of a test; in all tests of a run, never.
 SEVERAL = 4
-TICKET_OCTETS = 40
-STRANGE_TICKETS = [b"", b"\0", bytes(39), bytes(TICKET_OCTETS), bytes(41), bytes(600)]
+TICKET_OCTETS = 32
+STRANGE_TICKETS = [b"", b"\0", bytes(TICKET_OCTETS - 1), bytes(TICKET_OCTETS), bytes(TICKET_OCTETS + 1), bytes(600)]
 
 
-@pytest.fixture(params=[1, 2], ids=["one-shard", "two-shards"])
-def mobile(request, launch) -> Server:
-    return launch(shards=request.param, protocol={"mobility": True})
+@pytest.fixture
+def mobile(launch) -> Server:
+    return launch(protocol={"mobility": True})
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_MOB_10_messages_right_behind_each_other_are_all_served(mobile, connect,
         new.refresh(0)
 
 
-def test_MOB_10_end_of_the_old_connection_completes_the_move(mobile, connect, connected_transport, next_transport, peer):
+def test_MOB_10_end_of_the_old_connection_completes_it(mobile, connect, connected_transport, next_transport, peer):
     for _ in range(SEVERAL):
         old, new = connect(connected_transport, at=mobile), connect(next_transport, at=mobile)
         ticket = allocate_mobile(old)
@@ -492,7 +492,6 @@ def test_MOB_14_new_grant_ends_the_one_before(mobile, connect, transport, peer):
         third.refresh(0)
 
 
-@pytest.mark.parametrize("shards", [1, 2])
 def test_MOB_14_D10_a_thousand_moves_cost_nothing(launch, connect, peer, shards):
     at = launch(shards=shards, protocol={"mobility": True}, limits={"allocations_per_user": 1})
     client = connect("udp", at=at)
@@ -533,7 +532,6 @@ def test_MOB_14_D10_a_thousand_moves_cost_nothing(launch, connect, peer, shards)
     client.close()
 
 
-@pytest.mark.parametrize("shards", [1, 2])
 def test_MOB_14_D10_moves_between_connections_that_end(launch, connect, peer, shards):
     """Each connection is left before the next one comes: what nobody serves stays charged, and comes back."""
     at = launch(shards=shards, protocol={"mobility": True}, limits={"allocations_per_user": 1})

@@ -12,11 +12,12 @@ import pytest
 
 from peer_addresses import FORBIDDEN_V4, FORBIDDEN_V6, SPELLED, spellings_of
 from server_fixture import ALICE, HAS_IPV6, LISTENER, LISTENER_V6
-from stun_message import IPV4, IPV6, Builder, Endpoint, Method
+from stun_message import IPV4, IPV6, TCP, UDP, Builder, Endpoint, Method
+from tcp_relay import try_connect
 from transports import listener_of, open_transport
 from turn_client import TurnClient
 
-SETTINGS = {"peers": None, "limits": {"allocations_per_user": 0}}
+SETTINGS = {"peers": None, "limits": {"allocations_per_user": 0}, "protocol": {"tcp_relay": True}}
 
 PORT = 3478
 
@@ -50,6 +51,11 @@ def by_data_in_spite_of_refusals(client: TurnClient, peers: list[Endpoint]) -> l
     return refusals + by_send(client, peers)
 
 
+def by_connect(client: TurnClient, peers: list[Endpoint]) -> list[int | None]:
+    """RFC 6062, on an allocation for it."""
+    return [try_connect(client, peer).error for peer in peers]
+
+
 # Each returns the error codes that it got, none of which may be another than 403.
 PATHS: dict[str, Callable[[TurnClient, list[Endpoint]], list[int | None]]] = {
     "CreatePermission": by_create_permission,
@@ -78,10 +84,10 @@ def groups() -> dict[str, list[str]]:
     return found
 
 
-def cells() -> list:
+def cells(paths) -> list:
     """Addresses of IPv6, on allocations that have it; those of IPv4, likewise."""
     found = []
-    for path in PATHS:
+    for path in paths:
         for name, addresses in groups().items():
             lacking = "v4" if ":" in addresses[0] else "v6"
             for kind in ALLOCATIONS:
@@ -94,16 +100,16 @@ def cells() -> list:
 @pytest.fixture(scope="module")
 def allocations(server):
     """One allocation for each kind and transport, for all cells: refused requests leave nothing behind."""
-    made: dict[tuple[str, str], TurnClient] = {}
+    made: dict[tuple[str, str, int], TurnClient] = {}
 
-    def get(kind: str, transport: str) -> TurnClient:
-        if (kind, transport) not in made:
+    def get(kind: str, transport: str, protocol: int = UDP) -> TurnClient:
+        if (kind, transport, protocol) not in made:
             options, listener = ALLOCATIONS[kind]
             to = server.endpoint(listener_of(transport), listener)
             client = TurnClient(open_transport(transport, to), ALICE)
-            client.allocate(lifetime=3600, **options)
-            made[kind, transport] = client
-        return made[kind, transport]
+            client.allocate(lifetime=3600, protocol=protocol, **options)
+            made[kind, transport, protocol] = client
+        return made[kind, transport, protocol]
 
     yield get
     assert server.metric("senso_turn_channels") == 0, "a refused peer has a channel"
@@ -111,10 +117,21 @@ def allocations(server):
         client.close()
 
 
-@pytest.mark.parametrize("path, kind, addresses", cells())
+@pytest.mark.parametrize("path, kind, addresses", cells(PATHS))
 def test_A12_A1_to_A7_A10_B68_V6_17_no_way_leads_there(allocations, transport, path, kind, addresses):
     peers = [(address, PORT) for address in addresses]
-    got = PATHS[path](allocations(kind, transport), peers)
+    assert_refused(path, kind, PATHS[path](allocations(kind, transport), peers), addresses)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("path, kind, addresses", cells(["Connect"]))
+def test_A12_A1_to_A7_A10_B68_TCP_11_nor_does_connect(allocations, transport, path, kind, addresses):
+    got = by_connect(allocations(kind, transport, TCP), [(address, PORT) for address in addresses])
+    assert None not in got
+    assert_refused(path, kind, got, addresses)
+
+
+def assert_refused(path: str, kind: str, got: list[int | None], addresses: list[str]) -> None:
     # ::ffff:0:0/96 is IPv4: an allocation that lacks the family may say that instead.
     is_disguised = kind == "v6" and any(address.startswith("::ffff:") for address in addresses)
     assert set(got) <= ({403, 443} if is_disguised else {403}), f"{path}: {list(zip(got, addresses))}"

@@ -23,9 +23,6 @@ from turn_client import Peer, TurnClient
 from waiting import eventually
 
 
-if "senso-turn reload" not in run_command("--help").stdout:
-    pytest.skip("this version cannot read its configuration again", allow_module_level=True)
-
 ALLOWED = ["127.0.0.0/8", "fd00::/8"]
 
 # What `peers` becomes, and whom that hits.

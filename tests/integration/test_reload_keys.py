@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -33,7 +34,7 @@ ELSEWHERE = {
 READ_BY_COMMANDS = {"node", "region", "credentials.ttl.default", "credentials.ttl.max"}
 # Refused at the start and so at a reload, or without any effect yet.
 NOT_AVAILABLE = re.compile(
-    r"credentials\.|auth\.access_tokens|limits\.bandwidth_(per_user|total)|protocol\.mobility"
+    r"credentials\.|limits\.bandwidth_(per_user|total)"
 )
 
 
@@ -260,6 +261,57 @@ def test_RELOAD_udp_relay(server, peer):
     newcomer = client_of(server)
     newcomer.allocate()
     for each in (client, newcomer):
+        each.refresh(0)
+
+
+# RELOADS protocol.mobility
+def test_RELOAD_mobility(server):
+    def try_allocate():
+        client = client_of(server)
+        response = client.try_allocate(fill=lambda m: m.add(Attribute.MOBILITY_TICKET))
+        if response.is_success:
+            client.refresh(0)
+        return response
+
+    assert try_allocate().error == 405
+    reload(server, protocol={"mobility": True})
+    assert Attribute.MOBILITY_TICKET in try_allocate()
+    reload(server, protocol={"mobility": False})
+    assert try_allocate().error == 405
+
+
+# RELOADS auth.access_tokens.server_name
+# RELOADS auth.access_tokens.keys
+def test_RELOAD_access_tokens(server):
+    def offered():
+        return client_of(server, credentials=None).challenge().find(Attribute.THIRD_PARTY_AUTHORIZATION)
+
+    key = base64.b64encode(bytes(range(32))).decode()
+    assert offered() is None
+    reload(server, auth={"access_tokens": {"server_name": "one.example", "keys": [{"kid": "k", "key": key}]}})
+    assert offered() == b"one.example"
+    reload(server, auth={"access_tokens": {"server_name": "other.example"}})
+    assert offered() == b"other.example"
+    reload(server, auth={"access_tokens": None})
+    assert offered() is None
+
+
+# RELOADS redirect.when
+# RELOADS redirect.servers
+# RELOADS redirect.domain
+def test_RELOAD_redirect(server):
+    live = client_of(server)
+    live.allocate()
+    reload(server, redirect={"when": "always", "servers": ["198.51.100.20:3478"], "domain": "other.example"})
+    response = client_of(server).try_allocate()
+    assert response.error == 300 and Attribute.ALTERNATE_SERVER in response
+    modern = Credentials.modern(ALICE.username, ALICE.password)
+    assert Attribute.ALTERNATE_DOMAIN in client_of(server, "tls", credentials=modern).try_allocate()
+    assert live.refresh().is_success
+    reload(server, redirect={"when": "draining"})
+    newcomer = client_of(server)
+    newcomer.allocate()
+    for each in (live, newcomer):
         each.refresh(0)
 
 

@@ -12,6 +12,7 @@ import pytest
 from server_fixture import ALICE, BOB, LISTENER_V6, OTHER_PEER, PEER, PEER_V6, RELAY, RELAY_V6, needs_ipv6
 from stun_message import IPV6, TCP, UDP, Attribute, Method
 from tcp_relay import (
+    DataConnection,
     TcpPeer,
     allocate,
     begin_connect,
@@ -35,9 +36,9 @@ TIMEOUT = 30.0
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture(params=[1, 2], ids=["one-shard", "two-shards"])
-def at(request, launch):
-    return launch(shards=request.param, **SETTINGS)
+@pytest.fixture
+def at(launch):
+    return launch(**SETTINGS)
 
 
 @pytest.fixture
@@ -556,6 +557,74 @@ def test_TCP_limit_of_bandwidth_delays_and_loses_nothing(connect, launch, transp
     sender.start()
     assert bound.read_to_end(60.0) == payload
     sender.join()
+
+
+def test_TCP_limit_of_bandwidth_holds_for_all_connections_and_starves_none(connect, launch, transport, make_tcp_peer):
+    limited = launch(protocol={"tcp_relay": True}, limits={"bandwidth_per_allocation": "1600kbit"})
+    client = connect(transport, at=limited)
+    allocate(client)
+    payload = os.urandom(200_000)
+    pairs = []
+    for _ in range(6):
+        peer = make_tcp_peer()
+        identifier = connect_to(client, peer.endpoint)
+        connection, _ = peer.accept()
+        connection.settimeout(60.0)
+        pairs.append((bind(connect(transport, at=limited), identifier), connection))
+    threads = [threading.Thread(target=lambda c=c: (c.sendall(payload), c.close())) for _, c in pairs]
+    for thread in threads:
+        thread.start()
+    # A second's worth comes at once, as the limit says, and then the rest of six seconds' worth: everybody has his.
+    firsts = [bound.receive(20_000, 30.0) for bound, _ in pairs]
+    assert firsts == [payload[:20_000]] * 6
+    assert [bound.read_to_end(60.0) for bound, _ in pairs] == [payload[20_000:]] * 6
+    for thread in threads:
+        thread.join()
+
+
+def test_TCP_what_waits_as_datagrams_does_not_become_data(connect, launch, at, peer, make_tcp_peer):
+    """A slow reader with an allocation for UDP makes its connection a data connection: old ChannelData is not for it."""
+    control = connect("tcp", at=at)
+    allocate(control)
+    tcp_peer = make_tcp_peer()
+    identifier = connect_to(control, tcp_peer.endpoint)
+    connection, _ = tcp_peer.accept()
+    slow = connect("tcp", at=at, receive_buffer=4096)
+    slow.allocate()
+    slow.channel_bind(0x4000, peer.endpoint)
+    for _ in range(2000):
+        peer.send(bytes(1000), slow.relayed)
+    refresh = slow.signed(Method.REFRESH, lambda m: m.add_u32(Attribute.LIFETIME, 0)).build()
+    request = slow.signed(Method.CONNECTION_BIND, bind_request(identifier)).build()
+    slow.send_raw(refresh + request)
+    response = slow.wait_for_response(request[8:20], 30.0)
+    assert response.is_success
+    slow.relayed = None
+    connection.sendall(b"the first octets")
+    connection.close()
+    assert DataConnection(slow).read_to_end(30.0) == b"the first octets"
+
+
+def test_TCP_11_A8_no_way_to_a_program_on_the_port_of_a_relay_for_udp(connect, launch, at, make_tcp_peer):
+    datagrams = connect("udp", at=at)
+    datagrams.allocate()
+    service = socket.create_server(datagrams.relayed)
+    service.settimeout(0.5)
+    client = connect("tcp", at=at)
+    allocate(client)
+    assert try_connect(client, datagrams.relayed).error == 403
+    with pytest.raises(TimeoutError):
+        service.accept()
+    service.close()
+
+
+def test_A11_who_scans_ports_is_slowed_down(connect, at):
+    client = connect("tcp", at=at)
+    allocate(client)
+    errors = [try_connect(client, (PEER, port)).error for port in range(1, 101)]
+    assert errors[0] == 447 and errors[-1] == 508
+    assert set(errors) == {447, 508}
+    assert client.refresh().is_success
 
 
 def test_TCP_metrics_count_requests_and_octets(joined, at):

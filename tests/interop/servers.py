@@ -62,15 +62,16 @@ def timed_credential(name: str, expiry: float) -> tuple[str, str]:
 def start(program: Path | None, namespace: Namespace, directory: Path, *, addresses: list[str], listeners: list[Listener],
           certificates: list[Certificate] | None = None, relay_addresses: list[str] | None = None,
           peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False,
-          nat_discovery: dict | None = None) -> None:
+          nat_discovery: dict | None = None, mobility: bool = False) -> None:
     """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides.
     `nat_discovery` is for senso-turn alone."""
     relays = relay_addresses or addresses
     if program is None:
         command = _coturn(directory, addresses, listeners, certificates or [], relays, with_user)
+        command += ["--mobility"] if mobility else []
     else:
         command = _senso_turn(program, directory, addresses, listeners, certificates or [], relays, peers_allow or [],
-                              channel_numbers, nat_discovery)
+                              channel_numbers, nat_discovery, mobility)
     _start(namespace, directory, addresses, listeners, command)
 
 
@@ -86,7 +87,7 @@ def started(report: Report, family: str, *arguments, **options) -> bool:
 
 def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners: list[Listener],
                 certificates: list[Certificate], relay_addresses: list[str], peers_allow: list[str],
-                channel_numbers: str, nat_discovery: dict | None) -> list[str]:
+                channel_numbers: str, nat_discovery: dict | None, mobility: bool) -> list[str]:
     configuration = {
         "roles": ["relay"],
         "realm": REALM,
@@ -96,7 +97,7 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
         "auth": {"users": [{"username": USER, "password": PASSWORD}],
                  "shared_secrets": [{"id": "k1", "secret": SHARED_SECRET}],
                  "access_tokens": {"server_name": TOKEN_NAME, "keys": TOKEN_KEYS}},
-        "protocol": {"channel_numbers": channel_numbers},
+        "protocol": {"channel_numbers": channel_numbers, "mobility": True, "tcp_relay": True},
         "metrics": {"address": "127.0.0.1", "port": 9641},
         "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for
         "admin": {"socket": str(directory / "admin.sock")},

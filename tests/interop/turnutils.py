@@ -91,6 +91,18 @@ NAT_DISCOVERY = [
     ("filtering, with PADDING", ["-f", "-P"], "Endpoint Independent Filtering"),
     ("lifetime of mappings, with RESPONSE-PORT", ["-t", "-T", "1"], "RFC 5780 response 2"),
 ]
+# Each session moves to a new port, or a new connection, right behind its Allocate.
+MOBILE = [
+    ("UDP, channels", ["-e", PEER_V4, "-c", V4], 1),
+    ("UDP, Send and Data", ["-e", PEER_V4, "-c", "-s", V4], 1),
+    ("UDP, EVEN-PORT and RESERVATION-TOKEN", ["-e", PEER_V4, V4], 2),
+    ("UDP over IPv6", ["-e", PEER_V4, V6], 2),
+    ("TCP, channels", ["-t", "-e", PEER_V4, "-c", V4], 1),
+    ("TCP, Send and Data", ["-t", "-e", PEER_V4, "-c", "-s", V4], 1),
+    ("TLS", ["-t", "-S", "-E", AUTHORITY, "-p", "443", "-e", PEER_V4, "-c", V4], 1),
+    ("DTLS", ["-S", "-E", AUTHORITY, "-p", "5349", "-e", PEER_V4, "-c", V4], 1),
+    ("ten clients at once", ["-e", PEER_V4, "-c", "-m", "10", V4], 10),
+]
 WITH_SECRET = [
     ("REST secret, UDP", ["-e", PEER_V4, V4], 2),
     ("REST secret, TCP", ["-t", "-e", PEER_V4, V4], 2),
@@ -105,13 +117,14 @@ def run(directory: Path, program: Path | None, report: Report) -> None:
         return
     authority = certificates.make_authority(directory / "certificates")
     certificate = authority.issue(certificates.HOST, (V4, V6))
-    secure = [(name, [word.format(authority=authority.file) for word in arguments], sessions)
-              for name, arguments, sessions in SECURE]
+    secure, mobile = ([(name, [word.format(authority=authority.file) for word in arguments], sessions)
+                       for name, arguments, sessions in group] for group in (SECURE, MOBILE))
     with_user = ["-u", servers.USER, "-w", servers.PASSWORD]
     with_secret = ["-u", "bob", "-W", servers.SHARED_SECRET]
     if program is not None:
         groups = [(with_user, PLAIN + secure), (with_secret, WITH_SECRET)]
-        _session(directory, program, certificate, False, report, groups)
+        _session(directory, program, certificate, False, report, groups,
+                 [(name, [*with_user, *arguments], sessions) for name, arguments, sessions in mobile])
     else:
         # In about every second run Debian's coturn leaves a request over TLS unanswered: its client waits for ever.
         report("uclient: TLS", ("SKIP", "coturn's server does not always answer over TLS"))
@@ -121,7 +134,7 @@ def run(directory: Path, program: Path | None, report: Report) -> None:
 
 
 def _session(directory: Path, program: Path | None, certificate: certificates.Certificate, secret_only: bool,
-             report: Report, groups: list) -> None:
+             report: Report, groups: list, mobile: list = ()) -> None:
     namespace = Namespace("turnutils")
     try:
         for address in (f"{V4}/32", f"{ALTERNATE_V4}/32", f"{CLIENT_V4}/32", f"{V6}/128"):
@@ -129,12 +142,15 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
         if not servers.started(report, "turnutils", program, namespace, directory, addresses=[V4, V6],
                                listeners=LISTENERS, channel_numbers="rfc5766", peers_allow=["127.0.0.0/8", "::1/128"],
                                certificates=[certificate], with_user=not secret_only,
+                               mobility=True,
                                nat_discovery={"alternate_address": ALTERNATE_V4, "padding": True, "response_port": True}):
             return
         for peer, log in ((PEER_V4, "peer4.log"), (PEER_V6, "peer6.log")):
             namespace.start(directory / log, "turnutils_peer", "-L", peer, "-p", str(PEER_PORT))
         time.sleep(0.5)
         _relaying(namespace, directory, groups, report)
+        for case in mobile:
+            report(f"uclient: mobility: {case[0]}", _moves(namespace, directory, *case))
         if not secret_only:
             for address in (V4, V6):
                 report(f"turnutils_stunclient {address}", _stun_client(namespace, directory, address))
@@ -161,9 +177,13 @@ def _relaying(namespace: Namespace, directory: Path, groups: list, report: Repor
             report(name, outcome)
 
 
+def _log_name(name: str) -> str:
+    return f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}.log"
+
+
 def _relays(namespace: Namespace, directory: Path, name: str, arguments: list[str], sessions: int) -> Outcome:
     """Everything sent came back. The exit code alone says nothing: it is 0 with losses, too."""
-    log = directory / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}.log"
+    log = directory / _log_name(name)
     command = ["turnutils_uclient", "-n", str(MESSAGES), "-r", str(PEER_PORT), *arguments]
     code = namespace.run(log, *command, timeout=60)
     text = log.read_text(errors="replace")
@@ -174,6 +194,19 @@ def _relays(namespace: Namespace, directory: Path, name: str, arguments: list[st
     if code == 0 and sent == received == expected and lost and lost[1] == "0":
         return "PASS", ""
     return "FAIL", f"exit code {code}, {received} of {expected} messages back ({sent} sent); {' '.join(command)}; log {log}"
+
+
+def _moves(namespace: Namespace, directory: Path, name: str, arguments: list[str], sessions: int) -> Outcome:
+    """The same with -M. uclient shows that it moved only to those who ask: each session has two tickets, from two ports."""
+    outcome = _relays(namespace, directory, f"mobility {name}", ["-M", "-v", *arguments], sessions)
+    if outcome[0] != "PASS":
+        return outcome
+    text = (directory / _log_name(f"mobility {name}")).read_bytes()
+    tickets = re.findall(rb"read_mobility_ticket: smid=(.{8,}?)\n", text, re.S)
+    ports = set(re.findall(rb"Connected from: \S+:(\d+)", text))
+    if len(tickets) == len(set(tickets)) == 2 * sessions and len(ports) >= 2 * sessions and b"refresh response" in text:
+        return "PASS", ""
+    return "FAIL", f"{len(tickets)} tickets and {len(ports)} ports in {sessions} sessions; it did not move"
 
 
 def _stun_client(namespace: Namespace, directory: Path, address: str) -> Outcome:

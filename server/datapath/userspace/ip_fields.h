@@ -28,7 +28,7 @@ constexpr std::optional<IpFields> AfterOneHop(const IpFields& arrived) {
 }
 
 // Whether hops are counted from end to end, or anew from the relay on, which costs less
-// (docs/adr/0009).
+// (docs/adr/0010).
 enum class HopLimits : std::uint8_t { kDecrement, kSystem };
 
 // Has the system tell the fields of what arrives at a UDP socket: of IPv4, and on an AF_INET6

@@ -85,17 +85,20 @@ TEST(Ledger, SubjectsWithoutUnitsAreForgotten) {
   EXPECT_EQ(ledger.ReadTotals().subjects, 0u);
 }
 
-TEST(Ledger, WhereAnAllocationIsIsKnownUntilItIsForgotten) {
+TEST(Ledger, WhereAMobileAllocationIsIsKnownUntilItIsForgotten) {
   Ledger ledger({});
-  EXPECT_EQ(ledger.FindShard(1), std::nullopt);
-  ledger.SetShard(1, {0});
-  ledger.SetShard(2, {1});
-  ledger.SetShard(1, {3});
-  EXPECT_EQ(ledger.FindShard(1), ShardIndex{3});
-  ledger.ForgetShard(1);
-  ledger.ForgetShard(1);
-  EXPECT_EQ(ledger.FindShard(1), std::nullopt);
-  EXPECT_EQ(ledger.FindShard(2), ShardIndex{1});
+  test_support::SeededRandom random(1);
+  const MobileId first = ledger.RegisterMobile({7, {0}}, random);
+  const MobileId second = ledger.RegisterMobile({8, {1}}, random);
+  ASSERT_NE(first, second);
+  ledger.SetShardOf(first, {3});
+  ASSERT_TRUE(ledger.FindMobile(first).has_value());
+  EXPECT_EQ(ledger.FindMobile(first)->allocation_id, 7u);
+  EXPECT_EQ(ledger.FindMobile(first)->shard, ShardIndex{3});
+  ledger.ForgetMobile(first);
+  ledger.ForgetMobile(first);
+  EXPECT_FALSE(ledger.FindMobile(first).has_value());
+  EXPECT_EQ(ledger.FindMobile(second)->shard, ShardIndex{1});
 }
 
 TEST(Ledger, AddressesOfAFamilyAreUsedEvenly) {

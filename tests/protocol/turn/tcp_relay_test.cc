@@ -140,6 +140,29 @@ TEST_F(TcpRelay, TCP_10_TCP_11_PeersAreJudged) {
   EXPECT_TRUE(tcp_.open.empty());
 }
 
+TEST_F(TcpRelay, TCP_11_A8_ThePortOfARelayForUdpIsAnyProgramsOverTcp) {
+  TestClient datagrams(server_, At("20.1.1.1:40005"), base::Transport::kTcp);
+  ASSERT_TRUE(datagrams.Allocate().is_success());
+  EXPECT_EQ(control_.Request(ConnectTo(datagrams.relayed.at(0))).error(), 403);
+  // Nor is who connects from there one of our relays.
+  ASSERT_TRUE(control_.Permit(datagrams.relayed.at(0)).is_success());
+  EXPECT_FALSE(PeerConnects(datagrams.relayed.at(0)));
+  // And the other way round.
+  EXPECT_EQ(datagrams.Bind(0x4000, control_.relayed.at(0)).error(), 403);
+}
+
+TEST_F(TcpRelay, A11_WhoFailsToConnectOftenHasToWait) {
+  for (std::uint16_t port = 1; port <= 50; ++port) {
+    EXPECT_TRUE(control_.Request(ConnectTo({kPeer.address, port})).is_silence()) << port;
+    server_.engine.OnPeerConnected(OnlyOpen(), false, server_.now);
+  }
+  EXPECT_TRUE(control_.Request(ConnectTo(At("20.9.9.9:51"))).is_silence());
+  server_.engine.OnPeerConnected(OnlyOpen(), false, server_.now);
+  EXPECT_EQ(control_.Request(ConnectTo(At("20.9.9.9:52"))).error(), 508);
+  server_.Wait(seconds(2));
+  EXPECT_TRUE(control_.Request(ConnectTo(At("20.9.9.9:52"))).is_silence());
+}
+
 TEST_F(TcpRelay, TCP_12_AFailedConnectionIs447AndForgotten) {
   EXPECT_TRUE(control_.Request(ConnectTo(kPeer)).is_silence());
   server_.engine.OnPeerConnected(OnlyOpen(), false, server_.now);
@@ -321,6 +344,19 @@ TEST_F(TcpRelay, AnotherShardMayRefuse) {
                                  server_.now);
   EXPECT_EQ(Last().error(), 441);
   EXPECT_TRUE(tcp_.held.empty());
+}
+
+TEST_F(TcpRelay, AnotherClientWithTheSameHandleTakesNothingAway) {
+  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  data_.Request(BindTo(connection.value));
+  // Associations and connections are numbered apart.
+  Client association = data_.client;
+  association.five_tuple.transport = base::Transport::kDtls;
+  server_.engine.OnClientGone(association, server_.now);
+  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
+                                 server_.now);
+  EXPECT_TRUE(Last().is_success());
+  EXPECT_EQ(tcp_.joined.size(), 1u);
 }
 
 TEST_F(TcpRelay, AGrantForAClientThatIsGoneGoesBack) {

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "protocol/turn/event.h"
 #include "tests/server/control/fake_relay.h"
 
 namespace relay {
@@ -81,7 +82,7 @@ TEST_F(StatusReportTest, ShowsAllocationsByTransportAndFamily) {
 TEST_F(StatusReportTest, ShowsOnlyOutcomesAndDropsThatHappened) {
   relay_.shards[0].requests[MethodIndex(0x003)][OutcomeIndex(401)].Add(2);
   relay_.shards[1].requests[MethodIndex(0x004)][OutcomeIndex(401)].Add(1);
-  relay_.shards[0].dropped_packets[5].Add(4);
+  relay_.shards[0].dropped_packets[LabelIndex(turn::DropReason::kNoPermission)].Add(4);
   relay_.shards[0].socket_receive_drops.Add(9);
   const std::string text = reporter_.RenderText(Input());
   EXPECT_THAT(text, HasSubstr("requests      401 3\n"));

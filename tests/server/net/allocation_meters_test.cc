@@ -1,0 +1,42 @@
+#include "server/net/allocation_meters.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace relay {
+namespace {
+
+constexpr RateLimits kThousandOctets{.bytes_per_second = 1000};
+const base::MonotonicTime kStart{std::chrono::seconds(1000)};
+
+TEST(AllocationMeters, AllOfOneAllocationShareOneMeter) {
+  AllocationMeters meters;
+  const auto one = meters.Of(1, kStart);
+  const auto other = meters.Of(1, kStart);
+  EXPECT_TRUE(one->Admit(Direction::kClientToPeer, kThousandOctets, 1000, kStart));
+  EXPECT_FALSE(other->Admit(Direction::kClientToPeer, kThousandOctets, 1, kStart));
+  EXPECT_TRUE(other->Admit(Direction::kPeerToClient, kThousandOctets, 1000, kStart));
+  EXPECT_TRUE(meters.Of(2, kStart)->Admit(Direction::kClientToPeer, kThousandOctets, 1, kStart));
+}
+
+TEST(AllocationMeters, NobodyBeginsAnewByLeavingAndComingBack) {
+  AllocationMeters meters;
+  meters.Of(1, kStart)->Admit(Direction::kClientToPeer, kThousandOctets, 1000, kStart);
+  // Enough others that what is idle is thrown away.
+  for (std::uint64_t id = 2; id < 500; ++id) meters.Of(id, kStart);
+  EXPECT_FALSE(meters.Of(1, kStart)->Admit(Direction::kClientToPeer, kThousandOctets, 1, kStart));
+}
+
+TEST(AllocationMeters, WhatHasLeakedAwayIsForgotten) {
+  AllocationMeters meters;
+  const std::weak_ptr<AllocationMeter> idle = meters.Of(1, kStart);
+  const auto used = meters.Of(2, kStart);
+  const base::MonotonicTime later = kStart + std::chrono::seconds(2);
+  for (std::uint64_t id = 3; id < 500; ++id) meters.Of(id, later);
+  EXPECT_TRUE(idle.expired());
+  EXPECT_EQ(meters.Of(2, later), used);
+}
+
+}  // namespace
+}  // namespace relay
