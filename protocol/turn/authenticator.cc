@@ -95,7 +95,7 @@ std::string Authenticator::IssueNonce(const base::FiveTuple& five_tuple, const P
 std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authenticate(
     const stun::MessageView& message, const base::FiveTuple& five_tuple,
     const Allocation* allocation, const Policy& policy, const CredentialSource& credentials,
-    const base::Now& now) {
+    const base::Now& now, const std::optional<base::Endpoint>& also_of) {
   using Refusal = AuthenticationRefusal;
 
   // Presence of integrity, then of what belongs to it.
@@ -156,8 +156,11 @@ std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authentica
   if (proven->token) answer_with_sha256 = has_sha256;
 
   // The nonce.
-  if (nonces_.Check(nonce_text, five_tuple.client, FeaturesOf(policy), policy.nonce_lifetime,
-                    now.monotonic) != NonceIssuer::Verdict::kFresh)
+  const auto is_fresh = [&](const base::Endpoint& client) {
+    return nonces_.Check(nonce_text, client, FeaturesOf(policy), policy.nonce_lifetime,
+                         now.monotonic) == NonceIssuer::Verdict::kFresh;
+  };
+  if (!is_fresh(five_tuple.client) && !(also_of && is_fresh(*also_of)))
     return Refusal{ErrorCode::kStaleNonce, AuthFailure::kStaleNonce, true};
 
   // The date that the user name or the token carries.

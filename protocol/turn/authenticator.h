@@ -46,11 +46,12 @@ class Authenticator {
   // `random` must outlive the object.
   Authenticator(const NonceKey& nonce_key, base::MonotonicTime start, base::RandomSource& random);
 
+  // A nonce that was issued to `also_of` is as good as one that was issued to the client.
   // `allocation` is the live one on the request's 5-tuple, or nullptr.
   std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticate(
       const stun::MessageView& message, const base::FiveTuple& five_tuple,
       const Allocation* allocation, const Policy& policy, const CredentialSource& credentials,
-      const base::Now& now);
+      const base::Now& now, const std::optional<base::Endpoint>& also_of = std::nullopt);
 
   // A nonce that is valid from now on.
   std::string IssueNonce(const base::FiveTuple& five_tuple, const Policy& policy,

@@ -117,8 +117,9 @@ void Engine::State::OnRequest(const Client& client, const stun::MessageView& mes
     }
   } else {
     if (!FindSubject(request)) return;
-    auto authenticated = authenticator_.Authenticate(message, client.five_tuple, request.allocation,
-                                                     *policy_, *credentials_, now);
+    auto authenticated =
+        authenticator_.Authenticate(message, client.five_tuple, request.allocation, *policy_,
+                                    *credentials_, now, ControlOf(request));
     if (const auto* refusal = std::get_if<AuthenticationRefusal>(&authenticated))
       return RefuseStranger(request, *refusal);
     request.user = std::move(std::get<AuthenticatedUser>(authenticated));
@@ -164,6 +165,15 @@ std::optional<StunError> Engine::State::Dispatch(Request& request, Response& suc
   return HandleChannelBind(request);
 }
 
+bool Engine::State::HasRoomForOffer(const Request& request, const Response& response) const {
+  constexpr std::size_t kAttributeHeaderBytes = 4;
+  const std::size_t asked_bytes = request.message.octets().size();
+  if (asked_bytes >= kSmallestRealRequest) return true;
+  const std::size_t offer_bytes =
+      kAttributeHeaderBytes + (credentials_->token_server_name().size() + 3) / 4 * 4;
+  return response.FinishedBytes() + offer_bytes <= kMaxAmplification * asked_bytes;
+}
+
 void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal& refusal) {
   effects_.Report(AuthenticationFailed{refusal.reason});
   effects_.Report(RequestAnswered{request.message.method(), refusal.code});
@@ -175,16 +185,15 @@ void Engine::State::RefuseStranger(Request& request, const AuthenticationRefusal
   if (refusal.with_challenge) {
     response.AddChallenge(
         authenticator_.IssueNonce(request.client.five_tuple, *policy_, request.now.monotonic));
-    // A request without any attribute has no room for it (see below).
     if (refusal.code == ErrorCode::kUnauthenticated && TakesTokens() &&
-        request.message.octets().size() > stun::kHeaderBytes)
+        HasRoomForOffer(request, response))
       response.OfferTokens(credentials_->token_server_name());
   }
   const base::Bytes octets = response.Finish();
-  // A request without any attribute is nobody's who means to use the server; every real one leaves
-  // room for the challenge (with a realm and a server name of usual length, see docs/security.md).
+  // A request without any real attribute is nobody's who means to use the server; every other one
+  // leaves room for the challenge (with a realm of usual length, see docs/security.md).
   const std::size_t asked_bytes = request.message.octets().size();
-  if (asked_bytes == stun::kHeaderBytes && octets.size() > kMaxAmplification * asked_bytes) {
+  if (asked_bytes < kSmallestRealRequest && octets.size() > kMaxAmplification * asked_bytes) {
     effects_.Report(PacketDropped{DropReason::kRateLimited});
     return;
   }
@@ -288,6 +297,7 @@ void Engine::State::SetPolicy(std::shared_ptr<const Policy> policy, base::Monoto
     if (IsRefusedClient(*policy_, allocation.client.five_tuple)) {
       refused.push_back(&allocation);
     } else {
+      CancelRefusedMove(allocation);
       JudgeAgain(allocation, now);
     }
   });

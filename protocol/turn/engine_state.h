@@ -99,6 +99,8 @@ class Engine::State {
                  const base::Now& now, ForwardedRequest* forwarded);
   std::optional<StunError> Dispatch(Request& request, Response& success);
   void RefuseStranger(Request& request, const AuthenticationRefusal& refusal);
+  // Whether a stranger who asks so may hear of access tokens, too.
+  bool HasRoomForOffer(const Request& request, const Response& response) const;
   void Answer(const Request& request, const std::optional<StunError>& error, Response& success);
   void Refuse(const Request& request, const StunError& error);
   // By way of the client's shard, if that is another one.
@@ -131,6 +133,8 @@ class Engine::State {
   void OnTcpRelayRequest(const Request& request);
   std::optional<StunError> StartConnect(const Request& request);
   std::optional<StunError> StartConnectionBind(const Request& request);
+  // For a ConnectionBind, whose nonce is as good as the request's own.
+  std::optional<base::Endpoint> ControlOf(const Request& request) const;
   // Whether a pending connection of this shard may be bound by the user; the error if not.
   std::optional<stun::ErrorCode> JudgeBind(ConnectionId id, const Credential& credential) const;
 
@@ -189,6 +193,10 @@ class Engine::State {
   // it has another one meanwhile; the move is off.
   bool CompleteMove(Allocation& allocation, base::MonotonicTime now);
   // The same where the client is in another shard. The allocation is gone after it.
+  // Whether the client is there, has no allocation, and is nobody whom the policy refuses.
+  bool MayMoveTo(const Client& client, base::MonotonicTime now);
+  // A pending move to a client that a new policy refuses is off.
+  void CancelRefusedMove(Allocation& allocation);
   void HandOver(Allocation& allocation, base::Bytes trigger);
   void Adopt(std::unique_ptr<Allocation> allocation, const Client& client, base::MonotonicTime now);
   // Its client is gone: to the next one, or to nobody. False: no ticket can revive it.

@@ -15,21 +15,22 @@ using stun::ErrorCode;
 std::optional<StunError> Engine::State::StartConnectionBind(const Request& request) {
   const base::Transport transport = request.client.five_tuple.transport;
   if (!IsTcpOrTls(transport)) return ErrorCode::kBadRequest;
-  // A control connection goes on being one.
-  if (request.allocation != nullptr) return ErrorCode::kBadRequest;
+  // A control connection goes on being one; so does one that an allocation is about to move to.
+  if (request.allocation != nullptr || moves_.Find(request.client.five_tuple) != nullptr)
+    return ErrorCode::kBadRequest;
   const auto attribute = request.message.Find(AttributeType::kConnectionId);
   if (!attribute) return ErrorCode::kBadRequest;
   const std::optional<std::uint32_t> value = stun::DecodeU32(attribute->value);
   if (!value) return ErrorCode::kBadRequest;
   const ConnectionId id{*value};
-  const std::optional<ShardIndex> owner = ledger_.FindConnection(id);
-  if (!owner) return ErrorCode::kBadRequest;
+  const std::optional<Ledger::Connection> announced = ledger_.FindConnection(id);
+  if (!announced) return ErrorCode::kBadRequest;
 
   const Credential& credential = request.user->credential;
-  if (*owner != shard_) {
+  if (announced->owner != shard_) {
     tcp_->Hold(request.client);
     waiting_binds_.insert_or_assign(request.client.five_tuple, DeferredRequest(request));
-    effects_.PostToShard(*owner, BindWanted{shard_, request.client, id, credential});
+    effects_.PostToShard(announced->owner, BindWanted{shard_, request.client, id, credential});
     return std::nullopt;
   }
   if (const std::optional<ErrorCode> refusal = JudgeBind(id, credential)) return *refusal;
@@ -41,6 +42,20 @@ std::optional<StunError> Engine::State::StartConnectionBind(const Request& reque
   Answer(request, std::nullopt, success);
   if (!tcp_->Join(request.client, peer, id, connection.allocation.id)) ForgetConnection(connection);
   return std::nullopt;
+}
+
+// Clients bring along the nonce of their control connection (RFC 6062 section 4.3 wants its
+// credentials). The port is another one; the address must not be.
+std::optional<base::Endpoint> Engine::State::ControlOf(const Request& request) const {
+  if (request.message.method() != stun::Method::kConnectionBind) return std::nullopt;
+  const auto attribute = request.message.Find(AttributeType::kConnectionId);
+  if (!attribute) return std::nullopt;
+  const std::optional<std::uint32_t> id = stun::DecodeU32(attribute->value);
+  if (!id) return std::nullopt;
+  const std::optional<Ledger::Connection> announced = ledger_.FindConnection({*id});
+  if (!announced || announced->control.address != request.client.five_tuple.client.address)
+    return std::nullopt;
+  return announced->control;
 }
 
 std::optional<ErrorCode> Engine::State::JudgeBind(ConnectionId id,

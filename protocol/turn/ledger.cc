@@ -189,12 +189,12 @@ std::optional<Reservation> Ledger::TakeBack(const stun::ReservationToken& token)
   return taken;
 }
 
-ConnectionId Ledger::RegisterConnection(ShardIndex owner, base::RandomSource& random) {
+ConnectionId Ledger::RegisterConnection(const Connection& connection, base::RandomSource& random) {
   const std::lock_guard lock(mutex_);
-  return {EmplaceUnderRandomId(connections_, owner, random)};
+  return {EmplaceUnderRandomId(connections_, connection, random)};
 }
 
-std::optional<ShardIndex> Ledger::FindConnection(ConnectionId connection) const {
+std::optional<Ledger::Connection> Ledger::FindConnection(ConnectionId connection) const {
   const std::lock_guard lock(mutex_);
   const auto found = connections_.find(connection.value);
   if (found == connections_.end()) return std::nullopt;

@@ -91,10 +91,15 @@ class Ledger {
   // Takes back what nobody redeemed; nullopt if it was redeemed.
   std::optional<Reservation> TakeBack(const stun::ReservationToken& token);
 
-  // A new identifier for a connection with a peer that belongs to the shard.
-  ConnectionId RegisterConnection(ShardIndex owner, base::RandomSource& random);
-  // Whose it is; nullopt: nobody's.
-  std::optional<ShardIndex> FindConnection(ConnectionId connection) const;
+  // A TCP connection with a peer (RFC 6062): the shard that has it, and the client's end of the
+  // control connection that it was announced on.
+  struct Connection {
+    ShardIndex owner;
+    base::Endpoint control;
+  };
+  // A new identifier for it.
+  ConnectionId RegisterConnection(const Connection& connection, base::RandomSource& random);
+  std::optional<Connection> FindConnection(ConnectionId connection) const;
   void ForgetConnection(ConnectionId connection);
 
   // An allocation with a mobility ticket (RFC 8016), and the shard that has it.
@@ -134,7 +139,7 @@ class Ledger {
   std::unordered_map<std::string, std::uint32_t> by_tenant_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;
-  std::unordered_map<std::uint32_t, ShardIndex> connections_;
+  std::unordered_map<std::uint32_t, Connection> connections_;
   std::unordered_map<std::uint32_t, Mobile> mobiles_;
 };
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "protocol/base/check.h"
+#include "protocol/turn/client_filter.h"
 #include "protocol/turn/engine_state.h"
 
 // How an allocation gets another client (RFC 8016 section 3.2.2): a Refresh with its ticket makes a
@@ -53,13 +54,24 @@ void Engine::State::CancelMove(Allocation& allocation) {
 bool Engine::State::CompleteMove(Allocation& allocation, base::MonotonicTime now) {
   const Client client = allocation.mobility->pending->client;
   CancelMove(allocation);
-  if (FindLive(client.five_tuple, now) != nullptr) return false;
+  if (!MayMoveTo(client, now)) return false;
   ReportMove(allocation, -1);
   if (!allocation.is_detached()) Detach(allocation);
   allocations_.Attach(allocation, client);
   ReportMove(allocation, 1);
   InstallRoutes(allocation, now);
   return true;
+}
+
+bool Engine::State::MayMoveTo(const Client& client, base::MonotonicTime now) {
+  return effects_.HasClient(client) && FindLive(client.five_tuple, now) == nullptr &&
+         !IsRefusedClient(*policy_, client.five_tuple);
+}
+
+void Engine::State::CancelRefusedMove(Allocation& allocation) {
+  if (!allocation.mobility || !allocation.mobility->pending) return;
+  if (IsRefusedClient(*policy_, allocation.mobility->pending->client.five_tuple))
+    CancelMove(allocation);
 }
 
 void Engine::State::HandOver(Allocation& allocation, base::Bytes trigger) {
@@ -81,9 +93,9 @@ void Engine::State::HandOver(Allocation& allocation, base::Bytes trigger) {
 
 void Engine::State::Adopt(std::unique_ptr<Allocation> owned, const Client& client,
                           base::MonotonicTime now) {
-  // The client may have gone, or begun anew, while the allocation was on its way: then it waits for
-  // whoever brings its ticket.
-  const bool has_client = effects_.HasClient(client) && FindLive(client.five_tuple, now) == nullptr;
+  // The client may have gone, or begun anew, while the allocation was on its way, or be refused by
+  // a policy that came here first: then it waits for whoever brings its ticket.
+  const bool has_client = MayMoveTo(client, now);
   owned->client = client;
   owned->mobility->is_detached = !has_client;
   Allocation& allocation = allocations_.Insert(std::move(owned));

@@ -58,7 +58,8 @@ bool Engine::State::HasRoomForConnection(const Allocation& allocation) {
 
 PeerConnection& Engine::State::AddConnection(Allocation& allocation, const PeerAddress& peer,
                                              PeerConnectionHandle handle) {
-  const ConnectionId id = ledger_.RegisterConnection(shard_, random_);
+  const ConnectionId id =
+      ledger_.RegisterConnection({shard_, allocation.client.five_tuple.client}, random_);
   return connections_.Insert(std::make_unique<PeerConnection>(id, allocation, peer, handle));
 }
 

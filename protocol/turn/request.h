@@ -23,6 +23,8 @@ namespace turn {
 
 // No stranger gets an answer of more than so many times what was sent.
 inline constexpr std::size_t kMaxAmplification = 5;
+// A header and one attribute with a value, such as the REQUESTED-TRANSPORT that every Allocate has.
+inline constexpr std::size_t kSmallestRealRequest = 28;
 
 // How many attributes one 420 names: far more than a client sends by mistake, and few enough that
 // the answer to a long list stays small.

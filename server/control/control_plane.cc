@@ -179,7 +179,10 @@ class ControlPlane::Impl {
   }
 
   void AdvanceDrain() {
-    drain_.Advance(Now(), CountAllocations());
+    // One that moves from shard to shard is in neither for a moment.
+    const std::int64_t allocations = CountAllocations();
+    const bool was_empty = std::exchange(is_empty_, allocations <= 0);
+    drain_.Advance(Now(), allocations <= 0 && !was_empty ? 1 : allocations);
     if (drain_.phase() == DrainController::Phase::kStopped) {
       loop_->Stop();
     } else {
@@ -238,6 +241,7 @@ class ControlPlane::Impl {
   DrainController drain_;
   Reloader reloader_;
   bool is_reload_due_ = false;
+  bool is_empty_ = false;  // at the last look of a drain
   StatusReporter reporter_;
   AdminRoutes commands_;
   std::unique_ptr<EventLoop> loop_;

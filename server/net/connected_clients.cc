@@ -14,7 +14,7 @@ bool IsDtls(const turn::Client& client) {
 }  // namespace
 
 bool ConnectedClients::Has(const turn::Client& client) const {
-  if (client.five_tuple.transport == base::Transport::kUdp) return true;
+  if (client.five_tuple.transport == base::Transport::kUdp) return proxied_.Has(client.handle);
   return IsDtls(client) ? dtls_.Has(client.handle) : streams_.Find(client.handle) != nullptr;
 }
 

@@ -17,7 +17,8 @@ class ConnectedClients {
   ConnectedClients(StreamService& streams, DtlsService& dtls, ProxiedClients& proxied)
       : streams_(streams), dtls_(dtls), proxied_(proxied) {}
 
-  // Whether the client still has its connection or association; always over UDP.
+  // Whether the client still has its connection or association, or the way through a proxy; always
+  // over UDP without one.
   bool Has(const turn::Client& client) const;
   // Dropped when the client is gone meanwhile.
   void SendControl(const turn::Client& client, base::Bytes message);

@@ -41,6 +41,11 @@ class ProxiedClients {
   // forgotten. Ignores clients of other services.
   void AddHolds(turn::ClientHandle handle, int delta);
 
+  // Whether there is still a way to the client; true for clients of other services.
+  bool Has(turn::ClientHandle handle) const {
+    return handle.value < first_handle_ || by_handle_.contains(handle.value);
+  }
+
   // Forgets those without a hold that have been silent for kIdleTimeout.
   void Expire(base::MonotonicTime now);
 

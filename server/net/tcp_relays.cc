@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "protocol/base/check.h"
-#include "server/datapath/userspace/socket_address.h"
 #include "server/net/socket_protocol.h"
 
 namespace relay {
@@ -83,37 +82,57 @@ std::optional<turn::PeerConnectionHandle> TcpRelays::Connect(turn::RelayHandle r
   OpenRelayResult opened = OpenTcpSocketFrom(listening.address.endpoint);
   if (opened.error != 0) return std::nullopt;
   const int descriptor = opened.descriptor.get();
-  const SocketAddress destination = ToSocketAddress(peer.endpoint);
-  const bool has_failed =
-      ::connect(descriptor, &destination.generic, destination.length) != 0 && errno != EINPROGRESS;
-  tcp::socket socket(io_);
-  socket.assign(peer.endpoint.address.is_v4() ? tcp::v4() : tcp::v6(), opened.descriptor.Release());
   const std::uint64_t serial = next_serial_++;
-  Connecting& connecting =
-      connecting_.emplace(descriptor, Connecting{std::move(socket), serial}).first->second;
-  if (has_failed) {
-    boost::asio::post(io_,
-                      [this, descriptor, serial] { OnConnectEnded(descriptor, serial, false); });
-  } else {
-    connecting.socket.async_wait(
-        tcp::socket::wait_write, [this, descriptor, serial](boost::system::error_code error) {
-          if (error) return;
-          int outcome = 0;
-          socklen_t length = sizeof(outcome);
-          ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &outcome, &length);
-          OnConnectEnded(descriptor, serial, outcome == 0);
-        });
-  }
+  connecting_.emplace(
+      descriptor,
+      Connecting{std::move(opened.descriptor), tcp::socket(io_), boost::asio::steady_timer(io_),
+                 ToSocketAddress(peer.endpoint), kConnectTries, serial});
+  boost::asio::post(io_, [this, descriptor, serial] { TryToConnect(descriptor, serial); });
   return turn::PeerConnectionHandle{descriptor};
 }
 
-void TcpRelays::OnConnectEnded(int descriptor, std::uint64_t serial, bool is_connected) {
+TcpRelays::Connecting* TcpRelays::FindConnecting(int descriptor, std::uint64_t serial) {
   const auto found = connecting_.find(descriptor);
-  if (found == connecting_.end() || found->second.serial != serial) return;
+  if (found == connecting_.end() || found->second.serial != serial) return nullptr;
+  return &found->second;
+}
+
+void TcpRelays::TryToConnect(int descriptor, std::uint64_t serial) {
+  Connecting* const connecting = FindConnecting(descriptor, serial);
+  if (connecting == nullptr) return;
+  const SocketAddress& destination = connecting->destination;
+  if (::connect(descriptor, &destination.generic, destination.length) != 0 &&
+      errno != EINPROGRESS) {
+    // An earlier connection between the two addresses has not quite ended yet.
+    if (errno != EADDRNOTAVAIL || --connecting->tries == 0)
+      return OnConnectEnded(descriptor, serial, false);
+    connecting->next_try.expires_after(kBetweenTries);
+    connecting->next_try.async_wait([this, descriptor, serial](boost::system::error_code error) {
+      if (!error) TryToConnect(descriptor, serial);
+    });
+    return;
+  }
+  // Asio gets it only now: a socket that is not being connected yet would pass for a writable one.
+  const tcp protocol = destination.generic.sa_family == AF_INET ? tcp::v4() : tcp::v6();
+  connecting->socket.assign(protocol, connecting->unconnected.Release());
+  connecting->socket.async_wait(tcp::socket::wait_write,
+                                [this, descriptor, serial](boost::system::error_code error) {
+                                  if (error || FindConnecting(descriptor, serial) == nullptr)
+                                    return;
+                                  int outcome = 0;
+                                  socklen_t length = sizeof(outcome);
+                                  ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &outcome, &length);
+                                  OnConnectEnded(descriptor, serial, outcome == 0);
+                                });
+}
+
+void TcpRelays::OnConnectEnded(int descriptor, std::uint64_t serial, bool is_connected) {
+  Connecting* const connecting = FindConnecting(descriptor, serial);
+  if (connecting == nullptr) return;
   if (is_connected) {
     boost::system::error_code error;
-    Descriptor released(found->second.socket.release(error));
-    connecting_.erase(found);
+    Descriptor released(connecting->socket.release(error));
+    connecting_.erase(descriptor);
     pending_.emplace(descriptor, std::move(released));
   }
   clock_.Refresh();
@@ -154,14 +173,17 @@ bool TcpRelays::Join(const turn::Client& client, turn::PeerConnectionHandle peer
   // The call that brought the request may still be at work on this connection.
   data->Hold();
   joining_.insert(connection.value);
-  boost::asio::post(io_, [this, handle = client.handle, connection, allocation_id,
-                          peer_socket = std::move(socket)]() mutable {
-    clock_.Refresh();
-    if (joining_.erase(connection.value) == 0) return streams_.ScheduleClose(handle);
-    auto detached = streams_.Detach(handle);
-    if (!detached) return engine_->OnJoinedEnded(connection);
-    joined_.Add(handle, std::move(*detached), std::move(peer_socket), connection, allocation_id);
-  });
+  boost::asio::post(
+      io_, [this, client, connection, allocation_id, peer_socket = std::move(socket)]() mutable {
+        clock_.Refresh();
+        if (joining_.erase(connection.value) == 0) return streams_.ScheduleClose(client.handle);
+        auto detached = streams_.Detach(client.handle);
+        if (!detached) return engine_->OnJoinedEnded(connection);
+        // It is no client of the engine's any more, whatever was about to come to it.
+        engine_->OnClientGone(client, clock_.now());
+        joined_.Add(client.handle, std::move(*detached), std::move(peer_socket), connection,
+                    allocation_id);
+      });
   return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "protocol/turn/engine.h"
 #include "protocol/turn/tcp_effects.h"
+#include "server/datapath/userspace/socket_address.h"
 #include "server/net/joined_connections.h"
 #include "server/net/listener_socket.h"
 #include "server/net/shard_clock.h"
@@ -46,6 +47,9 @@ class TcpRelays final : public turn::TcpEffects {
   // Connections that one relay accepts before anything else gets its turn.
   static constexpr int kAcceptsPerTurn = 16;
   static constexpr std::chrono::milliseconds kBackOff{100};
+  // For a pair of addresses that an earlier connection occupies.
+  static constexpr int kConnectTries = 16;
+  static constexpr std::chrono::milliseconds kBetweenTries{100};
 
   // `serial` tells a socket from a later one with the same descriptor.
   struct Listening {
@@ -56,13 +60,19 @@ class TcpRelays final : public turn::TcpEffects {
     std::uint64_t serial = 0;
   };
   struct Connecting {
+    Descriptor unconnected;  // then it is the socket's
     boost::asio::ip::tcp::socket socket;
+    boost::asio::steady_timer next_try;
+    SocketAddress destination;
+    int tries = 0;
     std::uint64_t serial = 0;
   };
 
   Listening* FindListening(int descriptor, std::uint64_t serial) const;
   void WaitToAccept(int descriptor);
   void Accept(int descriptor, std::uint64_t serial);
+  Connecting* FindConnecting(int descriptor, std::uint64_t serial);
+  void TryToConnect(int descriptor, std::uint64_t serial);
   void OnConnectEnded(int descriptor, std::uint64_t serial, bool is_connected);
   // The socket of a client that may be joined, or nullptr.
   SocketConnection* FindClient(const turn::Client& client) const;

@@ -1,5 +1,6 @@
 """Third-party authorization (RFC 7635), black-box: tokens of an authorization server of our own."""
 
+import contextlib
 import struct
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ from access_token import DELTA_SECONDS, SharedKey, TokenClient, encrypted_block,
 from server_fixture import ALICE, SHARED_SECRET
 from stun_message import UDP, Attribute, Builder, Method
 from transports import ALL
-from turn_client import timed_credentials
+from turn_client import NoAnswer, timed_credentials
 
 TRANSPORTS = ALL
 NAME = "turn.senso.cloud"
@@ -78,6 +79,19 @@ def test_OAUTH_01_D1_challenge_is_small(connect, transport, method):
     request = Builder(method).add_u32(Attribute.LIFETIME, 600).build()
     response = client.transact(request)
     assert Attribute.THIRD_PARTY_AUTHORIZATION in response and len(response.raw) <= 5 * len(request)
+
+
+@pytest.mark.parametrize("realm, name", [(20, 24), (28, 28), (40, 16), (60, None), (1, 255)], ids=str)
+def test_OAUTH_01_D1_no_challenge_is_larger_than_five_times(connect, launch, transport, realm, name):
+    tokens = {} if name is None else {"access_tokens": {"server_name": "n" * name, "keys": [NORTH.setting]}}
+    client = connect(transport, None, at=launch(realm="r" * realm, auth=tokens))
+    for fill in (lambda m: m, lambda m: m.add(Attribute.SOFTWARE), lambda m: m.add_u32(Attribute.LIFETIME, 600)):
+        request = fill(Builder(Method.ALLOCATE)).build()
+        if len(request) >= 28 and realm + (name or 0) > 60:
+            continue  # `check` warns of these
+        client.send_raw(request)
+        with contextlib.suppress(NoAnswer):
+            assert len(client.wait_for_response(request[8:20], 0.3).raw) <= 5 * len(request)
 
 
 def test_OAUTH_02_B87_access_token_when_off_is_420(connect_with, launch, transport):

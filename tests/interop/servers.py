@@ -97,7 +97,7 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
         "auth": {"users": [{"username": USER, "password": PASSWORD}],
                  "shared_secrets": [{"id": "k1", "secret": SHARED_SECRET}],
                  "access_tokens": {"server_name": TOKEN_NAME, "keys": TOKEN_KEYS}},
-        "protocol": {"channel_numbers": channel_numbers, "mobility": True, "tcp_relay": True},
+        "protocol": {"channel_numbers": channel_numbers, "mobility": mobility, "tcp_relay": True},
         "metrics": {"address": "127.0.0.1", "port": 9641},
         "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for
         "admin": {"socket": str(directory / "admin.sock")},

@@ -551,6 +551,17 @@ TEST_F(HandleMove, MOB_02_AfterASwitchToForbidItIs405AndNothingWaitsForATicket) 
   EXPECT_TRUE(old_.Refresh().is_success());
 }
 
+TEST_F(HandleMove, AClientThatIsDeniedMeanwhileGetsNothing) {
+  old_.Bind(0x4000, kPeer);
+  new_.MoveFrom(old_);
+  server_.Reload([](Policy& policy) {
+    policy.denied_clients = {*base::IpPrefix::Parse(kElsewhere.address.ToString() + "/32")};
+  });
+  EXPECT_FALSE(new_.SendTo(kPeer));
+  EXPECT_FALSE(SendChannel(new_));
+  EXPECT_TRUE(old_.Hears(kPeer));
+}
+
 TEST_F(HandleMove, AMoveThatWasGrantedIsKeptThroughASwitchToForbid) {
   new_.MoveFrom(old_);
   server_.Reload([](Policy& policy) { policy.mobility = false; });

@@ -242,6 +242,26 @@ TEST_F(TcpRelay, TCP_21_AnotherUsersConnectionIs441) {
   EXPECT_EQ(tcp_.open.size(), 1u);
 }
 
+TEST_F(TcpRelay, TCP_21_TheNonceOfTheControlConnectionIsGoodForBindingOnly) {
+  const std::uint32_t connection = Connect();
+  data_.nonce = control_.nonce;
+  EXPECT_EQ(data_.Request(BindTo(connection + 1)).error(), 438);
+  EXPECT_EQ(data_.Allocate().error(), 438);
+  TestClient elsewhere(server_, At("20.1.1.2:40001"), base::Transport::kTcp);
+  elsewhere.nonce = control_.nonce;
+  EXPECT_EQ(elsewhere.Request(BindTo(connection)).error(), 438);
+  EXPECT_TRUE(data_.Request(BindTo(connection)).is_success());
+}
+
+TEST_F(TcpRelay, AClientThatAnAllocationIsAboutToMoveToIsNoDataConnection) {
+  server_.Reload([](Policy& policy) { policy.mobility = true; });
+  TestClient mobile(server_, At("20.1.1.1:40005"));
+  mobile.AllocateMobile();
+  ASSERT_TRUE(data_.RefreshWith(mobile.ticket).is_success());
+  EXPECT_EQ(data_.Request(BindTo(Connect())).error(), 400);
+  EXPECT_TRUE(tcp_.joined.empty());
+}
+
 TEST_F(TcpRelay, TCP_24_TheEndOfTheAllocationEndsAllOfThem) {
   const std::uint32_t joined = Connect();
   data_.Request(BindTo(joined));
@@ -320,7 +340,7 @@ TEST_F(TcpRelay, AConnectionThatEndsOnAnotherShardIsForgotten) {
 }
 
 TEST_F(TcpRelay, AConnectionOfAnotherShardIsAskedForAndJoinedHere) {
-  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   EXPECT_TRUE(data_.Request(BindTo(connection.value)).is_silence());
   EXPECT_TRUE(tcp_.held.contains(data_.client.handle));
   ASSERT_EQ(server_.effects.posted.size(), 1u);
@@ -338,7 +358,7 @@ TEST_F(TcpRelay, AConnectionOfAnotherShardIsAskedForAndJoinedHere) {
 }
 
 TEST_F(TcpRelay, AnotherShardMayRefuse) {
-  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
   server_.engine.OnEngineMessage(BindRefused{data_.client, ErrorCode::kWrongCredentials},
                                  server_.now);
@@ -347,7 +367,7 @@ TEST_F(TcpRelay, AnotherShardMayRefuse) {
 }
 
 TEST_F(TcpRelay, AnotherClientWithTheSameHandleTakesNothingAway) {
-  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
   // Associations and connections are numbered apart.
   Client association = data_.client;
@@ -360,7 +380,7 @@ TEST_F(TcpRelay, AnotherClientWithTheSameHandleTakesNothingAway) {
 }
 
 TEST_F(TcpRelay, AGrantForAClientThatIsGoneGoesBack) {
-  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
   server_.engine.OnClientGone(data_.client, server_.now);
   server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
@@ -371,7 +391,7 @@ TEST_F(TcpRelay, AGrantForAClientThatIsGoneGoesBack) {
 }
 
 TEST_F(TcpRelay, TheOwnerCanEndWhatWasJoinedHere) {
-  const ConnectionId connection = server_.ledger.RegisterConnection({1}, server_.random);
+  const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
   server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
                                  server_.now);
