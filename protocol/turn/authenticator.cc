@@ -147,6 +147,7 @@ std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authentica
     VerifyAgainstNobody(message, has_sha256, claim.algorithm);
     return refuse_identity(claim.token ? AuthFailure::kBadToken : AuthFailure::kUnknownUser);
   }
+  if (claim.token && !has_sha256) AcceptShortenedKey();
   const auto tried_end = candidates_.begin() +
                          static_cast<std::ptrdiff_t>(std::min(candidates_.size(), kMaxCandidates));
   const auto proven = std::find_if(candidates_.begin(), tried_end, [&](const Credential& each) {
@@ -168,6 +169,16 @@ std::variant<AuthenticatedUser, AuthenticationRefusal> Authenticator::Authentica
     return Refusal{ErrorCode::kUnauthenticated, AuthFailure::kExpired, true};
 
   return AuthenticatedUser{std::move(*proven), answer_with_sha256};
+}
+
+// RFC 7635 section 5 has the whole mac_key for a key. Clients made with coturn's library (4.6) sign
+// MESSAGE-INTEGRITY with its first 16 octets, as many as keys made of passwords have.
+void Authenticator::AcceptShortenedKey() {
+  constexpr std::size_t kShortenedBytes = 16;
+  Credential shortened = candidates_.front();
+  if (shortened.key.size() <= kShortenedBytes) return;
+  shortened.key.resize(kShortenedBytes);
+  candidates_.push_back(std::move(shortened));
 }
 
 void Authenticator::FindCandidates(const Claim& claim, const Allocation* allocation,

@@ -64,6 +64,9 @@ class Authenticator {
   void FindCandidates(const Claim& claim, const Allocation* allocation, const Policy& policy,
                       const CredentialSource& credentials);
 
+  // The candidate is an access token: its key as some clients take it is as good.
+  void AcceptShortenedKey();
+
   NonceIssuer nonces_;
   base::RandomSource& random_;
   std::vector<Credential> candidates_;  // kept for its memory

@@ -57,11 +57,13 @@ void ReadStat(ProcessUsage& usage) {
   constexpr int kUserTime = 14, kSystemTime = 15, kStartTime = 22, kVirtualSize = 23,
                 kResidentPages = 24;
   const double ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  // Once: the system counts every interrupt of every CPU for this file, and may take its time.
+  static const double boot_time = ReadBootTime();
   std::string field;
   for (int number = 3; number <= kResidentPages && rest >> field; ++number) {
     const double value = std::strtod(field.c_str(), nullptr);
     if (number == kUserTime || number == kSystemTime) usage.cpu_seconds += value / ticks_per_second;
-    if (number == kStartTime) usage.start_time_seconds = ReadBootTime() + value / ticks_per_second;
+    if (number == kStartTime) usage.start_time_seconds = boot_time + value / ticks_per_second;
     if (number == kVirtualSize) usage.virtual_bytes = value;
     if (number == kResidentPages)
       usage.resident_bytes = value * static_cast<double>(sysconf(_SC_PAGESIZE));

@@ -106,11 +106,16 @@ bool StreamService::Admit(std::uint32_t handle, Opening& entry) {
 
 // Keeps the list of handshakes under way, and its length.
 void StreamService::NoteHandshake(std::uint32_t handle, Opening& entry) {
-  if (entry.opening.is_handshaking() == entry.is_in_handshakes) return;
+  const bool is_handshaking = entry.opening.is_handshaking();
+  // With a client that is quick enough it is over before anybody saw it under way.
+  if (entry.opening.is_handshake_done() && !entry.has_shaken_hands) {
+    entry.has_shaken_hands = true;
+    counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kSuccess)].Add();
+  }
+  if (is_handshaking == entry.is_in_handshakes) return;
   if (entry.is_in_handshakes) {
     handshakes_.erase(entry.handshake);
     entry.is_in_handshakes = false;
-    counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kSuccess)].Add();
     return;
   }
   if (handshakes_.size() >= kMaxHandshakes) {

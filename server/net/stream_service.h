@@ -93,6 +93,7 @@ class StreamService {
     StreamOpening opening;
     std::list<std::uint32_t>::iterator handshake;
     bool is_in_handshakes = false;
+    bool has_shaken_hands = false;
   };
 
   // What a connection occupies whatever it turns out to be: a place in a gauge, and from the moment

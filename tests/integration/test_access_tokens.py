@@ -186,6 +186,17 @@ def test_OAUTH_06_wrong_mac_key_is_401(connect_with, transport):
         assert refused(connect_with(transport, replace(good, mac_key=key)).try_allocate())
 
 
+def test_OAUTH_06_first_sixteen_octets_of_the_mac_key_are_taken(connect_with, transport, peer):
+    """As clients made with coturn's library sign, and hear, MESSAGE-INTEGRITY."""
+    good = issue(NORTH, NAME)
+    client = connect_with(transport, replace(good, mac_key=good.mac_key[:16]))
+    client.allocate()
+    client.channel_bind(0x4000, peer.endpoint)
+    client.send_channel(0x4000, b"there")
+    assert peer.receive() == b"there"
+    assert client.refresh(0).lifetime == 0
+
+
 def test_OAUTH_10_B87_lengths_are_not_believed(connect_with, transport):
     good = issue(NORTH, NAME)
     client = connect_with(transport, good)

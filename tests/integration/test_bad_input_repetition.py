@@ -13,6 +13,7 @@ where it can occur: 1000 times by default, 100000 times in `./dev test --all`. W
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
@@ -29,7 +30,7 @@ from bad_inputs import octets
 from repeated_inputs import CHANNEL, INPUTS, Input, Session
 from repetition import SILENCE, SUCCESS, StreamRepeater, UdpRepeater, full_count, repeater_of
 from server_fixture import LISTENER, Server, free_port, is_sanitized, listeners
-from stun_message import IPV6, Builder, Method
+from stun_message import IPV6, TCP, Builder, Method
 from transports import STREAMS, listener_of, needs_dtls, open_transport, parameters
 from turn_client import ConnectionEnded, Peer, TurnClient, UdpTransport
 
@@ -37,7 +38,13 @@ from turn_client import ConnectionEnded, Peer, TurnClient, UdpTransport
 SHARDS = (2,)
 
 NO_LIMITS = ("permissions_per_allocation", "connections_per_source", "allocations_per_user", "allocations")
-UNLIMITED = {"limits": dict.fromkeys(NO_LIMITS, 0)}
+TOKEN_KEY = base64.b64encode(bytes(range(32))).decode()
+UNLIMITED = {
+    "limits": dict.fromkeys(NO_LIMITS, 0),
+    "protocol": {"tcp_relay": True, "mobility": True},
+    # The user who sends everything, as if he were a key: his tokens are looked at.
+    "auth": {"access_tokens": {"server_name": "turn.example.test", "keys": [{"kid": "alice", "key": TOKEN_KEY}]}},
+}
 SETTINGS = UNLIMITED
 
 REPETITIONS = full_count() // (20 if is_sanitized() else 1)
@@ -52,12 +59,8 @@ ELSEWHERE = {
     "B26": "lasts as long as the timeout: test_timeouts, test_expiry",
     "B28": "one connection is blocked with 10000 requests: test_bad_inputs; and without end: test_stream_quality",
     "B81": "needs a router beside the suite's network: test_icmp",
-    "B82": "TCP relaying",
-    "B83": "TCP relaying",
-    "B84": "TCP relaying",
-    "B85": "TCP relaying",
-    "B86": "mobility",
-    "B87": "access tokens",
+    "B84": "a hundred megabytes that wait: test_tcp_relay",
+    "B85": "each time is a connection with a peer: test_tcp_relay",
     "B92": "is a flood itself: test_limits",
     "B93": "is a flood itself: test_floods",
     "B94": "a clock that is set is one event: test_faults",
@@ -108,7 +111,7 @@ def prepared(at: Server, transport: str, case: Input) -> Session:
     session = Session(client, other.nonce)
     other.close()
     if case.state != "none":
-        client.allocate(**({"additional_family": IPV6} if case.state == "dual" else {}))
+        client.allocate(**{"dual": {"additional_family": IPV6}, "tcp": {"protocol": TCP}}.get(case.state, {}))
     if case.state == "bound":
         client.channel_bind(CHANNEL, session.peer)
     return session

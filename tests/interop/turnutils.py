@@ -160,7 +160,10 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
         if program is None:
             report("access tokens", ("SKIP", "coturn's server is not started with their keys"))
         else:
-            report("access tokens of coturn's client are opened", _tokens_are_opened(namespace, directory))
+            # With -J the client makes tokens (RFC 7635) with one of its three keys, at random.
+            for name, arguments in (("channels", ["-c"]), ("Send and Data", ["-c", "-s"]), ("TCP", ["-t", "-c"])):
+                report(f"uclient: access tokens, {name}",
+                       _relays(namespace, directory, f"access tokens {name}", ["-J", "-e", PEER_V4, *arguments, V4], 1))
         if program is None:
             report("natdiscovery", ("SKIP", "coturn's server is not started with a second address"))
         else:
@@ -228,31 +231,6 @@ def _nat_discovery(namespace: Namespace, directory: Path, name: str, arguments: 
     if code == 0 and finding in log.read_text(errors="replace"):
         return "PASS", ""
     return "FAIL", f"exit code {code}, or not '{finding}'; log {log}"
-
-
-def _tokens_are_opened(namespace: Namespace, directory: Path) -> Outcome:
-    """With -J, coturn's client makes a token (RFC 7635) of one of three keys at random for each attempt, some thirty in
-    all. They open. But coturn 4.6.1 signs with the first 16 of the 20 octets of their mac_key, where section 5 has all of
-    them, so it is refused, and for that reason alone."""
-    before = _auth_failures(namespace, directory)
-    log = directory / "access-tokens.log"
-    code = namespace.run(log, "turnutils_uclient", "-J", "-n", "1", "-c", "-e", PEER_V4, V4, timeout=60)
-    after = _auth_failures(namespace, directory)
-    opened = after["wrong_integrity"] - before["wrong_integrity"]
-    if code == 0 and after["bad_token"] == before["bad_token"]:
-        return "PASS", "and this client signs with the whole mac_key"
-    if opened > 0 and after["bad_token"] == before["bad_token"] and after["expired"] == before["expired"]:
-        return "PASS", f"{opened} of them, and refused for the integrity"
-    return "FAIL", f"exit code {code}, {before} before and {after} after; log {log}"
-
-
-def _auth_failures(namespace: Namespace, directory: Path) -> dict[str, int]:
-    """By reason."""
-    metrics = directory / "metrics"
-    program = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
-    namespace.run(metrics, sys.executable, "-c", program, "http://127.0.0.1:9641/metrics", timeout=30)
-    found = re.findall(r'^senso_turn_auth_failures_total\{reason="(\w+)"\} (\d+)', metrics.read_text(), re.M)
-    return {reason: int(count) for reason, count in found}
 
 
 def _refusals(namespace: Namespace, directory: Path, secret_only: bool, report: Report) -> None:

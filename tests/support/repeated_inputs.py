@@ -99,7 +99,7 @@ class Input:
     answers: frozenset
     transports: tuple[str, ...] = ALL
     credentials: Credentials = ALICE
-    # What the 5-tuple has before it begins: nothing, an allocation, or one with a permission and a channel too.
+    # What the 5-tuple has before it begins: nothing, an allocation, one for TCP, or one with a permission and a channel.
     state: str = "none"
     peers_allowed: bool = True
     divisor: int = 1  # what is long is repeated so much less often
@@ -493,6 +493,38 @@ def send_of_more_than_a_datagram_holds(on: Session) -> list[bytes]:
 @repeats("B78", SILENCE, state="allocated")
 def send_to_another_family(on: Session) -> list[bytes]:
     return [on.send((Attribute.DATA, b"x"), to=[("fd00:1::3", 9)])]
+
+
+# -- extensions -------------------------------------------------------------------------------------------------------
+
+
+@repeats("B82", 400, 403, state="tcp", peers_allowed=False, transports=("tcp", "tls"))
+def connections_to_nowhere(on: Session) -> list[bytes]:
+    peers = [("127.0.0.1", 22), ("0.0.0.0", 80), ("169.254.169.254", 80), on.client.relayed, (on.peer[0], 0)]
+    return [on.signed(Method.CONNECT), *(on.signed(Method.CONNECT, lambda m: m.add_peer(peer)) for peer in peers)]
+
+
+@repeats("B83", 400)
+def connections_that_are_not_there(on: Session) -> list[bytes]:
+    values = [struct.pack(">I", number) for number in (0, 1, 0xFFFFFFFF)] + [b"", bytes(3), bytes(8)]
+    found = [on.signed(Method.CONNECTION_BIND)]
+    return found + [
+        on.signed(Method.CONNECTION_BIND, lambda m: m.add(Attribute.CONNECTION_ID, value)) for value in values
+    ]
+
+
+@repeats("B86", 400)
+def tickets_that_are_none(on: Session) -> list[bytes]:
+    values = [b"", b"\0", bytes(31), bytes(32), os.urandom(32), bytes(33), bytes(600)]
+    found = [on.signed(Method.REFRESH, lambda m: m.add(Attribute.MOBILITY_TICKET, value)) for value in values]
+    return [*found, on.allocate(lambda m: m.add(Attribute.MOBILITY_TICKET, b"x"))]
+
+
+@repeats("B87", 401)
+def tokens_that_do_not_open(on: Session) -> list[bytes]:
+    nonce_lengths = [struct.pack(">H", length) + os.urandom(60) for length in (0, 12, 13, 0x0100, 0xFFFF)]
+    values = [b"", b"\0", b"\0\x0c" + bytes(12), os.urandom(100), *nonce_lengths]
+    return [on.allocate(lambda m: m.add(Attribute.ACCESS_TOKEN, value)) for value in values]
 
 
 @repeats("B88", 420)
