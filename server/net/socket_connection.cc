@@ -146,6 +146,11 @@ void SocketConnection::Release() {
   });
 }
 
+void SocketConnection::PrepareToDetach() {
+  Hold();
+  Count(output_.DropData());
+}
+
 SocketConnection::Detached SocketConnection::Detach() {
   socket_.CancelWaits();
   StreamOutput::Dropped dropped;

@@ -23,6 +23,9 @@ class SocketConnection final : public StreamConnection {
   // What the client sends behind the message at hand is neither read nor handled until Release.
   void Hold() { stream_.Hold(); }
   void Release();
+  // Holds, and drops the datagrams that wait to be sent: what follows the answer at the end of the
+  // output is somebody else's. Until Detach.
+  void PrepareToDetach();
   // The socket goes on without this connection, which has nothing left to do but be destroyed. Not
   // inside a call that came from it.
   struct Detached {

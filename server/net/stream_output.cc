@@ -79,9 +79,15 @@ std::optional<std::vector<std::uint8_t>> StreamOutput::Take() {
   return std::exchange(current_, std::nullopt);
 }
 
-std::vector<std::uint8_t> StreamOutput::TakeAnswers(Dropped& dropped) {
-  std::vector<std::uint8_t> all;
+StreamOutput::Dropped StreamOutput::DropData() {
+  Dropped dropped;
   for (; !data_.empty(); ++dropped.full) DropOldest();
+  return dropped;
+}
+
+std::vector<std::uint8_t> StreamOutput::TakeAnswers(Dropped& dropped) {
+  dropped = DropData();
+  std::vector<std::uint8_t> all;
   for (base::Bytes next = Next(); !next.empty(); next = Next()) {
     all.insert(all.end(), next.begin(), next.end());
     Consume(next.size());

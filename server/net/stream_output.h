@@ -60,7 +60,9 @@ class StreamOutput {
   // The same message as a whole, which is then no longer part of the output; nothing must have been
   // consumed of it.
   std::optional<std::vector<std::uint8_t>> Take();
-  // Everything that waits, one message after another, but for data that has not begun to leave.
+  // Drops data that has not begun to leave.
+  Dropped DropData();
+  // Everything that waits, one message after another, but for such data.
   std::vector<std::uint8_t> TakeAnswers(Dropped& dropped);
 
  private:

@@ -171,7 +171,7 @@ bool TcpRelays::Join(const turn::Client& client, turn::PeerConnectionHandle peer
   SocketConnection* const data = FindClient(client);
   if (data == nullptr) return false;
   // The call that brought the request may still be at work on this connection.
-  data->Hold();
+  data->PrepareToDetach();
   joining_.insert(connection.value);
   boost::asio::post(
       io_, [this, client, connection, allocation_id, peer_socket = std::move(socket)]() mutable {

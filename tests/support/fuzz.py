@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Finds the built libFuzzer targets and runs them: `./dev fuzz`, and five seconds of each in `./dev test`.
 
-A target is an executable named NAME_fuzz in the fuzz preset's build; its corpus is tests/fuzz/corpus/NAME, if there is
-one. New inputs are collected under build/, never in the repository: what is worth keeping is copied by hand.
+A target is an executable named NAME_fuzz in the asan-ubsan preset's build; its corpus is tests/fuzz/corpus/NAME, if
+there is one. New inputs are collected under build/, never in the repository: what is worth keeping is copied by hand.
 """
 
 from __future__ import annotations
@@ -15,11 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIX = "_fuzz"
-
-
-def build_targets() -> list[str]:
-    """What to build: the sources are named like their targets."""
-    return sorted(source.stem for source in (ROOT / "tests" / "fuzz").glob(f"*{SUFFIX}.cc"))
+PRESET = "asan-ubsan"
 
 
 def targets(build: Path) -> list[Path]:
@@ -42,7 +38,7 @@ def main() -> int:
     parser.add_argument("--target", default="all")
     parser.add_argument("--seconds", type=int, default=60)
     arguments = parser.parse_args()
-    built = targets(ROOT / "build" / "fuzz")
+    built = targets(ROOT / "build" / PRESET)
     chosen = [target for target in built if arguments.target in ("all", target.name, target.name.removesuffix(SUFFIX))]
     if not chosen:
         print(f"no fuzz target {arguments.target}; there are: {' '.join(target.name for target in built) or 'none'}")

@@ -148,6 +148,20 @@ TEST_F(StreamOutputTest, TheBacklogIsWhatWaits) {
   EXPECT_EQ(backlog_.bytes, 0u);
 }
 
+TEST_F(StreamOutputTest, DropsDataAndKeepsWhatHasBegunAndAnswers) {
+  AddData("begun");
+  EXPECT_EQ(Next(), "begun");
+  output_.Consume(2);
+  AddData("one");
+  AddData("two");
+  AddControl("answer");
+  EXPECT_EQ(output_.DropData().full, 2u);
+  EXPECT_EQ(backlog_.bytes, 0u);
+  EXPECT_EQ(TakeOne(), "gun");
+  EXPECT_EQ(TakeOne(), "answer");
+  EXPECT_TRUE(output_.empty());
+}
+
 TEST_F(StreamOutputTest, TakesWholeMessagesAnswersFirst) {
   AddData("data");
   AddControl("answer");
