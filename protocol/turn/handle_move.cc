@@ -53,7 +53,7 @@ std::optional<StunError> Engine::State::HandleMove(Request& request, Response& s
 
   // Otherwise it is a Refresh like others, which may end the allocation.
   const std::uint64_t id = allocation.id;
-  if (const std::optional<StunError> error = HandleRefresh(request, success)) return error;
+  if (std::optional<StunError> error = HandleRefresh(request, success)) return error;
   if (allocations_.FindById(id) == nullptr) return std::nullopt;
 
   if (!is_retransmission) GrantMove(allocation, request);

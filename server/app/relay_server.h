@@ -25,7 +25,7 @@ class RelayServer final : public RelayControl {
   static base::Result<std::unique_ptr<RelayServer>> Open(
       const Config& config, std::vector<turn::RelayAddress> relay_addresses);
   // Who answers the HTTP requests of edge listeners (http_handler.h). Before Start.
-  void SetHttpHandler(HttpHandler handler) { shards_->SetHttpHandler(std::move(handler)); }
+  void SetHttpHandler(const HttpHandler& handler) { shards_->SetHttpHandler(handler); }
   void Start() { shards_->Start(); }
 
   const ShardGroup& shards() const { return *shards_; }

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from server_fixture import ALICE, LISTENER, LISTENER_V6, PEER, Server, listeners, needs_ipv6
-from stun_message import UDP, Attribute, Builder, Endpoint, Method, decode_address
+from stun_message import UDP, Attribute, Builder, Endpoint, Message, Method, decode_address
 from transports import ALL, ENCRYPTED
 from turn_client import Credentials, TurnClient
 
@@ -188,6 +188,15 @@ def drain(server: Server) -> None:
         time.sleep(0.02)
 
 
+def allocate_while_draining(client: TurnClient) -> Message:
+    """The answer of a shard that knows. A shard may hear of it a moment after the control plane says so."""
+    deadline = time.monotonic() + 5
+    while (response := client.try_allocate()).is_success:
+        assert time.monotonic() < deadline
+        assert client.refresh(0).is_success
+    return response
+
+
 def ends_with_its_last_allocation(server: Server, client: TurnClient) -> bool:
     client.refresh(0)
     return server.wait(10) == 0
@@ -200,7 +209,7 @@ def test_TURN_43_draining_server_redirects_and_serves_whom_it_has(start, connect
     old.channel_bind(0x4000, peer.endpoint)
     new.challenge()
     drain(server)
-    response = new.try_allocate()
+    response = allocate_while_draining(new)
     assert response.error == 300
     assert alternates(response) == [OTHER]
     assert old.try_allocate().error == 437
@@ -221,7 +230,7 @@ def test_TURN_43_draining_server_does_not_name_itself(start, connect):
     new.challenge()
     drain(server)
     for _ in range(8):
-        assert alternates(new.try_allocate()) == [OTHER]
+        assert alternates(allocate_while_draining(new)) == [OTHER]
     assert ends_with_its_last_allocation(server, old)
 
 
@@ -232,7 +241,7 @@ def test_TURN_43_draining_server_without_one_of_the_family_is_508(start, connect
     old.allocate()
     new.challenge()
     drain(server)
-    response = new.try_allocate()
+    response = allocate_while_draining(new)
     assert response.error == 508
     assert alternates(response) == []
     assert ends_with_its_last_allocation(server, old)

@@ -266,12 +266,15 @@ def test_burst_of_a_megabyte_arrives_whole_over_a_long_path(server, peer, stream
     proxy = DelayingProxy(server.endpoint(listener_of(stream_transport)), ONE_WAY_SECONDS)
     client = connected(server, stream_transport, proxy.endpoint)
     client.channel_bind(0x4000, peer.endpoint)
-    lost_before, dropped_before = lost_in_sockets(server), dropped(server)
+    lost_before, dropped_before, expired_before = lost_in_sockets(server), dropped(server), expired(server)
     count = 1_000_000 // octets
     burst(peer, client.relayed, range(count), octets)
     numbers, _ = read_until(client, count - 1, set())
     assert lost_in_sockets(server) == lost_before, "the burst of this test was too fast for the relay's socket"
-    assert numbers == list(range(count)) and dropped(server) == dropped_before
+    # On a machine that is slow enough, data may grow too old; nothing else is a reason to lose any of it.
+    too_old = int(expired(server) - expired_before)
+    assert numbers == sorted(set(numbers)) and len(numbers) == count - too_old
+    assert dropped(server) - dropped_before == too_old
     client.refresh(0)
     client.close()
     proxy.close()
