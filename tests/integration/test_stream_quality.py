@@ -19,6 +19,7 @@ SETTINGS = {"limits": {"connections_per_source": 0, "allocations_per_user": 0}}
 
 PAYLOAD_OCTETS = 1000
 ONE_WAY_SECONDS = 0.04
+DATA_AGE_SECONDS = 1.0  # for how long the server keeps data for a slow reader
 SMALL_BUFFER = 1 << 14
 QUEUE_KIB = 2 * 1024
 
@@ -266,15 +267,20 @@ def test_burst_of_a_megabyte_arrives_whole_over_a_long_path(server, peer, stream
     proxy = DelayingProxy(server.endpoint(listener_of(stream_transport)), ONE_WAY_SECONDS)
     client = connected(server, stream_transport, proxy.endpoint)
     client.channel_bind(0x4000, peer.endpoint)
-    lost_before, dropped_before, expired_before = lost_in_sockets(server), dropped(server), expired(server)
     count = 1_000_000 // octets
-    burst(peer, client.relayed, range(count), octets)
-    numbers, _ = read_until(client, count - 1, set())
-    assert lost_in_sockets(server) == lost_before, "the burst of this test was too fast for the relay's socket"
-    # On a machine that is slow enough, data may grow too old; nothing else is a reason to lose any of it.
-    too_old = int(expired(server) - expired_before)
-    assert numbers == sorted(set(numbers)) and len(numbers) == count - too_old
-    assert dropped(server) - dropped_before == too_old
+    for attempt in range(3):
+        sent = range(attempt * count, (attempt + 1) * count)
+        lost_before, dropped_before, expired_before = lost_in_sockets(server), dropped(server), expired(server)
+        began = time.monotonic()
+        burst(peer, client.relayed, sent, octets)
+        numbers, _ = read_until(client, sent[-1], set())
+        may_be_too_old = time.monotonic() - began >= DATA_AGE_SECONDS
+        assert lost_in_sockets(server) == lost_before, "the burst of this test was too fast for the relay's socket"
+        if numbers == list(sent):
+            break
+        # Nothing can have waited for longer than all of it took: only a machine that is too slow gets another attempt.
+        assert may_be_too_old and dropped(server) - dropped_before == expired(server) - expired_before
+    assert numbers == list(sent) and dropped(server) == dropped_before
     client.refresh(0)
     client.close()
     proxy.close()
