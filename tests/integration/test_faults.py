@@ -49,14 +49,14 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 
 class WallClock:
     def __init__(self, directory: Path):
-        source, self.library, self.file = directory / "clock.c", directory / "clock.so", directory / "offset"
+        source, self.preload, self.file = directory / "clock.c", directory / "clock.so", directory / "offset"
         source.write_text(CLOCK)
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(self.library), str(source)], check=True)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(self.preload), str(source)], check=True)
         self.file.write_bytes(bytes(8))
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"LD_PRELOAD": str(self.library), "CLOCK_OFFSET_FILE": str(self.file)}
+        return {"LD_PRELOAD": str(self.preload), "CLOCK_OFFSET_FILE": str(self.file)}
 
     def set_forward(self, seconds: int) -> None:
         """Back, if it is negative. Written in place: the server has the file mapped."""

@@ -89,9 +89,7 @@ class Runner:
 
     def environment(self, preset: str) -> dict[str, str]:
         directory = BUILD / preset
-        # The load generator is an instrument: nobody examines it.
-        env = {"SENSO_TURN": str(directory / "senso-turn"), "SENSO_TURN_LOAD": str(BUILD / "dev" / "senso-turn-load"),
-               "SENSO_TURN_BUILD": str(directory)}
+        env = {"SENSO_TURN": str(directory / "senso-turn"), "SENSO_TURN_BUILD": str(directory)}
         if preset in SANITIZED:
             env["SENSO_TURN_SANITIZED"] = "1"
             # Reports go to files, so that one from a server in the middle of a test is not lost with its output. g++'s
