@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+#pragma once
+
+#include "server/datapath/kernel/parse.bpf.h"
+
+#define CHANNEL_HEADER_BYTES 4U
+
+// What is to leave for a packet. Ports and `channel_header` as on the wire.
+struct plan {
+  struct fastpath_address source;
+  struct fastpath_address destination;
+  __u16 source_port;
+  __u16 destination_port;
+  __u32 channel_header;         // of the ChannelData message; only with `adds_header`
+  __u32 data_bytes;             // of application data
+  __u8 is_v6;
+  __u8 removes_header;          // ChannelData came in
+  __u8 adds_header;             // ChannelData goes out
+  __u8 hop_limit;
+  __u32 to_peer_slot;           // only with `removes_header`
+  __u32 to_client_slot;         // only with `adds_header`
+  const struct fastpath_link *link;
+};
+
+static __always_inline int is_same(const void *left, const void *right, __u32 words) {
+  const __u32 *a = left;
+  const __u32 *b = right;
+  __u32 differences = 0;
+#pragma unroll
+  for (__u32 i = 0; i < words; ++i) differences |= a[i] ^ b[i];
+  return differences == 0;
+}
+
+static __always_inline const struct fastpath_route *route_of_channel(
+    const struct fastpath_channel_key *key) {
+  const __u32 *found = bpf_map_lookup_elem(&by_channel, key);
+  if (!found) return 0;
+  const __u32 index = *found;
+  const struct fastpath_route *route = bpf_map_lookup_elem(&routes, &index);
+  return route && is_same(&route->channel, key, sizeof(*key) / sizeof(__u32)) ? route : 0;
+}
+
+static __always_inline const struct fastpath_route *route_of_peer(
+    const struct fastpath_peer_key *key) {
+  const __u32 *found = bpf_map_lookup_elem(&by_peer, key);
+  if (!found) return 0;
+  const __u32 index = *found;
+  const struct fastpath_route *route = bpf_map_lookup_elem(&routes, &index);
+  return route && is_same(&route->peer, key, sizeof(*key) / sizeof(__u32)) ? route : 0;
+}
+
+static __always_inline __u64 deadline_of(const struct fastpath_route *route) {
+  return *(const volatile __u64 *)&route->deadline_ns;
+}
+
+static __always_inline int resolve(struct plan *plan, __u32 next_hop) {
+  const struct fastpath_next_hop *hop = bpf_map_lookup_elem(&next_hops, &next_hop);
+  if (!hop) return FASTPATH_PASS_NO_NEXT_HOP;
+  const __u32 version = *(const volatile __u32 *)&hop->current;
+  if (version >= FASTPATH_LINK_VERSIONS || next_hop == 0) return FASTPATH_PASS_NO_NEXT_HOP;
+  plan->link = &hop->versions[version];
+  const __u32 ip_packet_bytes = (plan->is_v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
+                                sizeof(struct udphdr) +
+                                (plan->adds_header ? CHANNEL_HEADER_BYTES : 0) + plan->data_bytes;
+  return ip_packet_bytes > plan->link->mtu ? FASTPATH_PASS_OVER_MTU : GO_ON;
+}
+
+static __always_inline int plan_to_client(struct plan *plan, const struct fastpath_route *route) {
+  plan->source = route->channel.server;
+  plan->destination = route->channel.client;
+  plan->source_port = route->channel.server_port;
+  plan->destination_port = route->channel.client_port;
+  plan->channel_header = bpf_htonl((__u32)bpf_ntohs(route->channel.channel) << 16 |
+                                   (plan->data_bytes & 0xffff));
+  plan->adds_header = 1;
+  plan->to_client_slot = route->slot;
+  plan->is_v6 = !is_v4(&plan->destination);
+  return resolve(plan, *(const volatile __u32 *)&route->next_hop_to_client);
+}
+
+static __always_inline int plan_to_peer(struct plan *plan, const struct fastpath_route *route) {
+  plan->source = route->peer.relayed;
+  plan->destination = route->peer.peer;
+  plan->source_port = route->peer.relayed_port;
+  plan->destination_port = route->peer.peer_port;
+  plan->is_v6 = !is_v4(&plan->destination);
+  return resolve(plan, *(const volatile __u32 *)&route->next_hop_to_peer);
+}
+
+static __always_inline int plan_from_relay(struct plan *plan, const struct fastpath_peer_key *key,
+                                           __u64 now) {
+  const struct fastpath_route *route = route_of_peer(key);
+  if (!route) return FASTPATH_PASS_MISS;
+  if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
+  return plan_to_client(plan, route);
+}
+
+// ChannelData (RFC 8656 section 12.4).
+static __always_inline int plan_for_client(struct plan *plan, const struct packet *packet,
+                                           const struct fastpath_config *settings, __u64 now) {
+  const __u32 payload_bytes = packet->udp_bytes - (__u32)sizeof(struct udphdr);
+  const __u32 header = bpf_ntohl(packet->first_word);
+  const __u32 channel = header >> 16;
+  if (payload_bytes < CHANNEL_HEADER_BYTES || channel < 0x4000 || channel > settings->last_channel)
+    return FASTPATH_PASS_CONTROL;
+  plan->data_bytes = header & 0xffff;
+  if (plan->data_bytes + CHANNEL_HEADER_BYTES > payload_bytes) return FASTPATH_PASS_MALFORMED;
+  if (plan->data_bytes + CHANNEL_HEADER_BYTES < payload_bytes) return FASTPATH_PASS_PADDED;
+
+  const struct fastpath_channel_key key = {.client = packet->source,
+                                           .server = packet->destination,
+                                           .client_port = packet->source_port,
+                                           .server_port = packet->destination_port,
+                                           .channel = bpf_htons((__u16)channel)};
+  const struct fastpath_route *route = route_of_channel(&key);
+  if (!route) return FASTPATH_PASS_MISS;
+  if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
+  plan->removes_header = 1;
+  plan->to_peer_slot = route->slot;
+  if (!(route->flags & FASTPATH_PEER_IS_OWN_RELAY)) return plan_to_peer(plan, route);
+
+  // The other allocation receives what would be sent to it.
+  const struct fastpath_peer_key other = {.relayed = route->peer.peer,
+                                          .peer = route->peer.relayed,
+                                          .relayed_port = route->peer.peer_port,
+                                          .peer_port = route->peer.relayed_port};
+  return plan_from_relay(plan, &other, now);
+}
+
+static __always_inline int plan_for_peer(struct plan *plan, const struct packet *packet,
+                                         __u64 now) {
+  plan->data_bytes = packet->udp_bytes - (__u32)sizeof(struct udphdr);
+  const struct fastpath_peer_key key = {.relayed = packet->destination,
+                                        .peer = packet->source,
+                                        .relayed_port = packet->destination_port,
+                                        .peer_port = packet->source_port};
+  return plan_from_relay(plan, &key, now);
+}
+
+// Everything that can leave a packet to userspace is decided here, before anything is charged.
+static __always_inline int make_plan(struct plan *plan, const struct packet *packet,
+                                     const struct fastpath_config *settings, __u64 now) {
+  return packet->role == FASTPATH_PORT_LISTENER ? plan_for_client(plan, packet, settings, now)
+                                                : plan_for_peer(plan, packet, now);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+#pragma once
+
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+
+#include "server/datapath/kernel/charge.bpf.h"
+#include "server/datapath/kernel/payload_sum.bpf.h"
+
+// At ingress of an Ethernet interface, by tcx or clsact: packets are socket buffers, which carry
+// notes about checksums, VLANs and segmentation beside the octets.
+
+// To the next program, if there is one (TCX_NEXT), and then up the stack.
+#define PASS_TC TC_ACT_UNSPEC
+
+// Headers, the ChannelData header and some payload.
+#define LINEAR_BYTES (ETH_HLEN + 40U + 8U + 8U)
+
+#define ADJUST_FLAGS (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+
+static __always_inline int obstacle(const struct __sk_buff *skb) {
+  if (skb->gso_segs > 1 || skb->gso_size != 0) return FASTPATH_PASS_SEGMENTED;
+  if (skb->vlan_present) return FASTPATH_PASS_VLAN;
+  return GO_ON;
+}
+
+// What of the payload is cut off together with the headers by settle_checksum.
+struct cut_payload {
+  __u8 octets[8];
+  __u8 is_longer;  // the frame was made longer for it
+};
+
+// Removes or adds `growth` octets, and with them the buffer's note that its checksum is unfinished:
+// the system drops that once the place where the sum begins is cut off, and no helper can move it.
+static __always_inline int settle_checksum(struct __sk_buff *skb, const struct packet *packet,
+                                           __s32 growth, struct cut_payload *cut) {
+  const __s32 cut_bytes =
+      packet->ip_bytes + (__s32)sizeof(struct udphdr) + (__s32)sizeof(cut->octets);
+  const __u32 needed_bytes = ETH_HLEN + (__u32)cut_bytes + packet->ip_bytes;
+  if (skb->len < needed_bytes) {
+    if (bpf_skb_change_tail(skb, needed_bytes, 0)) return 0;
+    cut->is_longer = 1;
+  }
+  const __u32 payload = ETH_HLEN + packet->ip_bytes + (__u32)sizeof(struct udphdr);
+  return bpf_skb_load_bytes(skb, payload, cut->octets, sizeof(cut->octets)) == 0 &&
+         bpf_skb_adjust_room(skb, -cut_bytes, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0 &&
+         bpf_skb_adjust_room(skb, cut_bytes + growth, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0;
+}
+
+static __always_inline int restore_payload(struct __sk_buff *skb, const struct plan *plan,
+                                           const struct cut_payload *cut) {
+  const __u32 offset = ETH_HLEN + new_header_bytes(plan);
+  // The first word was the header of ChannelData.
+  const long failure =
+      plan->removes_header
+          ? bpf_skb_store_bytes(skb, offset, cut->octets + 4, 4, BPF_F_RECOMPUTE_CSUM)
+          : bpf_skb_store_bytes(skb, offset, cut->octets, 8, BPF_F_RECOMPUTE_CSUM);
+  if (failure) return 0;
+  return !cut->is_longer || bpf_skb_change_tail(skb, offset + plan->data_bytes, 0) == 0;
+}
+
+// Octets enter or leave between Ethernet and IP; then all headers are written anew.
+static __always_inline int resize(struct __sk_buff *skb, const struct packet *packet,
+                                  const struct plan *plan, int is_unfinished,
+                                  struct cut_payload *cut) {
+  const __s32 growth =
+      (plan->adds_header ? 4 : 0) - (plan->removes_header ? 4 : 0);
+  if (is_unfinished && !settle_checksum(skb, packet, growth, cut)) return 0;
+  const __u16 protocol = plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
+  if (plan->is_v6 != packet->is_v6 && bpf_skb_change_proto(skb, protocol, 0)) return 0;
+  return is_unfinished || growth == 0 ||
+         bpf_skb_adjust_room(skb, growth, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0;
+}
+
+static __always_inline int send_tc(struct __sk_buff *skb, const struct packet *packet,
+                                   const struct plan *plan, int is_unfinished, __u16 check) {
+  struct cut_payload cut = {};
+  if (!resize(skb, packet, plan, is_unfinished, &cut)) return 0;
+  union headers headers = {};
+  build_headers(&headers, packet, plan, check);
+  const __u32 bytes = new_header_bytes(plan);
+  if (bytes > sizeof(headers)) return 0;
+  // A sum that the interface took over the whole packet is kept true.
+  if (bpf_skb_store_bytes(skb, ETH_HLEN, &headers, bytes, BPF_F_RECOMPUTE_CSUM)) return 0;
+  if (is_unfinished && !restore_payload(skb, plan, &cut)) return 0;
+  struct ethhdr *ethernet = (void *)(long)skb->data;
+  if ((void *)(ethernet + 1) > (void *)(long)skb->data_end) return 0;
+  write_ethernet(ethernet, plan->link,
+                 plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+  return plan->link->vlan == 0 ||
+         bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), plan->link->vlan) == 0;
+}
+
+static __always_inline int relay_tc(struct __sk_buff *skb, struct plan *plan) {
+  const struct fastpath_config *settings = find_config();
+  const __u64 now = bpf_ktime_get_coarse_ns();
+  if (!settings || now >= settings->lease_until_ns || skb->pkt_type != PACKET_HOST) return FOREIGN;
+  void *data = (void *)(long)skb->data;
+  if (data + LINEAR_BYTES > (void *)(long)skb->data_end)
+    bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES ? skb->len : LINEAR_BYTES);
+
+  struct packet packet = {};
+  int verdict = parse(&packet, (void *)(long)skb->data, (void *)(long)skb->data_end, skb->len);
+  if (verdict == GO_ON) verdict = obstacle(skb);
+  if (verdict != GO_ON) return verdict;
+  plan->hop_limit = packet.hop_limit;
+  verdict = make_plan(plan, &packet, settings, now);
+  if (verdict != GO_ON) return verdict;
+
+  __u16 check = changed_check(&packet, plan);
+  const int needs_sum = needs_payload_sum(&packet, plan);
+  if (needs_sum && !make_check(skb, ATTACHMENT_TC, &packet, plan, &check))
+    return FASTPATH_PASS_SYSTEM;
+  verdict = charge(plan, settings, now);
+  if (verdict != GO_ON) return verdict;
+  return send_tc(skb, &packet, plan, needs_sum, check) ? GO_ON : FASTPATH_DROP_SYSTEM;
+}
+
+SEC("tc")
+int turn_fastpath_tc(struct __sk_buff *skb) {
+  struct plan plan = {};
+  const int verdict = relay_tc(skb, &plan);
+  if (verdict == GO_ON) return (int)bpf_redirect(plan.link->ifindex, 0);
+  if (verdict == FOREIGN) return PASS_TC;
+  count_outcome(verdict);
+  return verdict >= FASTPATH_DROP_OVER_LIMIT ? TC_ACT_SHOT : PASS_TC;
+}
