@@ -13,7 +13,7 @@ static __always_inline __u64 empty_after(__u64 empty_at, __u64 units, __u64 rate
 }
 
 // Several CPUs may charge at once; none of it is lost.
-static __always_inline void move_forward(__u64 *empty_at, __u64 before, __u64 after, __u64 now) {
+static __always_inline void move_forward(__u64* empty_at, __u64 before, __u64 after, __u64 now) {
   if (before == after) return;
   if (before < now) {
     if (__sync_val_compare_and_swap(empty_at, before, after) == before) return;
@@ -22,16 +22,16 @@ static __always_inline void move_forward(__u64 *empty_at, __u64 before, __u64 af
   __sync_fetch_and_add(empty_at, after - before);
 }
 
-static __always_inline int admit(const struct fastpath_config *settings, __u32 index,
+static __always_inline int admit(const struct fastpath_config* settings, __u32 index,
                                  enum fastpath_direction direction, __u64 bytes, __u64 now) {
   const __u64 bytes_rate = settings->bytes_per_second;
   const __u64 packets_rate = settings->packets_per_second;
   if (bytes_rate == 0 && packets_rate == 0) return 1;
-  struct fastpath_slot *slot = bpf_map_lookup_elem(&slots, &index);
+  struct fastpath_slot* slot = bpf_map_lookup_elem(&slots, &index);
   if (!slot) return 0;
-  struct fastpath_meter *meter = &slot->meters[direction];
-  const __u64 bytes_before = *(volatile __u64 *)&meter->bytes_empty_at_ns;
-  const __u64 packets_before = *(volatile __u64 *)&meter->packets_empty_at_ns;
+  struct fastpath_meter* meter = &slot->meters[direction];
+  const __u64 bytes_before = *(volatile __u64*)&meter->bytes_empty_at_ns;
+  const __u64 packets_before = *(volatile __u64*)&meter->packets_empty_at_ns;
   const __u64 bytes_after = empty_after(bytes_before, bytes, bytes_rate, now);
   const __u64 packets_after = empty_after(packets_before, 1, packets_rate, now);
   if (bytes_after > now + BURST_NS || packets_after > now + BURST_NS) return 0;
@@ -40,13 +40,13 @@ static __always_inline int admit(const struct fastpath_config *settings, __u32 i
   return 1;
 }
 
-static __always_inline void count(struct fastpath_traffic *traffic, __u64 bytes) {
+static __always_inline void count(struct fastpath_traffic* traffic, __u64 bytes) {
   traffic->packets += 1;
   traffic->bytes += bytes;
 }
 
 // One allocation, in one direction: a hop, its limits, its counters.
-static __always_inline int charge_slot(struct plan *plan, const struct fastpath_config *settings,
+static __always_inline int charge_slot(struct plan* plan, const struct fastpath_config* settings,
                                        __u32 index, enum fastpath_direction direction, __u64 now) {
   if (settings->new_hop_limit == 0) {
     if (plan->hop_limit <= 1) return FASTPATH_DROP_HOP_LIMIT;
@@ -55,16 +55,17 @@ static __always_inline int charge_slot(struct plan *plan, const struct fastpath_
     plan->hop_limit = (__u8)settings->new_hop_limit;
   }
   if (!admit(settings, index, direction, plan->data_bytes, now)) return FASTPATH_DROP_OVER_LIMIT;
-  struct fastpath_slot_counters *counters = bpf_map_lookup_elem(&slot_counters, &index);
+  struct fastpath_slot_counters* counters = bpf_map_lookup_elem(&slot_counters, &index);
   if (counters) count(&counters->directions[direction], plan->data_bytes);
-  struct fastpath_totals *all = find_totals();
+  struct fastpath_totals* all = find_totals();
   if (all) count(&all->relayed[direction], plan->data_bytes);
   return GO_ON;
 }
 
 // From relay to relay, both are charged, in the order in which userspace would do it.
-static __always_inline int charge(struct plan *plan, const struct fastpath_config *settings,
-                                  __u64 now) {
+__attribute__((noinline)) int fastpath_charge(struct plan* plan, __u64 now) {
+  const struct fastpath_config* settings = find_config();
+  if (!plan || !settings) return FASTPATH_DROP_SYSTEM;
   if (plan->removes_header) {
     const int verdict =
         charge_slot(plan, settings, plan->to_peer_slot, FASTPATH_CLIENT_TO_PEER, now);

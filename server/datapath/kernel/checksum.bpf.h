@@ -18,14 +18,14 @@ static __always_inline __u16 fold(__u64 sum) {
   return (__u16)((sum & 0xffff) + (sum >> 16));
 }
 
-static __always_inline __u64 sum_address(const struct fastpath_address *address) {
+static __always_inline __u64 sum_address(const struct fastpath_address* address) {
   // The first half of an IPv4-mapped address counts as nothing: only its 0xffff, which is zero.
   return (__u64)address->words[0] + address->words[1] + address->words[2] + address->words[3];
 }
 
 // Of the pseudo-header and the UDP header without its checksum, for either version of IP.
-static __always_inline __u64 sum_pseudo_header(const struct fastpath_address *source,
-                                               const struct fastpath_address *destination,
+static __always_inline __u64 sum_pseudo_header(const struct fastpath_address* source,
+                                               const struct fastpath_address* destination,
                                                __u16 udp_bytes) {
   return sum_address(source) + sum_address(destination) + bpf_htons(udp_bytes) +
          bpf_htons(17 /* UDP */);

@@ -70,10 +70,11 @@ struct fastpath_link {
 #define FASTPATH_UNRESOLVED FASTPATH_LINK_VERSIONS
 
 // `current` is the version to use, or FASTPATH_UNRESOLVED. Changes are written to the next version
-// in turn, then `current` is stored: a run of the program sees the old link or the new one.
+// in turn, then `current` is stored: a run of the program sees the old link or the new one, unless
+// as many changes happen during it as there are versions.
 struct fastpath_next_hop {
   __u32 current;
-  __u32 reserved;
+  __u32 last;  // the version that was written last; the program does not look
   struct fastpath_link versions[FASTPATH_LINK_VERSIONS];
 };
 

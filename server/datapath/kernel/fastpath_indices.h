@@ -26,6 +26,7 @@ class FastpathIndices {
     base::MonotonicTime until;
   };
 
+  std::uint32_t first_;
   std::uint32_t next_fresh_;
   std::uint32_t end_;
   std::deque<Resting> resting_;  // the one that came back first is at the front

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
 #include "server/datapath/kernel/fastpath_abi.h"
+#include "server/datapath/kernel/shared_array.h"
 
 namespace relay {
 
@@ -24,11 +24,6 @@ struct FastpathSizes {
 // of range are a bug of the caller (CHECK).
 class FastpathMaps {
  public:
-  FastpathMaps() = default;
-  FastpathMaps(FastpathMaps&& other) noexcept;
-  FastpathMaps& operator=(FastpathMaps&& other) noexcept;
-  ~FastpathMaps();
-
   // Maps the arrays of a loaded object; the descriptors stay the caller's.
   struct Descriptors {
     int by_channel = -1;
@@ -80,14 +75,6 @@ class FastpathMaps {
   base::Result<fastpath_totals> ReadTotals() const;
 
  private:
-  template <typename T>
-  struct SharedArray {
-    T* data = nullptr;
-    std::size_t mapped_bytes = 0;
-  };
-
-  void Close();
-
   Descriptors descriptors_;
   FastpathSizes sizes_;
   std::size_t cpus_ = 0;

@@ -8,39 +8,52 @@
 
 enum attachment { ATTACHMENT_TC, ATTACHMENT_XDP };
 
+static __always_inline long load_octets(void* context, enum attachment attachment, __u32 offset,
+                                        void* to, __u32 bytes) {
+  return attachment == ATTACHMENT_TC ? bpf_skb_load_bytes(context, offset, to, bytes)
+                                     : bpf_xdp_load_bytes(context, offset, to, bytes);
+}
+
 // Sums the octets [offset, offset + bytes) of a packet, which begin at an even offset of its UDP
 // datagram. Negative: too many, or not there.
-static __always_inline __s64 sum_octets(void *context, enum attachment attachment, __u32 offset,
+static __always_inline __s64 sum_octets(void* context, enum attachment attachment, __u32 offset,
                                         __u32 bytes) {
   __u32 only = 0;
-  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &only);
+  struct scratch* scratch = bpf_map_lookup_elem(&scratches, &only);
   if (!scratch) return -1;
   __s64 sum = 0;
-  for (int i = 0; i < MAX_SUM_CHUNKS; ++i) {
-    if (bytes == 0) return sum & 0xffffffff;
-    const __u32 chunk = bytes < SCRATCH_BYTES ? bytes : SCRATCH_BYTES;
-    // The last octet may be half a word, and the helper takes words of four.
-    *(__u32 *)&scratch->octets[(chunk - 1) & (SCRATCH_BYTES - 4)] = 0;
-    const long failure = attachment == ATTACHMENT_TC
-                             ? bpf_skb_load_bytes(context, offset, scratch->octets, chunk)
-                             : bpf_xdp_load_bytes(context, offset, scratch->octets, chunk);
-    if (failure) return -1;
-    sum = bpf_csum_diff(0, 0, (__be32 *)scratch->octets, (chunk + 3) & ~3U, (__u32)sum);
+  // The helper takes words of four octets.
+  for (int i = 0; i < MAX_SUM_CHUNKS && bytes >= sizeof(__u32); ++i) {
+    __u32 chunk = bytes < SCRATCH_BYTES ? bytes & ~3U : SCRATCH_BYTES;
+    // The compiler knows that this is so, and would not say it where the verifier looks.
+    asm volatile("" : "+r"(chunk));
+    if (chunk == 0 || chunk > SCRATCH_BYTES) return -1;
+    if (load_octets(context, attachment, offset, scratch->octets, chunk)) return -1;
+    sum = bpf_csum_diff(0, 0, (__be32*)scratch->octets, chunk, (__u32)sum);
     if (sum < 0) return -1;
     offset += chunk;
     bytes -= chunk;
   }
-  return bytes == 0 ? (sum & 0xffffffff) : -1;
+  if (bytes >= sizeof(__u32)) return -1;
+  if (bytes == 0) return sum & 0xffffffff;
+  __u32 last = 0;
+  if (load_octets(context, attachment, offset, &last, bytes)) return -1;
+  return (sum & 0xffffffff) + last;
 }
 
-// The UDP checksum of what is to leave, where the old one does not tell. Before anything of the
-// packet is changed. False: pass.
-static __always_inline int make_check(void *context, enum attachment attachment,
-                                      const struct packet *packet, const struct plan *plan,
-                                      __u16 *check) {
-  const __u32 offset = (__u32)sizeof(struct ethhdr) + old_header_bytes(packet, plan);
-  const __s64 payload = sum_octets(context, attachment, offset, plan->data_bytes);
-  if (payload < 0) return 0;
-  *check = udp_check((__u64)payload + sum_new_headers(plan));
-  return 1;
+__attribute__((noinline)) __s64 fastpath_sum_tc(struct __sk_buff* skb, __u32 offset, __u32 bytes) {
+  return sum_octets(skb, ATTACHMENT_TC, offset, bytes);
+}
+
+__attribute__((noinline)) __s64 fastpath_sum_xdp(struct xdp_md* xdp, __u32 offset, __u32 bytes) {
+  return sum_octets(xdp, ATTACHMENT_XDP, offset, bytes);
+}
+
+static __always_inline __u32 data_offset(const struct packet* packet, const struct plan* plan) {
+  return (__u32)sizeof(struct ethhdr) + old_header_bytes(packet, plan);
+}
+
+// The UDP checksum of what is to leave, where the old one does not tell.
+static __always_inline __u16 new_check(__s64 payload_sum, const struct plan* plan) {
+  return udp_check((__u64)payload_sum + sum_new_headers(plan));
 }

@@ -23,19 +23,19 @@ union headers {
   struct v6_headers v6;
 };
 
-static __always_inline __u32 old_header_bytes(const struct packet *packet,
-                                              const struct plan *plan) {
+static __always_inline __u32 old_header_bytes(const struct packet* packet,
+                                              const struct plan* plan) {
   return packet->ip_bytes + (__u32)sizeof(struct udphdr) +
          (plan->removes_header ? CHANNEL_HEADER_BYTES : 0);
 }
 
-static __always_inline __u32 new_header_bytes(const struct plan *plan) {
+static __always_inline __u32 new_header_bytes(const struct plan* plan) {
   return (__u32)((plan->is_v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
                  sizeof(struct udphdr)) +
          (plan->adds_header ? CHANNEL_HEADER_BYTES : 0);
 }
 
-static __always_inline __u16 new_udp_bytes(const struct plan *plan) {
+static __always_inline __u16 new_udp_bytes(const struct plan* plan) {
   return (__u16)(sizeof(struct udphdr) + (plan->adds_header ? CHANNEL_HEADER_BYTES : 0) +
                  plan->data_bytes);
 }
@@ -43,39 +43,37 @@ static __always_inline __u16 new_udp_bytes(const struct plan *plan) {
 // A sender on this machine leaves the sum over the payload to the interface: what stands in the
 // field is the sum over the pseudo-header. A finished checksum can be the same by chance; summing
 // anew is right for it as well.
-static __always_inline int has_unfinished_checksum(const struct packet *packet) {
+static __always_inline int has_unfinished_checksum(const struct packet* packet) {
   return packet->check ==
          fold(sum_pseudo_header(&packet->source, &packet->destination, packet->udp_bytes));
 }
 
 // Whether the new checksum cannot be had from the old one.
-static __always_inline int needs_payload_sum(const struct packet *packet,
-                                             const struct plan *plan) {
+static __always_inline int needs_payload_sum(const struct packet* packet, const struct plan* plan) {
   return has_unfinished_checksum(packet) || (packet->check == 0 && plan->is_v6);
 }
 
-static __always_inline __u64 sum_new_headers(const struct plan *plan) {
+static __always_inline __u64 sum_new_headers(const struct plan* plan) {
   const __u16 udp_bytes = new_udp_bytes(plan);
   return sum_pseudo_header(&plan->source, &plan->destination, udp_bytes) +
          sum_udp_header(plan->source_port, plan->destination_port, udp_bytes) +
          (plan->adds_header ? plan->channel_header : 0);
 }
 
-static __always_inline __u64 sum_old_headers(const struct packet *packet,
-                                             const struct plan *plan) {
+static __always_inline __u64 sum_old_headers(const struct packet* packet, const struct plan* plan) {
   return sum_pseudo_header(&packet->source, &packet->destination, packet->udp_bytes) +
          sum_udp_header(packet->source_port, packet->destination_port, packet->udp_bytes) +
          (plan->removes_header ? packet->first_word : 0);
 }
 
 // RFC 1624: what the old one says about the payload, with the new headers.
-static __always_inline __u16 changed_check(const struct packet *packet, const struct plan *plan) {
+static __always_inline __u16 changed_check(const struct packet* packet, const struct plan* plan) {
   if (packet->check == 0) return 0;
   return udp_check((__u16)~packet->check + complement(sum_old_headers(packet, plan)) +
                    sum_new_headers(plan));
 }
 
-static __always_inline void build_udp(struct udphdr *udp, const struct plan *plan, __u16 check) {
+static __always_inline void build_udp(struct udphdr* udp, const struct plan* plan, __u16 check) {
   udp->source = plan->source_port;
   udp->dest = plan->destination_port;
   udp->len = bpf_htons(new_udp_bytes(plan));
@@ -84,9 +82,9 @@ static __always_inline void build_udp(struct udphdr *udp, const struct plan *pla
 
 // DSCP and ECN travel along; DF does where it exists. What may be fragmented on its way needs an
 // identification of this host's own (RFC 6864).
-static __always_inline void build_v4(struct v4_headers *headers, const struct packet *packet,
-                                     const struct plan *plan, __u16 check) {
-  struct iphdr *ip = &headers->ip;
+static __always_inline void build_v4(struct v4_headers* headers, const struct packet* packet,
+                                     const struct plan* plan, __u16 check) {
+  struct iphdr* ip = &headers->ip;
   ip->version = 4;
   ip->ihl = 5;
   ip->tos = packet->traffic_class;
@@ -98,16 +96,16 @@ static __always_inline void build_v4(struct v4_headers *headers, const struct pa
   ip->check = 0;
   ip->saddr = plan->source.words[3];
   ip->daddr = plan->destination.words[3];
-  const __u32 *words = (const __u32 *)ip;
+  const __u32* words = (const __u32*)ip;
   ip->check = (__u16)~fold((__u64)words[0] + words[1] + words[2] + words[3] + words[4]);
   build_udp(&headers->udp, plan, check);
   headers->channel_header = plan->channel_header;
 }
 
 // The flow label stays 0: it does not travel along (RFC 8656 section 13.2).
-static __always_inline void build_v6(struct v6_headers *headers, const struct packet *packet,
-                                     const struct plan *plan, __u16 check) {
-  struct ipv6hdr *ip = &headers->ip;
+static __always_inline void build_v6(struct v6_headers* headers, const struct packet* packet,
+                                     const struct plan* plan, __u16 check) {
+  struct ipv6hdr* ip = &headers->ip;
   ip->version = 6;
   ip->priority = packet->traffic_class >> 4;
   ip->flow_lbl[0] = (__u8)(packet->traffic_class << 4);
@@ -122,17 +120,26 @@ static __always_inline void build_v6(struct v6_headers *headers, const struct pa
   headers->channel_header = plan->channel_header;
 }
 
-static __always_inline void build_headers(union headers *headers, const struct packet *packet,
-                                          const struct plan *plan, __u16 check) {
+__attribute__((noinline)) int fastpath_build(union headers* headers, const struct packet* packet,
+                                             const struct plan* plan, __u16 check) {
+  if (!headers || !packet || !plan) return 0;
   if (plan->is_v6)
     build_v6(&headers->v6, packet, plan, check);
   else
     build_v4(&headers->v4, packet, plan, check);
+  return 1;
 }
 
-static __always_inline void write_ethernet(struct ethhdr *ethernet,
-                                           const struct fastpath_link *link, __u16 protocol) {
-  __builtin_memcpy(ethernet->h_dest, link->destination_mac, ETH_ALEN);
-  __builtin_memcpy(ethernet->h_source, link->source_mac, ETH_ALEN);
-  ethernet->h_proto = protocol;
+static __always_inline void write_ethernet(struct ethhdr* ethernet,
+                                           const struct fastpath_link* link, __u16 protocol) {
+  __u16* words = __builtin_assume_aligned(ethernet, 2);
+  const __u16* destination = __builtin_assume_aligned(link->destination_mac, 2);
+  const __u16* source = __builtin_assume_aligned(link->source_mac, 2);
+  words[0] = destination[0];
+  words[1] = destination[1];
+  words[2] = destination[2];
+  words[3] = source[0];
+  words[4] = source[1];
+  words[5] = source[2];
+  words[6] = protocol;
 }

@@ -11,93 +11,112 @@ struct plan {
   struct fastpath_address destination;
   __u16 source_port;
   __u16 destination_port;
-  __u32 channel_header;         // of the ChannelData message; only with `adds_header`
-  __u32 data_bytes;             // of application data
+  __u32 channel_header;  // of the ChannelData message; only with `adds_header`
+  __u32 data_bytes;      // of application data
   __u8 is_v6;
-  __u8 removes_header;          // ChannelData came in
-  __u8 adds_header;             // ChannelData goes out
+  __u8 removes_header;  // ChannelData came in
+  __u8 adds_header;     // ChannelData goes out
   __u8 hop_limit;
-  __u32 to_peer_slot;           // only with `removes_header`
-  __u32 to_client_slot;         // only with `adds_header`
-  const struct fastpath_link *link;
+  __u32 to_peer_slot;    // only with `removes_header`
+  __u32 to_client_slot;  // only with `adds_header`
+  __u32 next_hop;
+  __u32 link_version;
 };
 
-static __always_inline int is_same(const void *left, const void *right, __u32 words) {
-  const __u32 *a = left;
-  const __u32 *b = right;
-  __u32 differences = 0;
-#pragma unroll
-  for (__u32 i = 0; i < words; ++i) differences |= a[i] ^ b[i];
-  return differences == 0;
+static __always_inline void start_plan(struct plan* plan, const struct packet* packet) {
+  __builtin_memset(plan, 0, sizeof(*plan));
+  plan->hop_limit = packet->hop_limit;
 }
 
-static __always_inline const struct fastpath_route *route_of_channel(
-    const struct fastpath_channel_key *key) {
-  const __u32 *found = bpf_map_lookup_elem(&by_channel, key);
+static __always_inline int is_same_address(const struct fastpath_address* left,
+                                           const struct fastpath_address* right) {
+  return ((left->words[0] ^ right->words[0]) | (left->words[1] ^ right->words[1]) |
+          (left->words[2] ^ right->words[2]) | (left->words[3] ^ right->words[3])) == 0;
+}
+
+static __always_inline int is_same_channel(const struct fastpath_channel_key* left,
+                                           const struct fastpath_channel_key* right) {
+  return is_same_address(&left->client, &right->client) &&
+         is_same_address(&left->server, &right->server) &&
+         left->client_port == right->client_port && left->server_port == right->server_port &&
+         left->channel == right->channel;
+}
+
+static __always_inline int is_same_peer(const struct fastpath_peer_key* left,
+                                        const struct fastpath_peer_key* right) {
+  return is_same_address(&left->relayed, &right->relayed) &&
+         is_same_address(&left->peer, &right->peer) && left->relayed_port == right->relayed_port &&
+         left->peer_port == right->peer_port;
+}
+
+static __always_inline const struct fastpath_route* route_of_channel(
+    const struct fastpath_channel_key* key) {
+  const __u32* found = bpf_map_lookup_elem(&by_channel, key);
   if (!found) return 0;
   const __u32 index = *found;
-  const struct fastpath_route *route = bpf_map_lookup_elem(&routes, &index);
-  return route && is_same(&route->channel, key, sizeof(*key) / sizeof(__u32)) ? route : 0;
+  const struct fastpath_route* route = bpf_map_lookup_elem(&routes, &index);
+  return route && is_same_channel(&route->channel, key) ? route : 0;
 }
 
-static __always_inline const struct fastpath_route *route_of_peer(
-    const struct fastpath_peer_key *key) {
-  const __u32 *found = bpf_map_lookup_elem(&by_peer, key);
+static __always_inline const struct fastpath_route* route_of_peer(
+    const struct fastpath_peer_key* key) {
+  const __u32* found = bpf_map_lookup_elem(&by_peer, key);
   if (!found) return 0;
   const __u32 index = *found;
-  const struct fastpath_route *route = bpf_map_lookup_elem(&routes, &index);
-  return route && is_same(&route->peer, key, sizeof(*key) / sizeof(__u32)) ? route : 0;
+  const struct fastpath_route* route = bpf_map_lookup_elem(&routes, &index);
+  return route && is_same_peer(&route->peer, key) ? route : 0;
 }
 
-static __always_inline __u64 deadline_of(const struct fastpath_route *route) {
-  return *(const volatile __u64 *)&route->deadline_ns;
+static __always_inline __u64 deadline_of(const struct fastpath_route* route) {
+  return *(const volatile __u64*)&route->deadline_ns;
 }
 
-static __always_inline int resolve(struct plan *plan, __u32 next_hop) {
-  const struct fastpath_next_hop *hop = bpf_map_lookup_elem(&next_hops, &next_hop);
+static __always_inline int resolve(struct plan* plan, __u32 next_hop) {
+  const struct fastpath_next_hop* hop = bpf_map_lookup_elem(&next_hops, &next_hop);
   if (!hop) return FASTPATH_PASS_NO_NEXT_HOP;
-  const __u32 version = *(const volatile __u32 *)&hop->current;
+  const __u32 version = *(const volatile __u32*)&hop->current;
   if (version >= FASTPATH_LINK_VERSIONS || next_hop == 0) return FASTPATH_PASS_NO_NEXT_HOP;
-  plan->link = &hop->versions[version];
+  plan->next_hop = next_hop;
+  plan->link_version = version;
   const __u32 ip_packet_bytes = (plan->is_v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
                                 sizeof(struct udphdr) +
                                 (plan->adds_header ? CHANNEL_HEADER_BYTES : 0) + plan->data_bytes;
-  return ip_packet_bytes > plan->link->mtu ? FASTPATH_PASS_OVER_MTU : GO_ON;
+  return ip_packet_bytes > hop->versions[version].mtu ? FASTPATH_PASS_OVER_MTU : GO_ON;
 }
 
-static __always_inline int plan_to_client(struct plan *plan, const struct fastpath_route *route) {
+static __always_inline int plan_to_client(struct plan* plan, const struct fastpath_route* route) {
   plan->source = route->channel.server;
   plan->destination = route->channel.client;
   plan->source_port = route->channel.server_port;
   plan->destination_port = route->channel.client_port;
-  plan->channel_header = bpf_htonl((__u32)bpf_ntohs(route->channel.channel) << 16 |
-                                   (plan->data_bytes & 0xffff));
+  plan->channel_header =
+      bpf_htonl((__u32)bpf_ntohs(route->channel.channel) << 16 | (plan->data_bytes & 0xffff));
   plan->adds_header = 1;
   plan->to_client_slot = route->slot;
   plan->is_v6 = !is_v4(&plan->destination);
-  return resolve(plan, *(const volatile __u32 *)&route->next_hop_to_client);
+  return resolve(plan, *(const volatile __u32*)&route->next_hop_to_client);
 }
 
-static __always_inline int plan_to_peer(struct plan *plan, const struct fastpath_route *route) {
+static __always_inline int plan_to_peer(struct plan* plan, const struct fastpath_route* route) {
   plan->source = route->peer.relayed;
   plan->destination = route->peer.peer;
   plan->source_port = route->peer.relayed_port;
   plan->destination_port = route->peer.peer_port;
   plan->is_v6 = !is_v4(&plan->destination);
-  return resolve(plan, *(const volatile __u32 *)&route->next_hop_to_peer);
+  return resolve(plan, *(const volatile __u32*)&route->next_hop_to_peer);
 }
 
-static __always_inline int plan_from_relay(struct plan *plan, const struct fastpath_peer_key *key,
+static __always_inline int plan_from_relay(struct plan* plan, const struct fastpath_peer_key* key,
                                            __u64 now) {
-  const struct fastpath_route *route = route_of_peer(key);
+  const struct fastpath_route* route = route_of_peer(key);
   if (!route) return FASTPATH_PASS_MISS;
   if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
   return plan_to_client(plan, route);
 }
 
 // ChannelData (RFC 8656 section 12.4).
-static __always_inline int plan_for_client(struct plan *plan, const struct packet *packet,
-                                           const struct fastpath_config *settings, __u64 now) {
+static __always_inline int plan_for_client(struct plan* plan, const struct packet* packet,
+                                           const struct fastpath_config* settings, __u64 now) {
   const __u32 payload_bytes = packet->udp_bytes - (__u32)sizeof(struct udphdr);
   const __u32 header = bpf_ntohl(packet->first_word);
   const __u32 channel = header >> 16;
@@ -112,7 +131,7 @@ static __always_inline int plan_for_client(struct plan *plan, const struct packe
                                            .client_port = packet->source_port,
                                            .server_port = packet->destination_port,
                                            .channel = bpf_htons((__u16)channel)};
-  const struct fastpath_route *route = route_of_channel(&key);
+  const struct fastpath_route* route = route_of_channel(&key);
   if (!route) return FASTPATH_PASS_MISS;
   if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
   plan->removes_header = 1;
@@ -127,7 +146,7 @@ static __always_inline int plan_for_client(struct plan *plan, const struct packe
   return plan_from_relay(plan, &other, now);
 }
 
-static __always_inline int plan_for_peer(struct plan *plan, const struct packet *packet,
+static __always_inline int plan_for_peer(struct plan* plan, const struct packet* packet,
                                          __u64 now) {
   plan->data_bytes = packet->udp_bytes - (__u32)sizeof(struct udphdr);
   const struct fastpath_peer_key key = {.relayed = packet->destination,
@@ -137,9 +156,20 @@ static __always_inline int plan_for_peer(struct plan *plan, const struct packet 
   return plan_from_relay(plan, &key, now);
 }
 
-// Everything that can leave a packet to userspace is decided here, before anything is charged.
-static __always_inline int make_plan(struct plan *plan, const struct packet *packet,
-                                     const struct fastpath_config *settings, __u64 now) {
+// Everything that can leave a packet to userspace is decided here, before anything is charged. Not
+// inline, as other large parts are not: so the verifier looks at each of them once, instead of once
+// for each way that leads there.
+__attribute__((noinline)) int fastpath_plan(struct plan* plan, const struct packet* packet,
+                                            __u64 now) {
+  const struct fastpath_config* settings = find_config();
+  if (!plan || !packet || !settings) return FASTPATH_PASS_SYSTEM;
   return packet->role == FASTPATH_PORT_LISTENER ? plan_for_client(plan, packet, settings, now)
                                                 : plan_for_peer(plan, packet, now);
+}
+
+static __always_inline const struct fastpath_link* link_of(const struct plan* plan) {
+  const __u32 next_hop = plan->next_hop;
+  const struct fastpath_next_hop* hop = bpf_map_lookup_elem(&next_hops, &next_hop);
+  const __u32 version = plan->link_version;
+  return hop && version < FASTPATH_LINK_VERSIONS ? &hop->versions[version] : 0;
 }

@@ -18,7 +18,7 @@
 
 #define ADJUST_FLAGS (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
 
-static __always_inline int obstacle(const struct __sk_buff *skb) {
+static __always_inline int obstacle(const struct __sk_buff* skb) {
   if (skb->gso_segs > 1 || skb->gso_size != 0) return FASTPATH_PASS_SEGMENTED;
   if (skb->vlan_present) return FASTPATH_PASS_VLAN;
   return GO_ON;
@@ -32,8 +32,8 @@ struct cut_payload {
 
 // Removes or adds `growth` octets, and with them the buffer's note that its checksum is unfinished:
 // the system drops that once the place where the sum begins is cut off, and no helper can move it.
-static __always_inline int settle_checksum(struct __sk_buff *skb, const struct packet *packet,
-                                           __s32 growth, struct cut_payload *cut) {
+static __always_inline int settle_checksum(struct __sk_buff* skb, const struct packet* packet,
+                                           __s32 growth, struct cut_payload* cut) {
   const __s32 cut_bytes =
       packet->ip_bytes + (__s32)sizeof(struct udphdr) + (__s32)sizeof(cut->octets);
   const __u32 needed_bytes = ETH_HLEN + (__u32)cut_bytes + packet->ip_bytes;
@@ -47,8 +47,8 @@ static __always_inline int settle_checksum(struct __sk_buff *skb, const struct p
          bpf_skb_adjust_room(skb, cut_bytes + growth, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0;
 }
 
-static __always_inline int restore_payload(struct __sk_buff *skb, const struct plan *plan,
-                                           const struct cut_payload *cut) {
+static __always_inline int restore_payload(struct __sk_buff* skb, const struct plan* plan,
+                                           const struct cut_payload* cut) {
   const __u32 offset = ETH_HLEN + new_header_bytes(plan);
   // The first word was the header of ChannelData.
   const long failure =
@@ -60,11 +60,10 @@ static __always_inline int restore_payload(struct __sk_buff *skb, const struct p
 }
 
 // Octets enter or leave between Ethernet and IP; then all headers are written anew.
-static __always_inline int resize(struct __sk_buff *skb, const struct packet *packet,
-                                  const struct plan *plan, int is_unfinished,
-                                  struct cut_payload *cut) {
-  const __s32 growth =
-      (plan->adds_header ? 4 : 0) - (plan->removes_header ? 4 : 0);
+static __always_inline int resize(struct __sk_buff* skb, const struct packet* packet,
+                                  const struct plan* plan, int is_unfinished,
+                                  struct cut_payload* cut) {
+  const __s32 growth = (plan->adds_header ? 4 : 0) - (plan->removes_header ? 4 : 0);
   if (is_unfinished && !settle_checksum(skb, packet, growth, cut)) return 0;
   const __u16 protocol = plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
   if (plan->is_v6 != packet->is_v6 && bpf_skb_change_proto(skb, protocol, 0)) return 0;
@@ -72,56 +71,67 @@ static __always_inline int resize(struct __sk_buff *skb, const struct packet *pa
          bpf_skb_adjust_room(skb, growth, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0;
 }
 
-static __always_inline int send_tc(struct __sk_buff *skb, const struct packet *packet,
-                                   const struct plan *plan, int is_unfinished, __u16 check) {
+static __always_inline int send_tc(struct __sk_buff* skb, const struct packet* packet,
+                                   const struct plan* plan, const struct fastpath_link* link,
+                                   int is_unfinished, __u16 check) {
   struct cut_payload cut = {};
   if (!resize(skb, packet, plan, is_unfinished, &cut)) return 0;
-  union headers headers = {};
-  build_headers(&headers, packet, plan, check);
+  union headers headers;
+  __builtin_memset(&headers, 0, sizeof(headers));
+  if (!fastpath_build(&headers, packet, plan, check)) return 0;
   const __u32 bytes = new_header_bytes(plan);
-  if (bytes > sizeof(headers)) return 0;
+  if (bytes == 0 || bytes > sizeof(headers)) return 0;
   // A sum that the interface took over the whole packet is kept true.
   if (bpf_skb_store_bytes(skb, ETH_HLEN, &headers, bytes, BPF_F_RECOMPUTE_CSUM)) return 0;
   if (is_unfinished && !restore_payload(skb, plan, &cut)) return 0;
-  struct ethhdr *ethernet = (void *)(long)skb->data;
-  if ((void *)(ethernet + 1) > (void *)(long)skb->data_end) return 0;
-  write_ethernet(ethernet, plan->link,
-                 plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
-  return plan->link->vlan == 0 ||
-         bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), plan->link->vlan) == 0;
+  struct ethhdr* ethernet = (void*)(long)skb->data;
+  if ((void*)(ethernet + 1) > (void*)(long)skb->data_end) return 0;
+  write_ethernet(ethernet, link, plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+  return link->vlan == 0 || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), link->vlan) == 0;
 }
 
-static __always_inline int relay_tc(struct __sk_buff *skb, struct plan *plan) {
-  const struct fastpath_config *settings = find_config();
+// The interface to leave by is `*ifindex`.
+static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
+  const struct fastpath_config* settings = find_config();
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (!settings || now >= settings->lease_until_ns || skb->pkt_type != PACKET_HOST) return FOREIGN;
-  void *data = (void *)(long)skb->data;
-  if (data + LINEAR_BYTES > (void *)(long)skb->data_end)
+  void* data = (void*)(long)skb->data;
+  if (data + LINEAR_BYTES > (void*)(long)skb->data_end)
     bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES ? skb->len : LINEAR_BYTES);
 
-  struct packet packet = {};
-  int verdict = parse(&packet, (void *)(long)skb->data, (void *)(long)skb->data_end, skb->len);
+  struct packet packet;
+  __builtin_memset(&packet, 0, sizeof(packet));
+  int verdict = parse(&packet, (void*)(long)skb->data, (void*)(long)skb->data_end, skb->len);
   if (verdict == GO_ON) verdict = obstacle(skb);
   if (verdict != GO_ON) return verdict;
-  plan->hop_limit = packet.hop_limit;
-  verdict = make_plan(plan, &packet, settings, now);
+  struct plan plan;
+  start_plan(&plan, &packet);
+  verdict = fastpath_plan(&plan, &packet, now);
   if (verdict != GO_ON) return verdict;
 
-  __u16 check = changed_check(&packet, plan);
-  const int needs_sum = needs_payload_sum(&packet, plan);
-  if (needs_sum && !make_check(skb, ATTACHMENT_TC, &packet, plan, &check))
-    return FASTPATH_PASS_SYSTEM;
-  verdict = charge(plan, settings, now);
+  __u16 check;
+  const int needs_sum = needs_payload_sum(&packet, &plan);
+  if (needs_sum) {
+    const __s64 sum = fastpath_sum_tc(skb, data_offset(&packet, &plan), plan.data_bytes);
+    if (sum < 0) return FASTPATH_PASS_SYSTEM;
+    check = new_check(sum, &plan);
+  } else {
+    check = changed_check(&packet, &plan);
+  }
+  verdict = fastpath_charge(&plan, now);
   if (verdict != GO_ON) return verdict;
-  return send_tc(skb, &packet, plan, needs_sum, check) ? GO_ON : FASTPATH_DROP_SYSTEM;
+  const struct fastpath_link* link = link_of(&plan);
+  if (!link || !send_tc(skb, &packet, &plan, link, needs_sum, check)) return FASTPATH_DROP_SYSTEM;
+  *ifindex = link->ifindex;
+  return GO_ON;
 }
 
 SEC("tc")
-int turn_fastpath_tc(struct __sk_buff *skb) {
-  struct plan plan = {};
-  const int verdict = relay_tc(skb, &plan);
-  if (verdict == GO_ON) return (int)bpf_redirect(plan.link->ifindex, 0);
+int turn_fastpath_tc(struct __sk_buff* skb) {
+  __u32 ifindex = 0;
+  const int verdict = relay_tc(skb, &ifindex);
+  if (verdict == GO_ON) return (int)bpf_redirect(ifindex, 0);
   if (verdict == FOREIGN) return PASS_TC;
-  count_outcome(verdict);
+  fastpath_count((__u32)verdict);
   return verdict >= FASTPATH_DROP_OVER_LIMIT ? TC_ACT_SHOT : PASS_TC;
 }

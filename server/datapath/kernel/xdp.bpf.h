@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 #pragma once
 
+#include <stddef.h>
+
 #include "server/datapath/kernel/charge.bpf.h"
 #include "server/datapath/kernel/payload_sum.bpf.h"
 
@@ -11,72 +13,89 @@ struct vlan_tag {
   __u16 protocol;
 };
 
-static __always_inline int write_headers(struct xdp_md *xdp, __u32 offset,
-                                         const union headers *headers, const struct plan *plan) {
-  void *end = (void *)(long)xdp->data_end;
-  void *to = (void *)(long)xdp->data + offset;
-  const __u32 fixed_bytes = plan->is_v6 ? 48 : 28;
-  if (to + fixed_bytes > end) return 0;
-  if (plan->is_v6)
-    __builtin_memcpy(to, headers, 48);
-  else
-    __builtin_memcpy(to, headers, 28);
+// `to` is where IP begins. Each branch is checked by itself: the verifier does not see that a
+// length goes with a version.
+static __always_inline int write_headers(void* to, const void* end, const union headers* headers,
+                                         const struct plan* plan) {
+  to = __builtin_assume_aligned(to, 4);  // as far as the system has a say
+  __u32* channel_header;
+  if (plan->is_v6) {
+    channel_header = to + offsetof(struct v6_headers, channel_header);
+    if ((void*)channel_header > end) return 0;
+    __builtin_memcpy(to, &headers->v6, offsetof(struct v6_headers, channel_header));
+  } else {
+    channel_header = to + offsetof(struct v4_headers, channel_header);
+    if ((void*)channel_header > end) return 0;
+    __builtin_memcpy(to, &headers->v4, offsetof(struct v4_headers, channel_header));
+  }
   if (!plan->adds_header) return 1;
-  __u32 *channel_header = to + fixed_bytes;
-  if ((void *)(channel_header + 1) > end) return 0;
+  if ((void*)(channel_header + 1) > end) return 0;
   *channel_header = plan->channel_header;
   return 1;
 }
 
-static __always_inline int send_xdp(struct xdp_md *xdp, const struct packet *packet,
-                                    const struct plan *plan, __u16 check) {
-  const __u32 tag_bytes = plan->link->vlan ? sizeof(struct vlan_tag) : 0;
-  const __s32 growth = (__s32)(new_header_bytes(plan) + tag_bytes) -
-                       (__s32)old_header_bytes(packet, plan);
+static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* packet,
+                                    const struct plan* plan, const struct fastpath_link* link,
+                                    __u16 check) {
+  const __u32 tag_bytes = link->vlan ? sizeof(struct vlan_tag) : 0;
+  const __s32 growth =
+      (__s32)(new_header_bytes(plan) + tag_bytes) - (__s32)old_header_bytes(packet, plan);
   if (bpf_xdp_adjust_head(xdp, -growth)) return 0;
-  union headers headers = {};
-  build_headers(&headers, packet, plan, check);
-  if (!write_headers(xdp, ETH_HLEN + tag_bytes, &headers, plan)) return 0;
-  struct ethhdr *ethernet = (void *)(long)xdp->data;
-  struct vlan_tag *tag = (void *)(ethernet + 1);
-  if ((void *)(tag + 1) > (void *)(long)xdp->data_end) return 0;
+  union headers headers;
+  __builtin_memset(&headers, 0, sizeof(headers));
+  if (!fastpath_build(&headers, packet, plan, check)) return 0;
+  void* end = (void*)(long)xdp->data_end;
+  struct ethhdr* ethernet = (void*)(long)xdp->data;
+  struct vlan_tag* tag = (void*)(ethernet + 1);
+  if ((void*)(tag + 1) > end) return 0;
   const __u16 protocol = plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
-  write_ethernet(ethernet, plan->link, tag_bytes ? bpf_htons(ETH_P_8021Q) : protocol);
-  if (tag_bytes) {
-    tag->tag = bpf_htons(plan->link->vlan);
-    tag->protocol = protocol;
+  if (link->vlan == 0) {
+    write_ethernet(ethernet, link, protocol);
+    return write_headers(tag, end, &headers, plan);
   }
-  return 1;
+  write_ethernet(ethernet, link, bpf_htons(ETH_P_8021Q));
+  tag->tag = bpf_htons(link->vlan);
+  tag->protocol = protocol;
+  return write_headers(tag + 1, end, &headers, plan);
 }
 
-static __always_inline int relay_xdp(struct xdp_md *xdp, struct plan *plan) {
-  const struct fastpath_config *settings = find_config();
+// The interface to leave by is `*ifindex`.
+static __always_inline int relay_xdp(struct xdp_md* xdp, __u32* ifindex) {
+  const struct fastpath_config* settings = find_config();
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (!settings || now >= settings->lease_until_ns) return FOREIGN;
-  struct packet packet = {};
-  const __u32 frame_bytes = xdp->data_end - xdp->data;
-  int verdict =
-      parse(&packet, (void *)(long)xdp->data, (void *)(long)xdp->data_end, frame_bytes);
+  struct packet packet;
+  __builtin_memset(&packet, 0, sizeof(packet));
+  const __u32 frame_bytes = (__u32)bpf_xdp_get_buff_len(xdp);
+  int verdict = parse(&packet, (void*)(long)xdp->data, (void*)(long)xdp->data_end, frame_bytes);
   if (verdict != GO_ON) return verdict;
-  plan->hop_limit = packet.hop_limit;
-  verdict = make_plan(plan, &packet, settings, now);
+  struct plan plan;
+  start_plan(&plan, &packet);
+  verdict = fastpath_plan(&plan, &packet, now);
   if (verdict != GO_ON) return verdict;
 
-  __u16 check = changed_check(&packet, plan);
-  if (needs_payload_sum(&packet, plan) &&
-      !make_check(xdp, ATTACHMENT_XDP, &packet, plan, &check))
-    return FASTPATH_PASS_SYSTEM;
-  verdict = charge(plan, settings, now);
+  __u16 check;
+  if (needs_payload_sum(&packet, &plan)) {
+    const __s64 sum = fastpath_sum_xdp(xdp, data_offset(&packet, &plan), plan.data_bytes);
+    if (sum < 0) return FASTPATH_PASS_SYSTEM;
+    check = new_check(sum, &plan);
+  } else {
+    check = changed_check(&packet, &plan);
+  }
+  verdict = fastpath_charge(&plan, now);
   if (verdict != GO_ON) return verdict;
-  return send_xdp(xdp, &packet, plan, check) ? GO_ON : FASTPATH_DROP_SYSTEM;
+  const struct fastpath_link* link = link_of(&plan);
+  if (!link || !send_xdp(xdp, &packet, &plan, link, check)) return FASTPATH_DROP_SYSTEM;
+  *ifindex = link->ifindex;
+  return GO_ON;
 }
 
 SEC("xdp")
-int turn_fastpath_xdp(struct xdp_md *xdp) {
-  struct plan plan = {};
-  const int verdict = relay_xdp(xdp, &plan);
-  if (verdict == GO_ON) return (int)bpf_redirect(plan.link->ifindex, 0);
+int turn_fastpath_xdp(struct xdp_md* xdp) {
+  __u32 ifindex = 0;
+  const int verdict = relay_xdp(xdp, &ifindex);
+  if (verdict == GO_ON) return (int)bpf_redirect(ifindex, 0);
   if (verdict == FOREIGN) return XDP_PASS;
-  count_outcome(verdict);
+  fastpath_count((__u32)verdict);
   return verdict >= FASTPATH_DROP_OVER_LIMIT ? XDP_DROP : XDP_PASS;
 }

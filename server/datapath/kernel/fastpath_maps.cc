@@ -1,0 +1,169 @@
+#include "server/datapath/kernel/fastpath_maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "protocol/base/check.h"
+
+namespace relay {
+namespace {
+
+static_assert(sizeof(fastpath_channel_key) == 40 && sizeof(fastpath_peer_key) == 36,
+              "keys have no padding: the kernel compares all of their octets");
+static_assert(sizeof(fastpath_route) == 128);
+static_assert(sizeof(fastpath_link) == 24);
+static_assert(sizeof(fastpath_next_hop) == 8 + FASTPATH_LINK_VERSIONS * sizeof(fastpath_link));
+
+// What the program may read at the same moment is written whole.
+template <typename T>
+void Store(T& to, std::type_identity_t<T> value) {
+  std::atomic_ref<T>(to).store(value, std::memory_order_release);
+}
+
+base::Error SystemError(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
+
+// Removes the entry if it leads to the record; another record may have taken its place.
+template <typename Key>
+void RemoveEntry(int map, const Key& key, std::uint32_t index) {
+  std::uint32_t found = 0;
+  if (bpf_map_lookup_elem(map, &key, &found) == 0 && found == index) bpf_map_delete_elem(map, &key);
+}
+
+void Add(fastpath_traffic& sum, const fastpath_traffic& more) {
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
+}
+
+}  // namespace
+
+std::uint64_t ToFastpathTime(base::MonotonicTime time) {
+  const auto since_start = std::chrono::nanoseconds(time.time_since_epoch()).count();
+  return since_start < 0 ? 0 : static_cast<std::uint64_t>(since_start);
+}
+
+base::Result<FastpathMaps> FastpathMaps::Open(const Descriptors& descriptors,
+                                              const FastpathSizes& sizes) {
+  FastpathMaps maps;
+  maps.descriptors_ = descriptors;
+  maps.sizes_ = sizes;
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return base::Error{"the number of CPUs is not known"};
+  maps.cpus_ = static_cast<std::size_t>(cpus);
+  if (!maps.routes_.Map(descriptors.routes, sizes.routes) ||
+      !maps.slots_.Map(descriptors.slots, sizes.slots) ||
+      !maps.next_hops_.Map(descriptors.next_hops, sizes.next_hops) ||
+      !maps.config_.Map(descriptors.config, 1) || !maps.ports_.Map(descriptors.ports, 1))
+    return SystemError("the maps of the kernel datapath cannot be shared");
+  for (std::uint32_t index = 0; index < sizes.next_hops; ++index)
+    maps.next_hops_[index].current = FASTPATH_UNRESOLVED;
+  maps.SetLastChannel(0x4fff);
+  return maps;
+}
+
+void FastpathMaps::SetLease(base::MonotonicTime until) {
+  Store(config_[0].lease_until_ns, ToFastpathTime(until));
+}
+
+void FastpathMaps::SetLimits(std::uint64_t bytes_per_second, std::uint64_t packets_per_second) {
+  Store(config_[0].bytes_per_second, bytes_per_second);
+  Store(config_[0].packets_per_second, packets_per_second);
+}
+
+void FastpathMaps::SetNewHopLimit(std::uint8_t hop_limit) {
+  Store(config_[0].new_hop_limit, hop_limit);
+}
+
+void FastpathMaps::SetLastChannel(std::uint16_t channel) {
+  Store(config_[0].last_channel, channel);
+}
+
+void FastpathMaps::SetPortRole(std::uint16_t port, fastpath_port_role role) {
+  Store(ports_[0].roles[port], static_cast<std::uint8_t>(role));
+}
+
+base::Result<void> FastpathMaps::InstallRoute(std::uint32_t index, const fastpath_route& route) {
+  CHECK(route.slot < sizes_.slots);
+  CHECK(std::max(route.next_hop_to_client, route.next_hop_to_peer) < sizes_.next_hops);
+  routes_[index] = route;
+  if (bpf_map_update_elem(descriptors_.by_channel, &route.channel, &index, BPF_ANY) != 0)
+    return SystemError("no room for a channel in the kernel datapath");
+  if (bpf_map_update_elem(descriptors_.by_peer, &route.peer, &index, BPF_ANY) != 0) {
+    const base::Error error = SystemError("no room for a peer in the kernel datapath");
+    RemoveEntry(descriptors_.by_channel, route.channel, index);
+    return error;
+  }
+  return {};
+}
+
+void FastpathMaps::SetDeadline(std::uint32_t index, base::MonotonicTime deadline) {
+  Store(routes_[index].deadline_ns, ToFastpathTime(deadline));
+}
+
+void FastpathMaps::SetRouteNextHops(std::uint32_t index, std::uint32_t to_client,
+                                    std::uint32_t to_peer) {
+  CHECK(std::max(to_client, to_peer) < sizes_.next_hops);
+  Store(routes_[index].next_hop_to_client, to_client);
+  Store(routes_[index].next_hop_to_peer, to_peer);
+}
+
+void FastpathMaps::RemoveRoute(std::uint32_t index) {
+  fastpath_route& route = routes_[index];
+  Store(route.deadline_ns, 0);
+  RemoveEntry(descriptors_.by_channel, route.channel, index);
+  RemoveEntry(descriptors_.by_peer, route.peer, index);
+}
+
+void FastpathMaps::ResetSlot(std::uint32_t slot) {
+  for (fastpath_meter& meter : slots_[slot].meters) {
+    Store(meter.bytes_empty_at_ns, 0);
+    Store(meter.packets_empty_at_ns, 0);
+  }
+}
+
+const fastpath_slot& FastpathMaps::slot(std::uint32_t slot) const { return slots_[slot]; }
+
+void FastpathMaps::SetNextHop(std::uint32_t index, const fastpath_link& link) {
+  CHECK(index != 0);
+  fastpath_next_hop& hop = next_hops_[index];
+  hop.last = (hop.last + 1) % FASTPATH_LINK_VERSIONS;
+  hop.versions[hop.last] = link;
+  Store(hop.current, hop.last);
+}
+
+void FastpathMaps::ClearNextHop(std::uint32_t index) {
+  Store(next_hops_[index].current, FASTPATH_UNRESOLVED);
+}
+
+base::Result<fastpath_slot_counters> FastpathMaps::ReadSlot(std::uint32_t slot) const {
+  CHECK(slot < sizes_.slots);
+  std::vector<fastpath_slot_counters> by_cpu(cpus_);
+  if (bpf_map_lookup_elem(descriptors_.slot_counters, &slot, by_cpu.data()) != 0)
+    return SystemError("the counters of an allocation cannot be read");
+  fastpath_slot_counters sum{};
+  for (const fastpath_slot_counters& one : by_cpu)
+    for (std::size_t i = 0; i < FASTPATH_DIRECTIONS; ++i) Add(sum.directions[i], one.directions[i]);
+  return sum;
+}
+
+base::Result<fastpath_totals> FastpathMaps::ReadTotals() const {
+  const std::uint32_t only = 0;
+  std::vector<fastpath_totals> by_cpu(cpus_);
+  if (bpf_map_lookup_elem(descriptors_.totals, &only, by_cpu.data()) != 0)
+    return SystemError("the counters of the kernel datapath cannot be read");
+  fastpath_totals sum{};
+  for (const fastpath_totals& one : by_cpu) {
+    for (std::size_t i = 0; i < FASTPATH_DIRECTIONS; ++i) Add(sum.relayed[i], one.relayed[i]);
+    for (std::size_t i = 0; i < FASTPATH_OUTCOMES; ++i) sum.outcomes[i] += one.outcomes[i];
+  }
+  return sum;
+}
+
+}  // namespace relay
