@@ -55,14 +55,16 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
                            ? "no listener is configured"
                            : "no listener could be opened: " + listeners.front().error};
   }
-  return std::unique_ptr<RelayServer>(
-      new RelayServer(config, std::move(relay_addresses), std::move(policy),
-                      std::move(certificate_store).value(), std::move(shards).value()));
+  auto kernel = OpenKernelPath(config, listeners, relay_addresses);
+  if (!kernel.ok()) return kernel.error();
+  return std::unique_ptr<RelayServer>(new RelayServer(
+      config, std::move(relay_addresses), std::move(policy), std::move(certificate_store).value(),
+      std::move(kernel).value(), std::move(shards).value()));
 }
 
 RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
                          std::shared_ptr<const turn::Policy> policy,
-                         std::unique_ptr<CertificateStore> certificate_store,
+                         std::unique_ptr<CertificateStore> certificate_store, KernelPath kernel,
                          std::unique_ptr<ShardGroup> shards)
     : listeners_(config.listeners),
       min_port_(config.relay.min_port),
@@ -70,8 +72,17 @@ RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> r
       relay_addresses_(std::move(relay_addresses)),
       policy_(std::move(policy)),
       certificate_store_(std::move(certificate_store)),
+      kernel_(std::move(kernel)),
       shards_(std::move(shards)),
-      started_(base::ReadClocks().monotonic) {}
+      started_(base::ReadClocks().monotonic) {
+  shards_->SetKernelDatapath(kernel_.datapath.get());
+}
+
+std::vector<const ShardCounters*> RelayServer::counters() const {
+  std::vector<const ShardCounters*> counters = shards_->counters();
+  if (kernel_.datapath != nullptr) counters.push_back(&kernel_.datapath->ReadCounters());
+  return counters;
+}
 
 RelaySnapshot RelayServer::ReadSnapshot() const {
   RelaySnapshot snapshot;
@@ -101,6 +112,7 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
   snapshot.reservations = totals.reservations;
   snapshot.allocations_charged = totals.allocations;
   snapshot.subjects = totals.subjects;
+  if (kernel_.datapath != nullptr) snapshot.kernel_datapath_mode = kernel_.datapath->mode();
   snapshot.started = started_;
   return snapshot;
 }
@@ -154,6 +166,7 @@ base::Result<void> RelayServer::Reconfigure(const Config& config) {
   turn::Policy policy = MakePolicy(effective, relay_addresses_);
   policy.draining = policy_->draining;
   policy_ = std::make_shared<const turn::Policy>(std::move(policy));
+  if (kernel_.datapath != nullptr) kernel_.datapath->SetSettings(MakeKernelSettings(effective));
   shards_->SetSettings({policy_, MakeCredentials(effective), MakeRateLimits(effective)},
                        MakeLedgerOptions(effective, relay_addresses_),
                        effective.limits.connections_per_source);

@@ -8,6 +8,7 @@
 #include "protocol/base/time.h"
 #include "protocol/turn/peer_policy.h"
 #include "protocol/turn/policy.h"
+#include "server/app/kernel_path.h"
 #include "server/config/config.h"
 #include "server/control/relay_control.h"
 #include "server/net/shard_group.h"
@@ -32,7 +33,10 @@ class RelayServer final : public RelayControl {
   // Those that new connections get.
   std::vector<Certificate> certificates() const;
 
-  std::vector<const ShardCounters*> counters() const override { return shards_->counters(); }
+  // Which datapath there is, and why.
+  const std::string& datapath_description() const { return kernel_.description; }
+
+  std::vector<const ShardCounters*> counters() const override;
   RelaySnapshot ReadSnapshot() const override;
   std::vector<std::string> unready_reasons() const override;
   void RefreshCertificates() override;
@@ -43,7 +47,7 @@ class RelayServer final : public RelayControl {
  private:
   RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
               std::shared_ptr<const turn::Policy> policy,
-              std::unique_ptr<CertificateStore> certificate_store,
+              std::unique_ptr<CertificateStore> certificate_store, KernelPath kernel,
               std::unique_ptr<ShardGroup> shards);
 
   std::vector<Config::Listener> listeners_;  // without those that were left out
@@ -52,6 +56,7 @@ class RelayServer final : public RelayControl {
   std::vector<turn::RelayAddress> relay_addresses_;
   std::shared_ptr<const turn::Policy> policy_;
   std::unique_ptr<CertificateStore> certificate_store_;  // nullptr: no TLS
+  KernelPath kernel_;                                    // outlives the shards
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;
 };

@@ -100,6 +100,7 @@ StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
   facts.has_self_signed = settings.has_self_signed;
   facts.relay_addresses = std::move(relay_addresses);
   facts.shards = relay.shards().shard_count();
+  facts.datapath = relay.datapath_description();
   facts.secret_path = settings.secret_path;
   facts.admin_socket = std::move(admin_socket);
   facts.metrics_url = std::move(metrics_url);

@@ -120,6 +120,7 @@ std::string StartupSummary(const Config& config, const StartupFacts& facts, base
   AppendRelay(config, facts, summary);
   AppendLine("realm", config.realm, summary);
   AppendLine("shards", std::to_string(facts.shards), summary);
+  AppendLine("datapath", facts.datapath, summary);
   if (!facts.secret_path.empty()) {
     AppendLine("secret",
                "in " + facts.secret_path + ", made for this server; nobody gets in without it",

@@ -17,10 +17,6 @@ void ReportUnavailable(Draft& draft) {
   const Config& config = draft.config;
   Refuse(draft, !config.relay.external_addresses_auto.empty(), "relay.external_addresses",
          "finding the external address by STUN ('auto')");
-  Refuse(draft, config.relay.datapath == Config::Datapath::kXdp, "relay.datapath",
-         "the datapath 'xdp'");
-  Refuse(draft, config.relay.datapath == Config::Datapath::kTc, "relay.datapath",
-         "the datapath 'tc'");
   Refuse(draft, config.limits.bandwidth_per_user_bits_per_second != 0, "limits.bandwidth_per_user",
          "a bandwidth limit over all allocations of a user");
   Refuse(draft, config.limits.bandwidth_total_bits_per_second != 0, "limits.bandwidth_total",

@@ -16,7 +16,7 @@ HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& pro
                                  .is_draining = is_draining,
                                  .relay_ports_in_use = state.ports_in_use,
                                  .relay_ports_limit = state.ports_limit,
-                                 .kernel_datapath_mode = std::nullopt,
+                                 .kernel_datapath_mode = state.kernel_datapath_mode,
                                  .certificates = std::move(certificates),
                                  .process = ReadProcessUsage()};
   const std::vector<const ShardCounters*> shards = relay.counters();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct RelaySnapshot {
   std::size_t reservations = 0;
   std::size_t allocations_charged = 0;  // against the total limit: allocations and reservations
   std::size_t subjects = 0;             // users with at least one of them
+  std::optional<std::string> kernel_datapath_mode;  // nullopt: there is none
   base::MonotonicTime started;
 };
 
@@ -45,7 +47,8 @@ class RelayControl {
  public:
   virtual ~RelayControl() = default;
 
-  // One for each shard; they live as long as this object.
+  // One for each shard, and one for the datapath in the kernel where there is one; they live as
+  // long as this object.
   virtual std::vector<const ShardCounters*> counters() const = 0;
   virtual RelaySnapshot ReadSnapshot() const = 0;
   // Why this node should get no new clients, one phrase each; empty: it should. Draining is not

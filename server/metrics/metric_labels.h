@@ -77,9 +77,16 @@ enum class KernelPass : std::uint8_t {
   kNoNeighbour,
   kOverMtu,
   kZeroChecksum,
+  kMalformed,
+  kPadded,
+  kControl,  // not ChannelData: requests, indications, DTLS
+  kSegmented,
+  kVlan,
+  kSystem,
 };
 inline constexpr auto kKernelPassLabels = std::to_array<std::string_view>(
-    {"miss", "expired", "ip_options", "fragment", "no_neighbour", "over_mtu", "zero_checksum"});
+    {"miss", "expired", "ip_options", "fragment", "no_neighbour", "over_mtu", "zero_checksum",
+     "malformed", "padded", "control", "segmented", "vlan", "system"});
 
 // What the control plane counts.
 enum class ReloadOutcome : std::uint8_t { kSuccess, kFailure };

@@ -15,6 +15,7 @@
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/nonce.h"
 #include "protocol/turn/policy.h"
+#include "server/datapath/route_fanout.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/send_queue.h"
@@ -82,6 +83,8 @@ class Shard {
 
   // Before Run: the mailboxes of all shards by index, this one's included. They must outlive it.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { effects_.SetMailboxes(mailboxes); }
+  // Before Run: the datapath in the kernel, which all shards share; it must outlive the shard.
+  void SetKernelDatapath(Datapath* kernel) { routes_.SetKernel(kernel); }
   void SetHttpHandler(HttpHandler handler) { streams_.edge_http().SetHandler(std::move(handler)); }
 
   // The rest on the shard's thread, by way of the mailbox.
@@ -107,6 +110,7 @@ class Shard {
   std::vector<UdpListener> udp_listeners_;
   SendQueue queue_;
   Forwarder forwarder_;
+  RouteFanout routes_;
   ProxiedClients proxied_;
   StreamService streams_;
   DtlsService dtls_;

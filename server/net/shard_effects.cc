@@ -18,9 +18,11 @@ static_assert(kCloseReasonLabels.size() == turn::kCloseReasonCount);
 static_assert(kQuotaScopeLabels.size() == turn::kQuotaScopeCount);
 static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
 
-ShardEffects::ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
-                           ShardCounters& counters, const ShardClock& clock, HopLimits hop_limits)
+ShardEffects::ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
+                           PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
+                           HopLimits hop_limits)
     : forwarder_(forwarder),
+      routes_(routes),
       connected_(connected),
       poller_(poller),
       counters_(counters),

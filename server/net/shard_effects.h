@@ -4,6 +4,7 @@
 #include <span>
 
 #include "protocol/turn/effects.h"
+#include "server/datapath/route_fanout.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/ip_fields.h"
 #include "server/metrics/shard_counters.h"
@@ -19,8 +20,9 @@ namespace relay {
 class ShardEffects final : public turn::Effects {
  public:
   // All must outlive the effects.
-  ShardEffects(Forwarder& forwarder, ConnectedClients& connected, PacketPoller& poller,
-               ShardCounters& counters, const ShardClock& clock, HopLimits hop_limits);
+  ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
+               PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
+               HopLimits hop_limits);
   // The mailboxes of all shards by their numbers. Before the first message.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
@@ -34,8 +36,8 @@ class ShardEffects final : public turn::Effects {
   void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override;
   void StopRelay(turn::RelayHandle relay) override;
   void CloseRelay(turn::RelayHandle relay) override;
-  void InstallRoute(const turn::Route& route) override { forwarder_.Install(route); }
-  void RemoveRoute(const turn::RouteKey& key) override { forwarder_.Remove(key); }
+  void InstallRoute(const turn::Route& route) override { routes_.Install(route); }
+  void RemoveRoute(const turn::RouteKey& key) override { routes_.Remove(key); }
   void PostToShard(turn::ShardIndex shard, turn::EngineMessage message) override;
   void Report(const turn::Event& event) override;
 
@@ -52,6 +54,7 @@ class ShardEffects final : public turn::Effects {
   void NoteAllocation(const turn::Client& client, const base::Endpoint& relayed, int delta);
 
   Forwarder& forwarder_;
+  RouteFanout& routes_;
   ConnectedClients& connected_;
   PacketPoller& poller_;
   ShardCounters& counters_;

@@ -202,6 +202,10 @@ void ShardGroup::SetHttpHandler(const HttpHandler& handler) {
   for (const auto& shard : shards_) shard->SetHttpHandler(handler);
 }
 
+void ShardGroup::SetKernelDatapath(Datapath* kernel) {
+  for (const auto& shard : shards_) shard->SetKernelDatapath(kernel);
+}
+
 std::vector<const ShardCounters*> ShardGroup::counters() const {
   std::vector<const ShardCounters*> counters;
   counters.reserve(shards_.size());

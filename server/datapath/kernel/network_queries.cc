@@ -23,6 +23,11 @@ std::optional<MacAddress> ReadMac(const std::optional<base::Bytes>& value) {
   return address;
 }
 
+// Means nothing without the interface.
+bool IsLinkLocal(const base::IpAddress& address) {
+  return address.octets()[0] == 0xfe && (address.octets()[1] & 0xc0) == 0x80;
+}
+
 std::optional<std::uint32_t> ReadU32(const std::optional<base::Bytes>& value) {
   return value ? ReadNetlinkU32(*value) : std::nullopt;
 }
@@ -70,6 +75,7 @@ std::optional<NetlinkMessage> NetworkQueries::Ask(NetlinkRequest& request) {
 
 std::optional<NetworkRoute> NetworkQueries::FindRoute(const base::IpAddress& source,
                                                       const base::IpAddress& destination) {
+  if (IsLinkLocal(destination)) return std::nullopt;
   rtmsg body{};
   body.rtm_family = NetlinkFamily(destination);
   body.rtm_src_len = body.rtm_dst_len = destination.is_v4() ? 32 : 128;

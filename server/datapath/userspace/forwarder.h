@@ -13,6 +13,7 @@
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/route.h"
+#include "server/datapath/datapath.h"
 #include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/route_table.h"
@@ -24,7 +25,7 @@ namespace relay {
 // The userspace datapath of one shard: forwards ChannelData along routes, in place and without the
 // heap, and carries the engine's own datagrams. What goes out waits in the SendQueue; octets must
 // stay until it is flushed. Packets touch no lock: Ledger::IsLive is a load.
-class Forwarder {
+class Forwarder final : public Datapath {
  public:
   // All must outlive the forwarder. `listeners` are numbered by the turn::ClientHandle of clients
   // over plain UDP; higher numbers are paths through proxies.
@@ -49,8 +50,8 @@ class Forwarder {
   const ListenerSocket& listener(std::size_t index) const { return listeners_[index]; }
   std::size_t listener_count() const { return listeners_.size(); }
 
-  void Install(const turn::Route& route);
-  void Remove(const turn::RouteKey& key) { routes_.Remove(key); }
+  void Install(const turn::Route& route) override;
+  void Remove(const turn::RouteKey& key) override { routes_.Remove(key); }
   std::size_t route_count() const { return routes_.size(); }
 
   // ChannelData from a client. Without a live route it is dropped and counted (RFC 8656

@@ -35,8 +35,6 @@ INSTANTIATE_TEST_SUITE_P(
         Unavailable{"ExternalAddressByStun",
                     "relay: {external_addresses: {auto: \"stun:stun.example.org:3478\"}}\n", 1,
                     "relay.external_addresses"},
-        Unavailable{"Xdp", "relay: {datapath: xdp}\n", 1, "relay.datapath"},
-        Unavailable{"Tc", "relay: {datapath: tc}\n", 1, "relay.datapath"},
         Unavailable{"BandwidthPerUser", "limits: {bandwidth_per_user: 1Mbit}\n", 1,
                     "limits.bandwidth_per_user"},
         Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,

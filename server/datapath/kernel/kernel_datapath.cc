@@ -1,0 +1,322 @@
+#include "server/datapath/kernel/kernel_datapath.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "server/datapath/kernel/fastpath_counters.h"
+#include "server/log/log.h"
+
+namespace relay {
+namespace {
+
+constexpr std::chrono::seconds kAdvanceInterval{1};
+// Long enough for a process that is busy, short enough for one that is gone.
+constexpr std::chrono::seconds kLease{10};
+// Between two looks at a network that changes all the time.
+constexpr std::chrono::milliseconds kRest{20};
+// How many hops are looked up without letting others have the lock.
+constexpr std::size_t kHopsAtOnce = 64;
+
+fastpath_address ToFastpath(const base::IpAddress& address) {
+  fastpath_address out;
+  std::memcpy(&out, address.octets().data(), sizeof(out));
+  return out;
+}
+
+fastpath_route ToFastpath(const turn::Route& route) {
+  fastpath_route out{};
+  const base::FiveTuple& five_tuple = route.client.five_tuple;
+  out.channel.client = ToFastpath(five_tuple.client.address);
+  out.channel.server = ToFastpath(five_tuple.server.address);
+  out.channel.client_port = htons(five_tuple.client.port);
+  out.channel.server_port = htons(five_tuple.server.port);
+  out.channel.channel = htons(route.channel.value);
+  out.peer.relayed = ToFastpath(route.relayed.endpoint.address);
+  out.peer.peer = ToFastpath(route.peer.endpoint.address);
+  out.peer.relayed_port = htons(route.relayed.endpoint.port);
+  out.peer.peer_port = htons(route.peer.endpoint.port);
+  out.deadline_ns = ToFastpathTime(route.deadline);
+  out.flags = route.peer_is_own_relay ? FASTPATH_PEER_IS_OWN_RELAY : 0;
+  return out;
+}
+
+// The program's index 0 is the hop that is never known.
+std::uint32_t ToFastpathHop(std::uint32_t hop) { return hop + 1; }
+
+FastpathSizes SizesFor(std::uint32_t allocations) {
+  FastpathSizes sizes;
+  if (allocations != 0) {
+    // Room for those that have just ended, whose places rest.
+    sizes.slots = std::clamp<std::uint32_t>(2 * allocations, 1024, 65536);
+    sizes.routes = 2 * sizes.slots;
+  }
+  sizes.next_hops = sizes.slots;
+  return sizes;
+}
+
+// A kernel that has tcx takes the program on any interface; until there is a lease it does nothing.
+bool HasTcx(const BpfProgram& program) {
+  const std::uint32_t loopback = ::if_nametoindex("lo");
+  return loopback != 0 &&
+         Attachment::Attach(AttachmentKind::kTcx, program.tc_descriptor(), loopback).ok();
+}
+
+std::string DescribeFailure(const Attachments& attachments) {
+  for (const Attachments::State& state : attachments.states()) {
+    if (!state.problem.empty()) return state.interface_name + ": " + state.problem;
+  }
+  return "no Ethernet interface has an address of a listener or a relay address";
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options& options) {
+  auto queries = NetworkQueries::Open();
+  if (!queries.ok()) return queries.error();
+  if (!options.may_wait_for_interfaces && !HasServedInterface(queries.value(), options.served))
+    return base::Error{"no Ethernet interface has an address of a listener or a relay address"};
+  auto watch = NetworkWatch::Open();
+  if (!watch.ok()) return watch.error();
+  OwnedDescriptor stop_event(::eventfd(0, EFD_CLOEXEC));
+  if (!stop_event.is_open())
+    return base::Error{std::string("cannot make an eventfd: ") + std::strerror(errno)};
+  auto loaded = BpfProgram::Load(SizesFor(options.allocations));
+  if (!loaded.ok()) return loaded.error();
+  std::unique_ptr<BpfProgram> program = std::move(loaded).value();
+  AttachmentKind kind = AttachmentKind::kXdp;
+  if (options.mode == Mode::kTc)
+    kind = HasTcx(*program) ? AttachmentKind::kTcx : AttachmentKind::kClsact;
+  std::unique_ptr<KernelDatapath> datapath(
+      new KernelDatapath(std::move(program), std::move(queries).value(), std::move(watch).value(),
+                         std::move(stop_event), kind, options));
+  const bool has_refusal =
+      std::ranges::any_of(datapath->attachments_.states(),
+                          [](const Attachments::State& state) { return !state.problem.empty(); });
+  if (datapath->attachments_.size() == 0 && (has_refusal || !options.may_wait_for_interfaces))
+    return base::Error{DescribeFailure(datapath->attachments_)};
+  datapath->thread_ = std::thread([raw = datapath.get()] { raw->RunThread(); });
+  ::pthread_setname_np(datapath->thread_.native_handle(), "next-hops");
+  return datapath;
+}
+
+KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries,
+                               NetworkWatch watch, OwnedDescriptor stop_event, AttachmentKind kind,
+                               const Options& options)
+    : program_(std::move(program)),
+      queries_(std::move(queries)),
+      watch_(std::move(watch)),
+      stop_event_(std::move(stop_event)),
+      route_indices_(0, program_->maps().sizes().routes),
+      slot_indices_(0, program_->maps().sizes().slots),
+      hops_(queries_, program_->maps().sizes().next_hops - 1,
+            [this](std::uint32_t hop, const NextHop* value) { OnHopChange(hop, value); }),
+      attachments_(
+          queries_, kind,
+          kind == AttachmentKind::kXdp ? program_->xdp_descriptor() : program_->tc_descriptor(),
+          options.served) {
+  // Many drivers send what is redirected to them only if they have a program themselves.
+  if (kind == AttachmentKind::kXdp) {
+    hops_.SetIsUsable(
+        [this](std::uint32_t interface_index) { return attachments_.IsAttached(interface_index); });
+  }
+  SetSettings(options.settings);
+  for (const std::uint16_t port : options.listener_ports)
+    program_->maps().SetPortRole(port, FASTPATH_PORT_LISTENER);
+  attachments_.Reconcile();
+  RenewLease(base::ReadClocks().monotonic);
+}
+
+KernelDatapath::~KernelDatapath() {
+  if (!thread_.joinable()) return;
+  const std::uint64_t one = 1;
+  if (::write(stop_event_.get(), &one, sizeof(one)) == sizeof(one)) thread_.join();
+}
+
+std::size_t KernelDatapath::RouteNameHash::operator()(const RouteName& name) const noexcept {
+  const base::EndpointHash hash;
+  return (hash(name.client) * 31 + hash(name.server)) * 31 + name.channel;
+}
+
+KernelDatapath::RouteName KernelDatapath::NameOf(const turn::Client& client,
+                                                 stun::ChannelNumber channel) {
+  return {client.five_tuple.client, client.five_tuple.server, channel.value};
+}
+
+void KernelDatapath::Install(const turn::Route& route) {
+  const std::lock_guard lock(mutex_);
+  const base::MonotonicTime now = base::ReadClocks().monotonic;
+  const RouteName name = NameOf(route.client, route.channel);
+  if (const auto found = routes_.find(name); found != routes_.end()) {
+    const Installed& installed = found->second;
+    if (installed.relay == route.relay && installed.peer == route.peer &&
+        installed.peer_is_own_relay == route.peer_is_own_relay)
+      return program_->maps().SetDeadline(installed.index, route.deadline);
+    Forget(installed, now);
+    routes_.erase(found);
+  }
+  if (const auto installed = Prepare(route, now)) routes_.emplace(name, *installed);
+}
+
+void KernelDatapath::Remove(const turn::RouteKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = routes_.find(NameOf(key.client, key.channel));
+  if (found == routes_.end() || found->second.relay != key.relay) return;
+  Forget(found->second, base::ReadClocks().monotonic);
+  routes_.erase(found);
+}
+
+std::optional<KernelDatapath::Installed> KernelDatapath::Prepare(const turn::Route& route,
+                                                                 base::MonotonicTime now) {
+  const base::FiveTuple& five_tuple = route.client.five_tuple;
+  const auto index = route_indices_.Take(now);
+  if (!index) return std::nullopt;
+  const auto slot = TakeSlot(route, now);
+  const auto to_client =
+      slot ? hops_.Acquire(five_tuple.server.address, five_tuple.client.address, now)
+           : std::nullopt;
+  const auto to_peer =
+      to_client && !route.peer_is_own_relay
+          ? hops_.Acquire(route.relayed.endpoint.address, route.peer.endpoint.address, now)
+          : std::nullopt;
+  if (to_client && (to_peer || route.peer_is_own_relay)) {
+    fastpath_route record = ToFastpath(route);
+    record.slot = *slot;
+    record.next_hop_to_client = ToFastpathHop(*to_client);
+    record.next_hop_to_peer = to_peer ? ToFastpathHop(*to_peer) : 0;
+    if (program_->maps().InstallRoute(*index, record).ok()) {
+      return Installed{.index = *index,
+                       .relay = route.relay,
+                       .peer = route.peer,
+                       .peer_is_own_relay = route.peer_is_own_relay,
+                       .hop_to_client = *to_client,
+                       .hop_to_peer = to_peer};
+    }
+  }
+  // There is no room: userspace has the route.
+  if (to_peer) hops_.Release(*to_peer);
+  if (to_client) hops_.Release(*to_client);
+  if (slot) ReturnSlot(route.relay, now);
+  route_indices_.Return(*index, now);
+  return std::nullopt;
+}
+
+void KernelDatapath::Forget(const Installed& installed, base::MonotonicTime now) {
+  program_->maps().RemoveRoute(installed.index);
+  route_indices_.Return(installed.index, now);
+  hops_.Release(installed.hop_to_client);
+  if (installed.hop_to_peer) hops_.Release(*installed.hop_to_peer);
+  ReturnSlot(installed.relay, now);
+}
+
+std::optional<std::uint32_t> KernelDatapath::TakeSlot(const turn::Route& route,
+                                                      base::MonotonicTime now) {
+  if (const auto found = slots_.find(route.relay); found != slots_.end()) {
+    ++found->second.routes;
+    return found->second.index;
+  }
+  const auto index = slot_indices_.Take(now);
+  if (!index) return std::nullopt;
+  program_->maps().ResetSlot(*index);
+  const std::uint16_t port = route.relayed.endpoint.port;
+  slots_.emplace(route.relay, Slot{.index = *index, .routes = 1, .relay_port = port});
+  if (++relay_ports_[port] == 1) program_->maps().SetPortRole(port, FASTPATH_PORT_RELAY);
+  return index;
+}
+
+void KernelDatapath::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) {
+  const auto found = slots_.find(relay);
+  if (--found->second.routes != 0) return;
+  slot_indices_.Return(found->second.index, now);
+  const auto port = relay_ports_.find(found->second.relay_port);
+  if (--port->second == 0) {
+    program_->maps().SetPortRole(port->first, FASTPATH_PORT_FOREIGN);
+    relay_ports_.erase(port);
+  }
+  slots_.erase(found);
+}
+
+void KernelDatapath::SetSettings(const Settings& settings) {
+  const std::lock_guard lock(mutex_);
+  FastpathMaps& maps = program_->maps();
+  maps.SetLimits(settings.bytes_per_second, settings.packets_per_second);
+  maps.SetNewHopLimit(settings.new_hop_limit);
+  maps.SetLastChannel(settings.last_channel);
+}
+
+std::string KernelDatapath::mode() const { return std::string(ToString(attachments_.kind())); }
+
+std::vector<Attachments::State> KernelDatapath::interfaces() const {
+  const std::lock_guard lock(mutex_);
+  return attachments_.states();
+}
+
+std::size_t KernelDatapath::route_count() const {
+  const std::lock_guard lock(mutex_);
+  return routes_.size();
+}
+
+const ShardCounters& KernelDatapath::ReadCounters() {
+  const auto totals = program_->maps().ReadTotals();
+  if (totals.ok()) CopyCounters(totals.value(), counters_);
+  return counters_;
+}
+
+void KernelDatapath::OnHopChange(std::uint32_t hop, const NextHop* value) {
+  if (value == nullptr) return program_->maps().ClearNextHop(ToFastpathHop(hop));
+  fastpath_link link{};
+  link.ifindex = value->interface_index;
+  link.mtu = value->mtu_bytes;
+  std::memcpy(link.destination_mac, value->destination.data(), value->destination.size());
+  std::memcpy(link.source_mac, value->source.data(), value->source.size());
+  program_->maps().SetNextHop(ToFastpathHop(hop), link);
+}
+
+void KernelDatapath::RenewLease(base::MonotonicTime now) {
+  // A link ends with the process; only a filter needs to be told that it is still there.
+  program_->maps().SetLease(
+      attachments_.kind() == AttachmentKind::kClsact ? now + kLease : base::MonotonicTime::max());
+}
+
+void KernelDatapath::FollowNetwork(base::MonotonicTime now) {
+  const NetworkChanges changes = watch_.Read();
+  for (const Neighbour& neighbour : changes.neighbours) hops_.OnNeighbour(neighbour);
+  if (changes.is_everything) {
+    attachments_.Reconcile();
+    hops_.LookUpAgain();
+  }
+  if (now - advanced_at_ < kAdvanceInterval) return;
+  advanced_at_ = now;
+  hops_.Advance(now);
+  RenewLease(now);
+}
+
+void KernelDatapath::RunThread() {
+  std::array<pollfd, 2> events{{{.fd = stop_event_.get(), .events = POLLIN, .revents = 0},
+                                {.fd = watch_.descriptor(), .events = POLLIN, .revents = 0}}};
+  constexpr int kAdvanceMilliseconds = std::chrono::milliseconds(kAdvanceInterval).count();
+  while (events[0].revents == 0) {
+    ::poll(events.data(), events.size(), kAdvanceMilliseconds);
+    const base::MonotonicTime now = base::ReadClocks().monotonic;
+    bool is_more = true;
+    {
+      const std::lock_guard lock(mutex_);
+      FollowNetwork(now);
+    }
+    while (is_more) {
+      const std::lock_guard lock(mutex_);
+      is_more = hops_.LookUpSome(kHopsAtOnce, now);
+    }
+    if (events[0].revents == 0) ::poll(events.data(), 1, static_cast<int>(kRest.count()));
+  }
+}
+
+}  // namespace relay

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/base/time.h"
+#include "server/datapath/datapath.h"
+#include "server/datapath/kernel/attachments.h"
+#include "server/datapath/kernel/bpf_program.h"
+#include "server/datapath/kernel/fastpath_indices.h"
+#include "server/datapath/kernel/network_queries.h"
+#include "server/datapath/kernel/network_watch.h"
+#include "server/datapath/kernel/next_hops.h"
+#include "server/datapath/kernel/owned_descriptor.h"
+#include "server/metrics/shard_counters.h"
+
+namespace relay {
+
+// The datapath inside the kernel: turns routes into what the program of the fast path looks up,
+// attaches it where packets come in, and follows the network with a thread of its own. One object
+// per process, for all shards: calls may come from any thread and wait for each other, at the rate
+// of control messages; packets never do (docs/adr/0012).
+class KernelDatapath final : public Datapath {
+ public:
+  enum class Mode : std::uint8_t { kTc, kXdp };
+  // Of every allocation, as userspace has them.
+  struct Settings {
+    std::uint64_t bytes_per_second = 0;    // in one direction; 0: unlimited
+    std::uint64_t packets_per_second = 0;  // likewise
+    std::uint8_t new_hop_limit = 0;        // of what leaves; 0: one less than it came with
+    std::uint16_t last_channel = 0x4fff;
+  };
+  struct Options {
+    Mode mode = Mode::kTc;
+    // False: it is an error if nothing can be attached now.
+    bool may_wait_for_interfaces = true;
+    ServedAddresses served;
+    std::vector<std::uint16_t> listener_ports;  // of listeners over plain UDP
+    std::uint32_t allocations = 16000;          // that there are at most; 0: no limit
+    Settings settings;
+  };
+
+  // Loads the program, attaches it and starts the thread, in the network namespace of the calling
+  // thread. Error: one sentence that says why the system does not let us.
+  static base::Result<std::unique_ptr<KernelDatapath>> Open(const Options& options);
+  // Detaches. No other call may be under way.
+  ~KernelDatapath() override;
+  KernelDatapath(const KernelDatapath&) = delete;
+  KernelDatapath& operator=(const KernelDatapath&) = delete;
+
+  void Install(const turn::Route& route) override;
+  void Remove(const turn::RouteKey& key) override;
+  void SetSettings(const Settings& settings);
+
+  // How it is attached: "tcx", "clsact" or "xdp".
+  std::string mode() const;
+  std::vector<Attachments::State> interfaces() const;
+  std::size_t route_count() const;
+  // What the program has counted since the start, as far as it is not 0 by nature; the reference
+  // lives as long as the object. One thread only; others may read the counters.
+  const ShardCounters& ReadCounters();
+
+ private:
+  // A route by the client's side, which is unique.
+  struct RouteName {
+    base::Endpoint client;
+    base::Endpoint server;
+    std::uint16_t channel = 0;
+    friend bool operator==(const RouteName&, const RouteName&) = default;
+  };
+  struct RouteNameHash {
+    std::size_t operator()(const RouteName& name) const noexcept;
+  };
+  struct Installed {
+    std::uint32_t index = 0;
+    turn::RelayHandle relay;
+    turn::PeerAddress peer;
+    bool peer_is_own_relay = false;
+    std::uint32_t hop_to_client = 0;
+    std::optional<std::uint32_t> hop_to_peer;
+  };
+  // An allocation's place among the meters.
+  struct Slot {
+    std::uint32_t index = 0;
+    std::uint32_t routes = 0;
+    std::uint16_t relay_port = 0;
+  };
+
+  KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries, NetworkWatch watch,
+                 OwnedDescriptor stop_event, AttachmentKind kind, const Options& options);
+
+  static RouteName NameOf(const turn::Client& client, stun::ChannelNumber channel);
+
+  // All of these with the lock.
+  std::optional<Installed> Prepare(const turn::Route& route, base::MonotonicTime now);
+  void Forget(const Installed& installed, base::MonotonicTime now);
+  std::optional<std::uint32_t> TakeSlot(const turn::Route& route, base::MonotonicTime now);
+  void ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now);
+  void OnHopChange(std::uint32_t hop, const NextHop* value);
+  void RenewLease(base::MonotonicTime now);
+  void FollowNetwork(base::MonotonicTime now);
+
+  void RunThread();
+
+  std::unique_ptr<BpfProgram> program_;
+  NetworkQueries queries_;
+  NetworkWatch watch_;
+  OwnedDescriptor stop_event_;
+  ShardCounters counters_;
+
+  mutable std::mutex mutex_;  // over everything below
+  FastpathIndices route_indices_;
+  FastpathIndices slot_indices_;
+  NextHops hops_;
+  std::unordered_map<RouteName, Installed, RouteNameHash> routes_;
+  std::unordered_map<turn::RelayHandle, Slot, turn::RelayHandleHash> slots_;
+  std::unordered_map<std::uint16_t, std::uint32_t> relay_ports_;  // how many slots have it
+  Attachments attachments_;
+  base::MonotonicTime advanced_at_{};
+
+  std::thread thread_;
+};
+
+}  // namespace relay

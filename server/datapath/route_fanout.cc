@@ -1,0 +1,24 @@
+#include "server/datapath/route_fanout.h"
+
+namespace relay {
+
+RouteFanout::RouteFanout(Datapath& userspace, std::uint32_t listeners)
+    : userspace_(userspace), listeners_(listeners) {}
+
+bool RouteFanout::IsForKernel(const turn::Client& client) const {
+  return kernel_ != nullptr && client.five_tuple.transport == base::Transport::kUdp &&
+         client.handle.value < listeners_;
+}
+
+void RouteFanout::Install(const turn::Route& route) {
+  userspace_.Install(route);
+  // What the kernel leaves to userspace finds the route there.
+  if (IsForKernel(route.client)) kernel_->Install(route);
+}
+
+void RouteFanout::Remove(const turn::RouteKey& key) {
+  if (IsForKernel(key.client)) kernel_->Remove(key);
+  userspace_.Remove(key);
+}
+
+}  // namespace relay

@@ -1,0 +1,138 @@
+#include "server/datapath/kernel/attachments.h"
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+
+#include <memory>
+#include <string>
+
+#include "server/datapath/kernel/bpf_program.h"
+#include "tests/support/network_namespace.h"
+
+namespace relay {
+namespace {
+
+using test_support::NetworkNamespace;
+
+base::IpAddress Ip(const char* text) { return *base::IpAddress::Parse(text); }
+
+// A host with the interfaces nic1 (10.1.0.1) and nic2 (10.2.0.1), seen from inside.
+class AttachmentsTest : public testing::TestWithParam<AttachmentKind> {
+ protected:
+  void SetUp() override {
+    host_ = NetworkNamespace::Make();
+    if (host_ == nullptr) GTEST_SKIP() << "network namespaces need root";
+    for (const char* command :
+         {"ip link add nic1 type veth peer name far1", "ip link add nic2 type veth peer name far2",
+          "ip link set nic1 up", "ip link set nic2 up", "ip address add 10.1.0.1/24 dev nic1",
+          "ip address add 10.2.0.1/24 dev nic2"})
+      ASSERT_TRUE(host_->Run(command)) << command;
+    visit_ = std::make_unique<NetworkNamespace::Visit>(*host_);
+    queries_ = std::make_unique<NetworkQueries>(NetworkQueries::Open().value());
+    auto program = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64});
+    if (!program.ok()) GTEST_SKIP() << program.error().message;
+    program_ = std::move(program).value();
+    const std::uint32_t loopback = ::if_nametoindex("lo");
+    const auto attached = Attachment::Attach(GetParam(), Program(), loopback);
+    if (!attached.ok() && GetParam() != AttachmentKind::kXdp)
+      GTEST_SKIP() << attached.error().message;
+  }
+
+  int Program() const {
+    return GetParam() == AttachmentKind::kXdp ? program_->xdp_descriptor()
+                                              : program_->tc_descriptor();
+  }
+  Attachments Make(ServedAddresses served) {
+    return Attachments(*queries_, GetParam(), Program(), std::move(served));
+  }
+  bool IsAttached(const Attachments& attachments, const char* name) {
+    return attachments.IsAttached(::if_nametoindex(name));
+  }
+
+  std::unique_ptr<NetworkNamespace> host_;
+  std::unique_ptr<NetworkNamespace::Visit> visit_;
+  std::unique_ptr<NetworkQueries> queries_;
+  std::unique_ptr<BpfProgram> program_;
+};
+
+TEST_P(AttachmentsTest, NothingIsServedAndNothingIsAttached) {
+  Attachments attachments = Make({});
+  attachments.Reconcile();
+  EXPECT_EQ(attachments.size(), 0U);
+  EXPECT_TRUE(attachments.states().empty());
+  EXPECT_FALSE(HasServedInterface(*queries_, {}));
+}
+
+TEST_P(AttachmentsTest, InterfacesOfServedAddressesAreAttached) {
+  Attachments attachments = Make({.addresses = {Ip("10.2.0.1"), Ip("10.9.0.1")}});
+  attachments.Reconcile();
+  EXPECT_TRUE(IsAttached(attachments, "nic2"));
+  EXPECT_EQ(attachments.size(), 1U);
+}
+
+TEST_P(AttachmentsTest, EveryAddressMeansEveryInterfaceButLoopback) {
+  Attachments attachments = Make({.addresses = {}, .is_every = true});
+  attachments.Reconcile();
+  EXPECT_TRUE(IsAttached(attachments, "nic1"));
+  EXPECT_TRUE(IsAttached(attachments, "nic2"));
+  EXPECT_FALSE(IsAttached(attachments, "lo"));
+  for (const Attachments::State& state : attachments.states()) EXPECT_EQ(state.problem, "");
+}
+
+TEST_P(AttachmentsTest, AddressesAndInterfacesThatComeAndGoAreFollowed) {
+  Attachments attachments = Make({.addresses = {Ip("10.3.0.1")}});
+  attachments.Reconcile();
+  EXPECT_EQ(attachments.size(), 0U);
+  ASSERT_TRUE(host_->Run("ip address add 10.3.0.1/24 dev nic1"));
+  attachments.Reconcile();
+  EXPECT_TRUE(IsAttached(attachments, "nic1"));
+  ASSERT_TRUE(host_->Run("ip address del 10.3.0.1/24 dev nic1"));
+  ASSERT_TRUE(host_->Run("ip address add 10.3.0.1/24 dev nic2"));
+  attachments.Reconcile();
+  EXPECT_FALSE(IsAttached(attachments, "nic1"));
+  EXPECT_TRUE(IsAttached(attachments, "nic2"));
+  ASSERT_TRUE(host_->Run("ip link del nic2"));
+  attachments.Reconcile();
+  EXPECT_EQ(attachments.size(), 0U);
+}
+
+TEST_P(AttachmentsTest, ASecondTimeChangesNothing) {
+  Attachments attachments = Make({.addresses = {Ip("10.1.0.1")}});
+  attachments.Reconcile();
+  attachments.Reconcile();
+  EXPECT_TRUE(IsAttached(attachments, "nic1"));
+  EXPECT_EQ(attachments.states().front().problem, "");
+}
+
+std::string NameOf(const testing::TestParamInfo<AttachmentKind>& kind) {
+  return std::string(ToString(kind.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, AttachmentsTest,
+                         testing::Values(AttachmentKind::kTcx, AttachmentKind::kClsact,
+                                         AttachmentKind::kXdp),
+                         NameOf);
+
+// What a filter leaves behind, and links do not.
+class LeftFilterTest : public AttachmentsTest {};
+
+TEST_P(LeftFilterTest, AFilterThatAnEarlierProcessLeftIsTakenAway) {
+  const std::uint32_t index = ::if_nametoindex("nic1");
+  EXPECT_FALSE(RemoveLeftFilter(index));
+  const Attachment left = Attachment::Attach(GetParam(), Program(), index).value();
+  EXPECT_TRUE(RemoveLeftFilter(index));
+  EXPECT_FALSE(RemoveLeftFilter(index));
+}
+
+TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesNoFilter) {
+  const std::uint32_t index = ::if_nametoindex("nic1");
+  { const auto attached = Attachment::Attach(GetParam(), Program(), index); }
+  EXPECT_FALSE(RemoveLeftFilter(index));
+  EXPECT_TRUE(host_->Run("test -z \"$(tc filter show dev nic1 ingress)\""));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, LeftFilterTest, testing::Values(AttachmentKind::kClsact),
+                         NameOf);
+
+}  // namespace
+}  // namespace relay
