@@ -175,7 +175,7 @@ TEST_P(TurnFastpathTest, V6_19_TheFlowLabelDoesNotTravelAlong) {
 }
 
 TEST_P(TurnFastpathTest, IPH_03_DfTravelsAlong) {
-  if (is_client_v6() || is_peer_v6()) GTEST_SKIP() << "about IPv4 only";
+  if (is_client_v6() || is_peer_v6()) return;  // about IPv4
   fastpath_.Install(Route());
   for (const bool dont_fragment : {true, false}) {
     Datagram datagram = FromClient(Pattern(20));
@@ -185,8 +185,8 @@ TEST_P(TurnFastpathTest, IPH_03_DfTravelsAlong) {
 }
 
 TEST_P(TurnFastpathTest, IPH_04_TheIdentificationIsTheServersOwn) {
+  if (is_peer_v6()) return;  // about IPv4
   fastpath_.Install(Route());
-  if (is_peer_v6()) GTEST_SKIP() << "about IPv4 only";
   Datagram datagram = FromClient(Pattern(20));
   datagram.identification = 0x1234;
   EXPECT_EQ(ExpectRelayed(MakeFrame(datagram)).datagram.identification, 0);
@@ -238,7 +238,7 @@ TEST_P(TurnFastpathTest, AChangedNextHopTakesEffectAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Relay, TurnFastpathTest, kCombinations, Name);
+INSTANTIATE_TEST_SUITE_P(Fastpath, TurnFastpathTest, kCombinations, Name);
 
 }  // namespace
 }  // namespace relay::test
