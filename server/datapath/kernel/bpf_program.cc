@@ -38,7 +38,9 @@ class LibbpfLog {
   std::string MostTelling() const { return verifier_line_.empty() ? first_line_ : verifier_line_; }
 
  private:
-  static int Keep(libbpf_print_level level, const char* format, std::va_list arguments) {
+  __attribute__((format(printf, 2, 0))) static int Keep(libbpf_print_level level,
+                                                        const char* format,
+                                                        std::va_list arguments) {
     if (current == nullptr || level != LIBBPF_WARN) return 0;
     std::va_list again;
     va_copy(again, arguments);

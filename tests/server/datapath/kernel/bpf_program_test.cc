@@ -43,7 +43,6 @@ std::string LoadWith(std::uint32_t low, std::uint32_t high) {
 
 constexpr std::uint32_t kNetAdmin = 1U << CAP_NET_ADMIN;
 constexpr std::uint32_t kBpf = 1U << (CAP_BPF - 32);
-constexpr std::uint32_t kPerfmon = 1U << (CAP_PERFMON - 32);
 
 class BpfProgramTest : public testing::Test {
  protected:

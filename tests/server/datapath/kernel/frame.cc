@@ -121,7 +121,7 @@ Octets MakeFrame(const Datagram& datagram) {
   Append(frame, kRouterMac);
   Append16(frame, is_v6 ? 0x86dd : 0x0800);
   if (is_v6) {
-    Append16(frame, 0x6000U | datagram.traffic_class << 4U | datagram.flow_label >> 16);
+    Append16(frame, 0x6000U | std::size_t{datagram.traffic_class} << 4 | datagram.flow_label >> 16);
     Append16(frame, datagram.flow_label & 0xffff);
     Append16(frame, udp_bytes);
     Append16(frame, kUdp << 8U | datagram.hop_limit);
@@ -130,7 +130,7 @@ Octets MakeFrame(const Datagram& datagram) {
     Append16(frame, 20 + udp_bytes);
     Append16(frame, datagram.identification);
     Append16(frame, datagram.dont_fragment ? 0x4000 : 0);
-    Append16(frame, datagram.hop_limit << 8U | kUdp);
+    Append16(frame, std::size_t{datagram.hop_limit} << 8 | kUdp);
     Append16(frame, 0);
   }
   AppendAddress(frame, datagram.source.address);
