@@ -47,7 +47,7 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("event2/", "event.h", "evhttp.h", "evutil.h"), ("server/http/", "server/fleet/")),
     (("curl/",), ("server/http/",)),
     (("hiredis/",), ("server/fleet/",)),
-    (("bpf/", "linux/bpf", "linux/if_xdp"), ("server/datapath/kernel/",)),
+    (("bpf/", "linux/bpf", "linux/if_xdp"), ("server/datapath/kernel/", "bench/kernel/")),
     (("yaml-cpp/",), ("server/config/",)),
     (("prometheus/",), ("server/metrics/",)),
     (("spdlog/",), ("server/log/",)),
