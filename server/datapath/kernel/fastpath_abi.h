@@ -39,6 +39,12 @@ struct fastpath_peer_key {
 // route at once, without being sent.
 #define FASTPATH_PEER_IS_OWN_RELAY 1U
 
+// Of a source and a destination, folded to 16 bits: what checksums change by (RFC 1624).
+struct fastpath_sums {
+  __u32 addresses;
+  __u32 ports;
+};
+
 // One channel, for both directions. While a hash entry leads to a record, and for
 // FASTPATH_QUARANTINE_NS after that, only `deadline_ns` and the next hops may be written, each by
 // one store.
@@ -50,7 +56,9 @@ struct fastpath_route {
   __u32 next_hop_to_client;
   __u32 next_hop_to_peer;  // not used with FASTPATH_PEER_IS_OWN_RELAY
   __u32 flags;
-  __u32 reserved[7];
+  struct fastpath_sums channel_sums;  // of client and server; made by FastpathMaps::InstallRoute
+  struct fastpath_sums peer_sums;     // of relayed and peer; likewise
+  __u32 reserved[3];
 };
 
 // Longer than any run of the program.

@@ -30,6 +30,23 @@ void Store(T& to, std::type_identity_t<T> value) {
 
 base::Error SystemError(const std::string& what) { return {what + ": " + std::strerror(errno)}; }
 
+// Sums of words as they stand in memory, in one's complement (RFC 1071).
+std::uint32_t Fold(std::uint64_t sum) {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint32_t>(sum);
+}
+
+std::uint64_t Sum(const fastpath_address& address) {
+  std::uint64_t sum = 0;
+  for (const __u32 word : address.words) sum += word;
+  return sum;
+}
+
+fastpath_sums MakeSums(const fastpath_address& one, const fastpath_address& other,
+                       std::uint32_t one_port, std::uint32_t other_port) {
+  return {.addresses = Fold(Sum(one) + Sum(other)), .ports = Fold(one_port + other_port)};
+}
+
 // Removes the entry if it leads to the record; another record may have taken its place.
 template <typename Key>
 void RemoveEntry(int map, const Key& key, std::uint32_t index) {
@@ -92,7 +109,12 @@ void FastpathMaps::SetPortRole(std::uint16_t port, fastpath_port_role role) {
 base::Result<void> FastpathMaps::InstallRoute(std::uint32_t index, const fastpath_route& route) {
   CHECK(route.slot < sizes_.slots);
   CHECK(std::max(route.next_hop_to_client, route.next_hop_to_peer) < sizes_.next_hops);
-  routes_[index] = route;
+  fastpath_route& record = routes_[index];
+  record = route;
+  record.channel_sums = MakeSums(route.channel.client, route.channel.server,
+                                 route.channel.client_port, route.channel.server_port);
+  record.peer_sums =
+      MakeSums(route.peer.relayed, route.peer.peer, route.peer.relayed_port, route.peer.peer_port);
   if (bpf_map_update_elem(descriptors_.by_channel, &route.channel, &index, BPF_ANY) != 0)
     return SystemError("no room for a channel in the kernel datapath");
   if (bpf_map_update_elem(descriptors_.by_peer, &route.peer, &index, BPF_ANY) != 0) {

@@ -52,8 +52,3 @@ __attribute__((noinline)) __s64 fastpath_sum_xdp(struct xdp_md* xdp, __u32 offse
 static __always_inline __u32 data_offset(const struct packet* packet, const struct plan* plan) {
   return (__u32)sizeof(struct ethhdr) + old_header_bytes(packet, plan);
 }
-
-// The UDP checksum of what is to leave, where the old one does not tell.
-static __always_inline __u16 new_check(__s64 payload_sum, const struct plan* plan) {
-  return udp_check((__u64)payload_sum + sum_new_headers(plan));
-}

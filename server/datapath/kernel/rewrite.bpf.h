@@ -3,25 +3,10 @@
 
 #include "server/datapath/kernel/route.bpf.h"
 
-// The headers after Ethernet of what leaves: IPv4 or IPv6, UDP, and perhaps ChannelData.
-#define MAX_HEADER_BYTES (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + CHANNEL_HEADER_BYTES)
-
-struct v4_headers {
-  struct iphdr ip;
-  struct udphdr udp;
-  __u32 channel_header;
-};
-
-struct v6_headers {
-  struct ipv6hdr ip;
-  struct udphdr udp;
-  __u32 channel_header;
-};
-
-union headers {
-  struct v4_headers v4;
-  struct v6_headers v6;
-};
+// The headers after Ethernet of what leaves, in words: IPv4 or IPv6, UDP, and perhaps ChannelData.
+#define V4_WORDS 7U
+#define V6_WORDS 12U
+#define MAX_HEADER_WORDS (V6_WORDS + 1U)
 
 static __always_inline __u32 old_header_bytes(const struct packet* packet,
                                               const struct plan* plan) {
@@ -40,93 +25,110 @@ static __always_inline __u16 new_udp_bytes(const struct plan* plan) {
                  plan->data_bytes);
 }
 
+// Twice in the sum over a datagram: in the pseudo-header and in that of UDP.
+static __always_inline __u32 sum_lengths(__u16 udp_bytes) { return 2U * bpf_htons(udp_bytes); }
+
 // A sender on this machine leaves the sum over the payload to the interface: what stands in the
 // field is the sum over the pseudo-header. A finished checksum can be the same by chance; summing
 // anew is right for it as well.
-static __always_inline int has_unfinished_checksum(const struct packet* packet) {
+static __always_inline int has_unfinished_checksum(const struct packet* packet,
+                                                   const struct plan* plan) {
   return packet->check ==
-         fold(sum_pseudo_header(&packet->source, &packet->destination, packet->udp_bytes));
+         fold32(plan->old_sums.addresses + bpf_htons(packet->udp_bytes) + bpf_htons(IPPROTO_UDP));
 }
 
-// Whether the new checksum cannot be had from the old one.
-static __always_inline int needs_payload_sum(const struct packet* packet, const struct plan* plan) {
-  return has_unfinished_checksum(packet) || (packet->check == 0 && plan->is_v6);
+// Whether the new checksum cannot be had from the old one. Wide, as it stays on the stack: without
+// CAP_PERFMON a smaller value may not take the place of a pointer.
+static __always_inline long needs_payload_sum(const struct packet* packet,
+                                              const struct plan* plan) {
+  return has_unfinished_checksum(packet, plan) || (packet->check == 0 && plan->is_v6);
 }
 
-static __always_inline __u64 sum_new_headers(const struct plan* plan) {
-  const __u16 udp_bytes = new_udp_bytes(plan);
-  return sum_pseudo_header(&plan->source, &plan->destination, udp_bytes) +
-         sum_udp_header(plan->source_port, plan->destination_port, udp_bytes) +
-         (plan->adds_header ? plan->channel_header : 0);
+static __always_inline __u32 sum_new_headers(const struct plan* plan) {
+  return plan->new_sums.addresses + plan->new_sums.ports + sum_lengths(new_udp_bytes(plan)) +
+         (plan->adds_header ? halves(plan->channel_header) : 0);
 }
 
-static __always_inline __u64 sum_old_headers(const struct packet* packet, const struct plan* plan) {
-  return sum_pseudo_header(&packet->source, &packet->destination, packet->udp_bytes) +
-         sum_udp_header(packet->source_port, packet->destination_port, packet->udp_bytes) +
-         (plan->removes_header ? packet->first_word : 0);
+// Without the protocol number, which stays.
+static __always_inline __u32 sum_without_old_headers(const struct packet* packet,
+                                                     const struct plan* plan) {
+  return without(plan->old_sums.addresses) + without(plan->old_sums.ports) +
+         2 * without(bpf_htons(packet->udp_bytes)) +
+         (plan->removes_header ? halves(~packet->first_word) : 0);
 }
 
 // RFC 1624: what the old one says about the payload, with the new headers.
 static __always_inline __u16 changed_check(const struct packet* packet, const struct plan* plan) {
   if (packet->check == 0) return 0;
-  return udp_check((__u16)~packet->check + complement(sum_old_headers(packet, plan)) +
+  return udp_check(without(packet->check) + sum_without_old_headers(packet, plan) +
                    sum_new_headers(plan));
 }
 
-static __always_inline void build_udp(struct udphdr* udp, const struct plan* plan, __u16 check) {
-  udp->source = plan->source_port;
-  udp->dest = plan->destination_port;
-  udp->len = bpf_htons(new_udp_bytes(plan));
-  udp->check = check;
+// From the sum over the payload.
+static __always_inline __u16 new_check(__s64 payload_sum, const struct plan* plan) {
+  return udp_check(fold((__u64)payload_sum) + sum_new_headers(plan) + bpf_htons(IPPROTO_UDP));
+}
+
+static __always_inline void write_udp(__u32* words, const struct plan* plan, __u16 check) {
+  __u16* halves_of = (__u16*)words;
+  halves_of[0] = plan->source_port;
+  halves_of[1] = plan->destination_port;
+  halves_of[2] = bpf_htons(new_udp_bytes(plan));
+  halves_of[3] = check;
 }
 
 // DSCP and ECN travel along; DF does where it exists. What may be fragmented on its way needs an
 // identification of this host's own (RFC 6864).
-static __always_inline void build_v4(struct v4_headers* headers, const struct packet* packet,
+static __always_inline void write_v4(__u32* words, const struct packet* packet,
                                      const struct plan* plan, __u16 check) {
-  struct iphdr* ip = &headers->ip;
-  ip->version = 4;
-  ip->ihl = 5;
-  ip->tos = packet->traffic_class;
-  ip->tot_len = bpf_htons((__u16)(sizeof(*ip) + new_udp_bytes(plan)));
-  ip->id = packet->dont_fragment ? 0 : (__u16)bpf_get_prandom_u32();
-  ip->frag_off = packet->dont_fragment ? bpf_htons(0x4000) : 0;
-  ip->ttl = plan->hop_limit;
-  ip->protocol = IPPROTO_UDP;
-  ip->check = 0;
-  ip->saddr = plan->source.words[3];
-  ip->daddr = plan->destination.words[3];
-  const __u32* words = (const __u32*)ip;
-  ip->check = (__u16)~fold((__u64)words[0] + words[1] + words[2] + words[3] + words[4]);
-  build_udp(&headers->udp, plan, check);
-  headers->channel_header = plan->channel_header;
+  const __u16 ip_bytes = (__u16)(sizeof(struct iphdr) + new_udp_bytes(plan));
+  const __u32 identification = packet->dont_fragment ? 0 : bpf_get_prandom_u32() & 0xffff;
+  const __u32 first = bpf_htonl(0x45000000U | (__u32)packet->traffic_class << 16 | ip_bytes);
+  const __u32 second = bpf_htonl(identification << 16 | (packet->dont_fragment ? 0x4000U : 0));
+  const __u32 third = bpf_htonl((__u32)plan->hop_limit << 24 | IPPROTO_UDP << 16);
+  const __u16 ip_check =
+      (__u16)~fold32(halves(first) + halves(second) + halves(third) + plan->new_sums.addresses);
+  words[0] = first;
+  words[1] = second;
+  words[2] = third | bpf_htonl(bpf_ntohs(ip_check));
+  words[3] = plan->source.words[3];
+  words[4] = plan->destination.words[3];
+  write_udp(words + 5, plan, check);
 }
 
 // The flow label stays 0: it does not travel along (RFC 8656 section 13.2).
-static __always_inline void build_v6(struct v6_headers* headers, const struct packet* packet,
+static __always_inline void write_v6(__u32* words, const struct packet* packet,
                                      const struct plan* plan, __u16 check) {
-  struct ipv6hdr* ip = &headers->ip;
-  ip->version = 6;
-  ip->priority = packet->traffic_class >> 4;
-  ip->flow_lbl[0] = (__u8)(packet->traffic_class << 4);
-  ip->flow_lbl[1] = 0;
-  ip->flow_lbl[2] = 0;
-  ip->payload_len = bpf_htons(new_udp_bytes(plan));
-  ip->nexthdr = IPPROTO_UDP;
-  ip->hop_limit = plan->hop_limit;
-  __builtin_memcpy(&ip->saddr, &plan->source, sizeof(ip->saddr));
-  __builtin_memcpy(&ip->daddr, &plan->destination, sizeof(ip->daddr));
-  build_udp(&headers->udp, plan, check);
-  headers->channel_header = plan->channel_header;
+  words[0] = bpf_htonl(0x60000000U | (__u32)packet->traffic_class << 20);
+  words[1] = bpf_htonl((__u32)new_udp_bytes(plan) << 16 | IPPROTO_UDP << 8 | plan->hop_limit);
+  words[2] = plan->source.words[0];
+  words[3] = plan->source.words[1];
+  words[4] = plan->source.words[2];
+  words[5] = plan->source.words[3];
+  words[6] = plan->destination.words[0];
+  words[7] = plan->destination.words[1];
+  words[8] = plan->destination.words[2];
+  words[9] = plan->destination.words[3];
+  write_udp(words + 10, plan, check);
 }
 
-__attribute__((noinline)) int fastpath_build(union headers* headers, const struct packet* packet,
-                                             const struct plan* plan, __u16 check) {
-  if (!headers || !packet || !plan) return 0;
-  if (plan->is_v6)
-    build_v6(&headers->v6, packet, plan, check);
-  else
-    build_v4(&headers->v4, packet, plan, check);
+// Writes the new headers to [to, end), where IP begins. False: no room.
+static __always_inline int write_headers(void* to, const void* end, const struct packet* packet,
+                                         const struct plan* plan, __u16 check) {
+  __u32* words = __builtin_assume_aligned(to, 4);  // as far as the system has a say
+  if (plan->is_v6) {
+    if ((void*)(words + V6_WORDS) > end) return 0;
+    write_v6(words, packet, plan, check);
+    if (!plan->adds_header) return 1;
+    if ((void*)(words + V6_WORDS + 1) > end) return 0;
+    words[V6_WORDS] = plan->channel_header;
+    return 1;
+  }
+  if ((void*)(words + V4_WORDS) > end) return 0;
+  write_v4(words, packet, plan, check);
+  if (!plan->adds_header) return 1;
+  if ((void*)(words + V4_WORDS + 1) > end) return 0;
+  words[V4_WORDS] = plan->channel_header;
   return 1;
 }
 

@@ -21,6 +21,8 @@ struct plan {
   __u32 to_client_slot;  // only with `adds_header`
   __u32 next_hop;
   __u32 link_version;
+  struct fastpath_sums old_sums;  // of what came in
+  struct fastpath_sums new_sums;  // of what is to leave
 };
 
 static __always_inline void start_plan(struct plan* plan, const struct packet* packet) {
@@ -92,6 +94,7 @@ static __always_inline int plan_to_client(struct plan* plan, const struct fastpa
   plan->channel_header =
       bpf_htonl((__u32)bpf_ntohs(route->channel.channel) << 16 | (plan->data_bytes & 0xffff));
   plan->adds_header = 1;
+  plan->new_sums = route->channel_sums;
   plan->to_client_slot = route->slot;
   plan->is_v6 = !is_v4(&plan->destination);
   return resolve(plan, *(const volatile __u32*)&route->next_hop_to_client);
@@ -102,15 +105,18 @@ static __always_inline int plan_to_peer(struct plan* plan, const struct fastpath
   plan->destination = route->peer.peer;
   plan->source_port = route->peer.relayed_port;
   plan->destination_port = route->peer.peer_port;
+  plan->new_sums = route->peer_sums;
   plan->is_v6 = !is_v4(&plan->destination);
   return resolve(plan, *(const volatile __u32*)&route->next_hop_to_peer);
 }
 
+// From a peer, or from another relayed transport address of this server.
 static __always_inline int plan_from_relay(struct plan* plan, const struct fastpath_peer_key* key,
                                            __u64 now) {
   const struct fastpath_route* route = route_of_peer(key);
   if (!route) return FASTPATH_PASS_MISS;
   if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
+  if (!plan->removes_header) plan->old_sums = route->peer_sums;
   return plan_to_client(plan, route);
 }
 
@@ -135,6 +141,7 @@ static __always_inline int plan_for_client(struct plan* plan, const struct packe
   if (!route) return FASTPATH_PASS_MISS;
   if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
   plan->removes_header = 1;
+  plan->old_sums = route->channel_sums;
   plan->to_peer_slot = route->slot;
   if (!(route->flags & FASTPATH_PEER_IS_OWN_RELAY)) return plan_to_peer(plan, route);
 

@@ -61,7 +61,7 @@ static __always_inline int restore_payload(struct __sk_buff* skb, const struct p
 
 // Octets enter or leave between Ethernet and IP; then all headers are written anew.
 static __always_inline int resize(struct __sk_buff* skb, const struct packet* packet,
-                                  const struct plan* plan, int is_unfinished,
+                                  const struct plan* plan, long is_unfinished,
                                   struct cut_payload* cut) {
   const __s32 growth = (plan->adds_header ? 4 : 0) - (plan->removes_header ? 4 : 0);
   if (is_unfinished && !settle_checksum(skb, packet, growth, cut)) return 0;
@@ -71,22 +71,42 @@ static __always_inline int resize(struct __sk_buff* skb, const struct packet* pa
          bpf_skb_adjust_room(skb, growth, BPF_ADJ_ROOM_MAC, ADJUST_FLAGS) == 0;
 }
 
+// Where the interface took a sum over the whole packet (CHECKSUM_COMPLETE), it is kept true.
+static __always_inline int has_whole_sum(struct __sk_buff* skb) {
+  return (__s64)bpf_csum_update(skb, 0) >= 0;
+}
+
+__attribute__((noinline)) int fastpath_store_headers(struct __sk_buff* skb,
+                                                     const struct packet* packet,
+                                                     const struct plan* plan, __u16 check) {
+  if (!packet || !plan) return 0;
+  __u32 words[MAX_HEADER_WORDS];
+  __builtin_memset(words, 0, sizeof(words));
+  if (plan->is_v6) {
+    write_v6(words, packet, plan, check);
+    words[V6_WORDS] = plan->channel_header;
+  } else {
+    write_v4(words, packet, plan, check);
+    words[V4_WORDS] = plan->channel_header;
+  }
+  const __u32 bytes = new_header_bytes(plan);
+  if (bytes == 0 || bytes > sizeof(words)) return 0;
+  return bpf_skb_store_bytes(skb, ETH_HLEN, words, bytes, BPF_F_RECOMPUTE_CSUM) == 0;
+}
+
 static __always_inline int send_tc(struct __sk_buff* skb, const struct packet* packet,
                                    const struct plan* plan, const struct fastpath_link* link,
-                                   int is_unfinished, __u16 check) {
+                                   long is_unfinished, __u16 check) {
   struct cut_payload cut = {};
   if (!resize(skb, packet, plan, is_unfinished, &cut)) return 0;
-  union headers headers;
-  __builtin_memset(&headers, 0, sizeof(headers));
-  if (!fastpath_build(&headers, packet, plan, check)) return 0;
-  const __u32 bytes = new_header_bytes(plan);
-  if (bytes == 0 || bytes > sizeof(headers)) return 0;
-  // A sum that the interface took over the whole packet is kept true.
-  if (bpf_skb_store_bytes(skb, ETH_HLEN, &headers, bytes, BPF_F_RECOMPUTE_CSUM)) return 0;
   if (is_unfinished && !restore_payload(skb, plan, &cut)) return 0;
+  const int is_stored = has_whole_sum(skb);
+  if (is_stored && !fastpath_store_headers(skb, packet, plan, check)) return 0;
   struct ethhdr* ethernet = (void*)(long)skb->data;
-  if ((void*)(ethernet + 1) > (void*)(long)skb->data_end) return 0;
+  void* end = (void*)(long)skb->data_end;
+  if ((void*)(ethernet + 1) > end) return 0;
   write_ethernet(ethernet, link, plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+  if (!is_stored && !write_headers(ethernet + 1, end, packet, plan, check)) return 0;
   return link->vlan == 0 || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), link->vlan) == 0;
 }
 
@@ -110,7 +130,7 @@ static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
   if (verdict != GO_ON) return verdict;
 
   __u16 check;
-  const int needs_sum = needs_payload_sum(&packet, &plan);
+  const long needs_sum = needs_payload_sum(&packet, &plan);
   if (needs_sum) {
     const __s64 sum = fastpath_sum_tc(skb, data_offset(&packet, &plan), plan.data_bytes);
     if (sum < 0) return FASTPATH_PASS_SYSTEM;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 #pragma once
 
-#include <stddef.h>
-
 #include "server/datapath/kernel/charge.bpf.h"
 #include "server/datapath/kernel/payload_sum.bpf.h"
 
@@ -13,27 +11,6 @@ struct vlan_tag {
   __u16 protocol;
 };
 
-// `to` is where IP begins. Each branch is checked by itself: the verifier does not see that a
-// length goes with a version.
-static __always_inline int write_headers(void* to, const void* end, const union headers* headers,
-                                         const struct plan* plan) {
-  to = __builtin_assume_aligned(to, 4);  // as far as the system has a say
-  __u32* channel_header;
-  if (plan->is_v6) {
-    channel_header = to + offsetof(struct v6_headers, channel_header);
-    if ((void*)channel_header > end) return 0;
-    __builtin_memcpy(to, &headers->v6, offsetof(struct v6_headers, channel_header));
-  } else {
-    channel_header = to + offsetof(struct v4_headers, channel_header);
-    if ((void*)channel_header > end) return 0;
-    __builtin_memcpy(to, &headers->v4, offsetof(struct v4_headers, channel_header));
-  }
-  if (!plan->adds_header) return 1;
-  if ((void*)(channel_header + 1) > end) return 0;
-  *channel_header = plan->channel_header;
-  return 1;
-}
-
 static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* packet,
                                     const struct plan* plan, const struct fastpath_link* link,
                                     __u16 check) {
@@ -41,9 +18,6 @@ static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* pac
   const __s32 growth =
       (__s32)(new_header_bytes(plan) + tag_bytes) - (__s32)old_header_bytes(packet, plan);
   if (bpf_xdp_adjust_head(xdp, -growth)) return 0;
-  union headers headers;
-  __builtin_memset(&headers, 0, sizeof(headers));
-  if (!fastpath_build(&headers, packet, plan, check)) return 0;
   void* end = (void*)(long)xdp->data_end;
   struct ethhdr* ethernet = (void*)(long)xdp->data;
   struct vlan_tag* tag = (void*)(ethernet + 1);
@@ -51,12 +25,12 @@ static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* pac
   const __u16 protocol = plan->is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
   if (link->vlan == 0) {
     write_ethernet(ethernet, link, protocol);
-    return write_headers(tag, end, &headers, plan);
+    return write_headers(tag, end, packet, plan, check);
   }
   write_ethernet(ethernet, link, bpf_htons(ETH_P_8021Q));
   tag->tag = bpf_htons(link->vlan);
   tag->protocol = protocol;
-  return write_headers(tag + 1, end, &headers, plan);
+  return write_headers(tag + 1, end, packet, plan, check);
 }
 
 // The interface to leave by is `*ifindex`.

@@ -15,7 +15,9 @@ namespace relay::test {
 enum class Attachment : std::uint8_t { kTc, kXdp };
 
 // What the program said about a frame.
-enum class Verdict : std::uint8_t { kPassed, kDropped, kRedirected, kOther };
+// kFalseSum: the whole sum is not that of the octets any more. kUnknown: not possible on this
+// kernel.
+enum class Verdict : std::uint8_t { kPassed, kDropped, kRedirected, kFalseSum, kUnknown, kOther };
 struct RunResult {
   Verdict verdict = Verdict::kOther;
   Octets frame;
@@ -25,6 +27,7 @@ struct RunResult {
 struct Arrival {
   std::uint32_t gso_segs = 0;
   std::uint32_t gso_size = 0;
+  bool has_whole_sum = false;  // taken by the interface (CHECKSUM_COMPLETE)
 };
 
 // A route with its addresses as values.

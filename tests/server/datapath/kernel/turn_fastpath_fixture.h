@@ -93,8 +93,9 @@ class TurnFastpathTest : public testing::TestWithParam<Combination> {
     EXPECT_EQ(result.frame, frame);
     ExpectOnly(before, FASTPATH_OUTCOMES);
   }
-  ReadFrame ExpectRelayed(const Octets& frame, bool allows_no_check = false) {
-    const RunResult result = Run(frame);
+  ReadFrame ExpectRelayed(const Octets& frame, bool allows_no_check = false,
+                          const Arrival& arrival = {}) {
+    const RunResult result = Run(frame, arrival);
     EXPECT_EQ(result.verdict, Verdict::kRedirected);
     ReadFrame read = Read(result.frame, allows_no_check);
     EXPECT_EQ(read.problem, "");
