@@ -100,6 +100,8 @@ std::string_view ToString(DropReason reason) {
       return "oversized_datagram";
     case DropReason::kHopLimit:
       return "hop_limit";
+    case DropReason::kBufferFull:
+      return "buffer_full";
   }
   return "unknown";
 }

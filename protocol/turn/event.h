@@ -105,8 +105,9 @@ enum class DropReason : std::uint8_t {
   kQueueExpired,       // the same: what waited became too old to be of use
   kOversizedDatagram,  // truncated by the system on receipt
   kHopLimit,           // its TTL, or hop limit, ends here
+  kBufferFull,         // no room to send it: the network, or the interface, is too slow
 };
-inline constexpr int kDropReasonCount = 18;
+inline constexpr int kDropReasonCount = 19;
 struct PacketDropped {
   DropReason reason;
 };

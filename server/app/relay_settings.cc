@@ -230,6 +230,7 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
   options.connections_per_source = config.limits.connections_per_source;
   options.hop_limits = config.relay.hop_limit == Config::HopLimit::kDefault ? HopLimits::kSystem
                                                                             : HopLimits::kDecrement;
+  options.busy_poll = config.relay.busy_poll;
   options.limits = MakeRateLimits(config);
   options.ledger = MakeLedgerOptions(config, relay_addresses);
   options.policy = std::move(policy);

@@ -57,6 +57,7 @@ struct Config {
     std::uint16_t max_port = 65535;
     Datapath datapath = Datapath::kAuto;
     HopLimit hop_limit = HopLimit::kDecrement;
+    std::chrono::microseconds busy_poll{0};
   };
 
   struct Peers {

@@ -92,6 +92,21 @@ Spelling<std::chrono::seconds> Duration(std::chrono::seconds min, std::chrono::s
   return spelling;
 }
 
+Spelling<std::chrono::microseconds> ShortDuration(std::chrono::microseconds max) {
+  Spelling<std::chrono::microseconds> spelling;
+  spelling.type = "duration";
+  spelling.unit = "us, ms, s";
+  spelling.accepted = "0 to " + PrintShortDuration(max) + ", with a unit: 50us, 2ms";
+  spelling.parse = [max](const std::string& text) -> Parsed<std::chrono::microseconds> {
+    const auto duration = ParseShortDuration(text);
+    if (!duration) return Wrong{Quoted(text) + " is not a duration in us, ms or s"};
+    if (*duration > max) return Wrong{Quoted(text) + " is too long"};
+    return *duration;
+  };
+  spelling.print = PrintShortDuration;
+  return spelling;
+}
+
 Spelling<std::uint64_t> BitRate() {
   Spelling<std::uint64_t> spelling;
   spelling.type = "bandwidth";

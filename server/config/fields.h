@@ -39,6 +39,7 @@ Spelling<std::uint16_t> Port(std::uint16_t min);
 Spelling<std::uint32_t> Number(std::uint32_t min, std::uint32_t max);
 Spelling<std::uint32_t> Limit();  // 0: unlimited
 Spelling<std::chrono::seconds> Duration(std::chrono::seconds min, std::chrono::seconds max);
+Spelling<std::chrono::microseconds> ShortDuration(std::chrono::microseconds max);
 Spelling<std::uint64_t> BitRate();
 Spelling<Config::Rate> Rate();
 Spelling<base::IpAddress> Address();  // IPv6 with or without brackets

@@ -13,6 +13,7 @@ struct Unit {
 };
 
 constexpr Unit kDurationUnits[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+constexpr Unit kShortDurationUnits[] = {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}};
 constexpr Unit kBitUnits[] = {
     {"gbit", 1'000'000'000}, {"mbit", 1'000'000}, {"kbit", 1'000}, {"bit", 1}};
 
@@ -79,6 +80,24 @@ std::string PrintDuration(std::chrono::seconds duration) {
   if (seconds != 0 && seconds % 86400 == 0) return std::to_string(seconds / 86400) + "d";
   if (seconds != 0 && seconds % 3600 == 0) return std::to_string(seconds / 3600) + "h";
   return std::to_string(seconds) + "s";
+}
+
+std::optional<std::chrono::microseconds> ParseShortDuration(std::string_view text) {
+  if (text == "0") return std::chrono::microseconds(0);
+  const std::string_view digits = TakeDigits(text);
+  const auto* unit = std::ranges::find(kShortDurationUnits, text, &Unit::name);
+  if (unit == std::end(kShortDurationUnits)) return std::nullopt;
+  const auto count = Scale(digits, unit->factor, kMaxSeconds);
+  if (!count) return std::nullopt;
+  return std::chrono::microseconds(static_cast<std::int64_t>(*count));
+}
+
+std::string PrintShortDuration(std::chrono::microseconds duration) {
+  const std::int64_t count = duration.count();
+  if (count == 0) return "0";
+  if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + "s";
+  if (count % 1'000 == 0) return std::to_string(count / 1'000) + "ms";
+  return std::to_string(count) + "us";
 }
 
 std::optional<std::uint64_t> ParseBitRate(std::string_view text) {

@@ -19,6 +19,10 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text);  // decimal dig
 std::optional<std::chrono::seconds> ParseDuration(std::string_view text);
 std::string PrintDuration(std::chrono::seconds duration);
 
+// "50us", "2ms", "1s"; bare only "0".
+std::optional<std::chrono::microseconds> ParseShortDuration(std::string_view text);
+std::string PrintShortDuration(std::chrono::microseconds duration);
+
 // Bits a second: "50Mbit", "64kbit", "1Gbit", "800bit", each also with "/s"; bare only "0". Powers
 // of 1000; upper and lower case are alike.
 std::optional<std::uint64_t> ParseBitRate(std::string_view text);

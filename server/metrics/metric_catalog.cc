@@ -117,8 +117,10 @@ std::vector<MetricRow> RelayRows() {
        .type = MetricType::kCounter,
        .unit = "",
        .help = "Packets that ended in silence, by reason",
-       .hint = "\"send_failed\", \"queue_full\" and \"queue_expired\" hurt users (the last two: "
-               "a client on TCP or TLS reads more slowly than its peers send); \"no_permission\", "
+       .hint = "\"send_failed\", \"buffer_full\", \"queue_full\" and \"queue_expired\" hurt users "
+               "(\"buffer_full\": the send buffer of a socket, or the queue of the interface; the "
+               "last two: a client on TCP or TLS reads more slowly than its peers send); "
+               "\"no_permission\", "
                "\"malformed\" and \"rate_limited\" are the noise of the open Internet until they "
                "surge.",
        .labels = {{"reason", kDropReasonLabels}},

@@ -38,7 +38,7 @@ inline constexpr auto kDropReasonLabels = std::to_array<std::string_view>(
     {"malformed", "unknown_method", "bad_fingerprint", "unknown_attribute", "no_allocation",
      "no_client", "no_permission", "no_channel", "policy", "too_large", "rate_limited",
      "client_denied", "over_limit", "send_failed", "queue_full", "queue_expired",
-     "oversized_datagram", "hop_limit"});
+     "oversized_datagram", "hop_limit", "buffer_full"});
 
 enum class Direction : std::uint8_t { kClientToPeer, kPeerToClient };
 inline constexpr auto kDirectionLabels =

@@ -82,8 +82,10 @@ base::Result<Descriptor> OpenUdpListener(const ListenerAddress& address) {
   if (!socket.ok()) return socket;
   const int descriptor = socket.value().get();
   // The address that was asked is the address that answers (RFC 8489 section 6.3.1.2).
-  Enable(descriptor, IPPROTO_IP, IP_PKTINFO);
-  if (!address.endpoint.address.is_v4()) Enable(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+  if (address.endpoint.address.is_unspecified()) {
+    Enable(descriptor, IPPROTO_IP, IP_PKTINFO);
+    if (!address.endpoint.address.is_v4()) Enable(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+  }
   Enable(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
   Enable(descriptor, SOL_SOCKET, SO_RXQ_OVFL);
   SetBuffers(descriptor, kListenerReceiveBytes, kListenerSendBytes);
@@ -107,6 +109,7 @@ OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
   // the length of a path is the client's to act on, not ours.
   if (family == AF_INET) Enable(socket.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   EnableErrorQueue(socket.get(), family);  // without it clients hear less
+  Enable(socket.get(), SOL_SOCKET, SO_RXQ_OVFL);
   SetBuffers(socket.get(), kRelayBufferBytes, kRelayBufferBytes);
   const SocketAddress bind_address = ToSocketAddress(address, family);
   if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};

@@ -7,9 +7,9 @@
 
 namespace relay {
 
-PacketPoller::PacketPoller(boost::asio::io_context& io,
+PacketPoller::PacketPoller(boost::asio::io_context& io, std::chrono::microseconds busy_poll,
                            std::function<void(std::span<const Ready>)> on_ready)
-    : on_ready_(std::move(on_ready)), epoll_(io) {
+    : on_ready_(std::move(on_ready)), epoll_(io), busy_poll_(busy_poll) {
   const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
   CHECK(descriptor >= 0);
   epoll_.assign(descriptor);
@@ -37,19 +37,31 @@ void PacketPoller::Wait() {
 
 void PacketPoller::Run() {
   for (int round = 0; round < kRounds; ++round) {
-    if (!Round()) {
-      Wait();
-      return;
-    }
+    if (Round()) continue;
+    IsSpinning() ? RunLater() : Wait();
+    return;
   }
   // Still busy: let the others go first.
+  RunLater();
+}
+
+void PacketPoller::RunLater() {
   boost::asio::post(epoll_.get_executor(), [this] { Run(); });
+}
+
+bool PacketPoller::IsSpinning() {
+  if (busy_poll_ == std::chrono::microseconds(0)) return false;
+  const base::MonotonicTime now = base::ReadClocks().monotonic;
+  if (had_packets_) spin_until_ = now + busy_poll_;
+  had_packets_ = false;
+  return now < spin_until_;
 }
 
 bool PacketPoller::Round() {
   const int count =
       ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
   if (count <= 0) return false;
+  had_packets_ = true;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     ready_[i] = {events_[i].data.fd, (events_[i].events & EPOLLERR) != 0};
   on_ready_(std::span<const Ready>(ready_.data(), static_cast<std::size_t>(count)));

@@ -5,8 +5,11 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
 #include <functional>
 #include <span>
+
+#include "protocol/base/time.h"
 
 namespace relay {
 
@@ -19,9 +22,14 @@ class PacketPoller {
     int socket;
     bool has_errors;  // about earlier datagrams, in its error queue
   };
+  static constexpr std::size_t kReadyPerRound = 64;
+
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most
   // kRounds rounds run before other handlers of the io_context get their turn.
-  PacketPoller(boost::asio::io_context& io, std::function<void(std::span<const Ready>)> on_ready);
+  // With `busy_poll`, it goes on asking for so long after the last packet before it waits to be
+  // woken; between two questions the other handlers get their turn, too.
+  PacketPoller(boost::asio::io_context& io, std::chrono::microseconds busy_poll,
+               std::function<void(std::span<const Ready>)> on_ready);
 
   // False: the system has no room for it.
   bool Add(int socket);
@@ -36,13 +44,19 @@ class PacketPoller {
 
   void Wait();
   void Run();
+  void RunLater();
+  // Whether to look once more before it waits.
+  bool IsSpinning();
   // False: nothing was readable.
   bool Round();
 
   std::function<void(std::span<const Ready>)> on_ready_;
   boost::asio::posix::stream_descriptor epoll_;
-  std::array<epoll_event, 64> events_{};
-  std::array<Ready, 64> ready_{};
+  const std::chrono::microseconds busy_poll_;
+  base::MonotonicTime spin_until_{};
+  bool had_packets_ = false;  // since spin_until_ was set
+  std::array<epoll_event, kReadyPerRound> events_{};
+  std::array<Ready, kReadyPerRound> ready_{};
 };
 
 }  // namespace relay

@@ -69,6 +69,7 @@ class Shard {
     RateLimits limits;
     turn::ShardIndex index;  // its place among the shards of the process
     HopLimits hop_limits = HopLimits::kDecrement;
+    std::chrono::microseconds busy_poll{0};  // as PacketPoller has it
   };
   // `ledger`, `census` and `meters` must outlive the shard.
   Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census, AllocationMeters& meters);

@@ -154,6 +154,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.limits = options.limits;
     shard.index = {static_cast<std::uint16_t>(group->shards_.size())};
     shard.hop_limits = options.hop_limits;
+    shard.busy_poll = options.busy_poll;
     group->shards_.push_back(
         std::make_unique<Shard>(std::move(shard), group->ledger_, group->census_, group->meters_));
     group->mailboxes_.push_back(&group->shards_.back()->mailbox());

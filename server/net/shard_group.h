@@ -53,6 +53,7 @@ class ShardGroup {
     std::uint32_t connections_per_source = 1000;
     RateLimits limits;
     HopLimits hop_limits = HopLimits::kDecrement;
+    std::chrono::microseconds busy_poll{0};
     turn::Ledger::Options ledger;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;

@@ -1,5 +1,6 @@
 #include "server/net/udp_service.h"
 
+#include <algorithm>
 #include <array>
 
 #include "protocol/stun/channel_data.h"
@@ -17,7 +18,7 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
                        SendQueue& queue, ConnectedClients& connected, DtlsService& dtls,
                        ProxiedClients& proxied, ShardCounters& counters, ShardClock& clock)
     : listeners_(listeners),
-      overflows_(listeners.size()),
+      read_states_(listeners.size()),
       forwarder_(forwarder),
       queue_(queue),
       connected_(connected),
@@ -34,49 +35,68 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
 
 void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets) {
   clock_.Refresh();
-  std::size_t used = 0;
+  used_ = 0;
+  bool had_listener = false;
   for (const auto& [socket, has_errors] : sockets) {
     const auto index = static_cast<std::size_t>(socket);
     if (index < listener_by_socket_.size() && listener_by_socket_[index] >= 0) {
-      queue_.Flush();
-      used = 0;
       ReadListener(static_cast<std::uint32_t>(listener_by_socket_[index]));
+      had_listener = true;
       continue;
     }
     // The socket may have been closed by an earlier packet of this round.
     RelaySocket* const relay = forwarder_.FindRelay(socket);
     if (relay == nullptr) continue;
-    if (used + (has_errors ? kErrorsPerTurn : 0) >= PacketBatch::kPackets) {
-      queue_.Flush();
-      used = 0;
-    }
-    if (has_errors) used = ReadErrors(*relay, used);
-    used = ReadRelay(*relay, used);
+    if (has_errors) ReadErrors(*relay);
+    ReadRelay(*relay);
+  }
+  // More sockets are ready than a round shows, and the listeners have their turn once in many
+  // rounds: each of them carries as much as all relay sockets together.
+  if (sockets.size() == PacketPoller::kReadyPerRound && !had_listener) {
+    for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i);
   }
   queue_.Flush();
 }
 
+void UdpService::MakeRoom(std::size_t packets) {
+  if (used_ + packets <= PacketBatch::kPackets) return;
+  queue_.Flush();
+  used_ = 0;
+}
+
+std::size_t UdpService::Receive(int socket, std::size_t limit, std::uint32_t& overflow) {
+  const std::uint32_t before = overflow;
+  const std::size_t count = batch_.Receive(socket, used_, limit, &overflow);
+  counters_.socket_receive_drops.Add(overflow - before);
+  return count;
+}
+
 void UdpService::ReadListener(std::uint32_t index) {
   const int socket = listeners_[index].socket.get();
-  for (int i = 0; i < kBatchesPerTurn; ++i) {
-    std::uint32_t overflow = overflows_[index];
-    const std::size_t count = batch_.Receive(socket, 0, PacketBatch::kPackets, &overflow);
-    counters_.socket_receive_drops.Add(overflow - overflows_[index]);
-    overflows_[index] = overflow;
-    for (std::size_t packet = 0; packet < count; ++packet) OnClientPacket(index, batch_[packet]);
-    queue_.Flush();
-    if (count < PacketBatch::kPackets) return;
+  ReadState& state = read_states_[index];
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const std::size_t limit = state.limit.value();
+    MakeRoom(limit);
+    const std::size_t count = Receive(socket, limit, state.overflow);
+    state.limit.OnRead(count);
+    const std::size_t end = used_ + count;
+    for (; used_ < end; ++used_) OnClientPacket(index, batch_[used_]);
+    if (count < ReadLimit::kMost) return;
   }
 }
 
-std::size_t UdpService::ReadRelay(RelaySocket& relay, std::size_t used) {
-  const int socket = relay.socket;
-  const std::size_t count = batch_.Receive(socket, used, PacketBatch::kPackets - used);
-  for (std::size_t i = used; i < used + count; ++i) OnPeerPacket(relay, batch_[i]);
-  return used + count;
+void UdpService::ReadRelay(RelaySocket& relay) {
+  MakeRoom(1);
+  const std::size_t limit = std::min(relay.read_limit.value(), PacketBatch::kPackets - used_);
+  const std::size_t count = Receive(relay.socket, limit, relay.receive_drops);
+  // A read that the batch cut short says nothing about the socket, unless it found less.
+  if (limit == relay.read_limit.value() || count < limit) relay.read_limit.OnRead(count);
+  const std::size_t end = used_ + count;
+  for (; used_ < end; ++used_) OnPeerPacket(relay, batch_[used_]);
 }
 
-std::size_t UdpService::ReadErrors(RelaySocket& relay, std::size_t used) {
+void UdpService::ReadErrors(RelaySocket& relay) {
+  MakeRoom(kErrorsPerTurn);
   const base::MonotonicTime now = clock_.now().monotonic;
   std::array<DeliveryError, kErrorsPerTurn> errors;
   const std::size_t count = ReadErrorQueue(relay.socket, errors);
@@ -84,9 +104,8 @@ std::size_t UdpService::ReadErrors(RelaySocket& relay, std::size_t used) {
     if (!forwarder_.AdmitToClient(relay, 0, now)) continue;
     // The indication is built where a datagram of the peer would be.
     engine_->OnPeerUnreachable({relay.socket}, {error.destination}, error.icmp,
-                               batch_.Scratch(used++), clock_.now());
+                               batch_.Scratch(used_++), clock_.now());
   }
-  return used;
 }
 
 void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet) {

@@ -8,6 +8,7 @@
 #include "protocol/turn/engine.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/packet_batch.h"
+#include "server/datapath/userspace/read_limit.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/connected_clients.h"
 #include "server/net/dtls_service.h"
@@ -47,16 +48,24 @@ class UdpService {
   void OnReady(std::span<const PacketPoller::Ready> sockets);
 
  private:
-  // Batches that one listener may have before the next socket gets its turn.
-  static constexpr int kBatchesPerTurn = 4;
+  // How often a listener that has more is read before the next socket gets its turn.
+  static constexpr int kReadsPerTurn = 4;
   // Errors of one relay socket that are read before the next socket gets its turn.
   static constexpr std::size_t kErrorsPerTurn = 16;
 
+  struct ReadState {
+    ReadLimit limit;
+    std::uint32_t overflow = 0;  // lost datagrams, as the system last reported them
+  };
+
+  // Sends what is queued if so many packets do not fit the batch any more, and begins it anew.
+  void MakeRoom(std::size_t packets);
+  // Reads into the batch from `used_` on. `overflow` is the socket's count of lost datagrams.
+  std::size_t Receive(int socket, std::size_t limit, std::uint32_t& overflow);
   void ReadListener(std::uint32_t index);
-  // Reads into the batch from `used` on; returns the new `used`.
-  std::size_t ReadRelay(RelaySocket& relay, std::size_t used);
-  // The same for what ICMP says about datagrams to peers.
-  std::size_t ReadErrors(RelaySocket& relay, std::size_t used);
+  void ReadRelay(RelaySocket& relay);
+  // What ICMP says about datagrams to peers.
+  void ReadErrors(RelaySocket& relay);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
   // Whose packet it is. nullopt: a proxy does not say so.
   std::optional<turn::Client> ClientOf(std::uint32_t index, PacketBatch::Packet& packet);
@@ -64,7 +73,7 @@ class UdpService {
 
   std::span<const UdpListener> listeners_;
   std::vector<std::int32_t> listener_by_socket_;  // -1: none
-  std::vector<std::uint32_t> overflows_;          // as last reported, by listener
+  std::vector<ReadState> read_states_;            // by listener
   Forwarder& forwarder_;
   SendQueue& queue_;
   ConnectedClients& connected_;
@@ -75,6 +84,7 @@ class UdpService {
   turn::Engine* engine_ = nullptr;
   std::uint8_t last_channel_first_octet_ = 0x4f;
   PacketBatch batch_;
+  std::size_t used_ = 0;  // of the batch: packets whose octets may be in the queue
 };
 
 }  // namespace relay

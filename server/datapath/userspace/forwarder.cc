@@ -1,7 +1,9 @@
 #include "server/datapath/userspace/forwarder.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 
+#include <array>
 #include <utility>
 
 #include "protocol/base/check.h"
@@ -23,6 +25,18 @@ class DontFragmentScope {
   int socket_;
 };
 
+int FamilyOf(const RelaySocket& relay) {
+  return relay.address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
+}
+
+// Datagrams that a socket has lost so far: one that comes from another shard brings its count.
+std::uint32_t ReceiveDrops(int socket) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
+  socklen_t length = sizeof(info);
+  ::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info.data(), &length);
+  return info[SK_MEMINFO_DROPS];
+}
+
 }  // namespace
 
 Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners,
@@ -36,12 +50,17 @@ Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> lis
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address) {
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
-  relays_[index] = std::make_unique<RelaySocket>(RelaySocket{socket, address, {}, {}});
+  relays_[index] = std::make_unique<RelaySocket>(
+      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}});
 }
 
 void Forwarder::RemoveRelay(int socket) {
   queue_.Flush();
-  if (FindRelay(socket) != nullptr) relays_[static_cast<std::size_t>(socket)].reset();
+  const RelaySocket* relay = FindRelay(socket);
+  if (relay == nullptr) return;
+  // It may go on in another shard.
+  if (relay->hop_limit.value() != 0) SetHopLimit(socket, FamilyOf(*relay), 0);
+  relays_[static_cast<std::size_t>(socket)].reset();
 }
 
 RelaySocket* Forwarder::FindRelay(int socket) {
@@ -76,7 +95,8 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
     CountDrop(counters_, turn::DropReason::kOverLimit);
     return;
   }
-  queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr, *fields);
+  queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr,
+             BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
 }
@@ -135,15 +155,16 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
     return;
   }
   const SocketAddress destination = ToSocketAddress(peer.endpoint);
+  const IpFields rest = BeyondOption(*relay, *fields);
   CountRelayed(counters_, Direction::kClientToPeer, from_stream, payload.size());
   if (dont_fragment && peer.endpoint.address.is_v4()) {
     queue_.Flush();
     DontFragmentScope scope(socket);
-    queue_.Add(socket, destination, payload, nullptr, *fields);
+    queue_.Add(socket, destination, payload, nullptr, rest);
     queue_.Flush();
     return;
   }
-  queue_.Add(socket, destination, payload, nullptr, *fields);
+  queue_.Add(socket, destination, payload, nullptr, rest);
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
@@ -179,6 +200,17 @@ std::optional<IpFields> Forwarder::PassOn(const IpFields& arrived) {
   const std::optional<IpFields> fields = AfterOneHop(arrived);
   if (!fields) CountDrop(counters_, turn::DropReason::kHopLimit);
   return fields;
+}
+
+IpFields Forwarder::BeyondOption(RelaySocket& relay, const IpFields& fields) {
+  if (relay.hop_limit.ShouldBecome(fields.hop_limit)) {
+    // What is queued was meant for the option as it is.
+    queue_.Flush();
+    if (SetHopLimit(relay.socket, FamilyOf(relay), fields.hop_limit))
+      relay.hop_limit.Set(fields.hop_limit);
+  }
+  if (fields.hop_limit != relay.hop_limit.value()) return fields;
+  return {fields.traffic_class, 0};
 }
 
 ClientPath Forwarder::PathOf(const turn::Client& client) const {

@@ -107,6 +107,9 @@ class Forwarder final : public Datapath {
                              base::MonotonicTime now);
   // What is sent for what arrived so; counts a drop if that is nothing.
   std::optional<IpFields> PassOn(const IpFields& arrived);
+  // What of the fields of a datagram to a peer its control messages have to say, the rest being an
+  // option of the socket, which this may change.
+  IpFields BeyondOption(RelaySocket& relay, const IpFields& fields);
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;

@@ -35,6 +35,13 @@ bool EnableIpFields(int socket, int family, HopLimits hop_limits) {
          (!with_hop_limit || Enable(socket, IPPROTO_IPV6, IPV6_RECVHOPLIMIT));
 }
 
+bool SetHopLimit(int socket, int family, std::uint8_t hop_limit) {
+  const int value = hop_limit == 0 ? -1 : hop_limit;
+  return family == AF_INET
+             ? ::setsockopt(socket, IPPROTO_IP, IP_TTL, &value, sizeof(value)) == 0
+             : ::setsockopt(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &value, sizeof(value)) == 0;
+}
+
 bool ReadIpField(cmsghdr& control, IpFields& fields) {
   if (control.cmsg_level == IPPROTO_IP) {
     switch (control.cmsg_type) {

@@ -36,6 +36,9 @@ enum class HopLimits : std::uint8_t { kDecrement, kSystem };
 // them. False: it will not tell.
 bool EnableIpFields(int socket, int family, HopLimits hop_limits);
 
+// Makes a hop limit that of all that a socket sends; 0: the system's. False: it was not taken.
+bool SetHopLimit(int socket, int family, std::uint8_t hop_limit);
+
 // Takes a field from a control message of a datagram that arrived. False: it is about something
 // else.
 bool ReadIpField(cmsghdr& control, IpFields& fields);

@@ -19,7 +19,7 @@ namespace relay {
 // ever; memory beyond the size of ordinary datagrams is touched only by larger ones.
 class PacketBatch {
  public:
-  static constexpr std::size_t kPackets = 64;
+  static constexpr std::size_t kPackets = 128;
   static constexpr std::size_t kHeadroom = 64;
   static constexpr std::size_t kPayload = 65536;  // more than any UDP datagram
   static constexpr std::size_t kTailroom = 64;

@@ -12,7 +12,9 @@
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/route.h"
 #include "server/datapath/userspace/rate_meter.h"
+#include "server/datapath/userspace/read_limit.h"
 #include "server/datapath/userspace/socket_address.h"
+#include "server/datapath/userspace/steady_hop_limit.h"
 
 namespace relay {
 
@@ -22,6 +24,9 @@ struct RelaySocket {
   turn::RelayedTransportAddress address;
   RateMeter client_to_peer;
   RateMeter peer_to_client;
+  std::uint32_t receive_drops = 0;  // as the system last reported them (SO_RXQ_OVFL)
+  ReadLimit read_limit;
+  SteadyHopLimit hop_limit;
 };
 
 // A UDP socket that clients send to.

@@ -3,6 +3,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cstdint>
+#include <cstring>
+
 #include "protocol/base/ip_address.h"
 
 // Between our addresses and the system's. Network byte order stays in here.
@@ -19,6 +23,13 @@ struct SocketAddress {
 
   SocketAddress() : v6{} {}
 };
+
+// Family, port and address as words, to compare and to hash addresses by.
+inline std::array<std::uint64_t, 3> WordsOf(const SocketAddress& address) {
+  std::array<std::uint64_t, 3> words;
+  std::memcpy(words.data(), &address.v6, sizeof(words));
+  return words;
+}
 
 // `socket_family` is AF_INET or AF_INET6: an IPv4 address on an IPv6 (dual-stack) socket is spelled
 // IPv4-mapped. An IPv6 address on an AF_INET socket is a bug of the caller.

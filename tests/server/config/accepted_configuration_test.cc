@@ -42,6 +42,7 @@ relay:
   ports: {min: 50000, max: 50999}
   datapath: userspace
   hop_limit: default
+  busy_poll: 50us
 peers: {allow: [10.20.0.0/16, "fd00::/8"], deny: [203.0.113.0/24]}
 auth:
   users:
@@ -132,6 +133,7 @@ TEST(AcceptedConfiguration, TakesOverEveryKeyOfTheRelay) {
   EXPECT_EQ(config.relay.max_port, 50999);
   EXPECT_EQ(config.relay.datapath, Config::Datapath::kUserspace);
   EXPECT_EQ(config.relay.hop_limit, Config::HopLimit::kDefault);
+  EXPECT_EQ(config.relay.busy_poll, std::chrono::microseconds(50));
   EXPECT_THAT(config.peers.allow, ElementsAre(Prefix("10.20.0.0/16"), Prefix("fd00::/8")));
   EXPECT_THAT(config.peers.deny, ElementsAre(Prefix("203.0.113.0/24")));
   EXPECT_THAT(config.clients.deny, ElementsAre(Prefix("192.0.2.0/24")));

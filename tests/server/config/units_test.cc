@@ -36,6 +36,28 @@ TEST(Duration, PrintsWhatParsesBack) {
   EXPECT_EQ(PrintDuration(seconds(600)), "600s");
 }
 
+TEST(ShortDuration, HasAUnitUnlessItIsNothing) {
+  EXPECT_EQ(ParseShortDuration("0"), std::chrono::microseconds(0));
+  EXPECT_EQ(ParseShortDuration("50us"), std::chrono::microseconds(50));
+  EXPECT_EQ(ParseShortDuration("2ms"), std::chrono::microseconds(2000));
+  EXPECT_EQ(ParseShortDuration("1s"), std::chrono::microseconds(1'000'000));
+}
+
+TEST(ShortDuration, IsNothingElse) {
+  for (const char* text : {"", "50", "us", "-1us", "1.5ms", "1 ms", "1m", "1h", "1ms50us", "1US",
+                           "99999999999999999999us", "9999999999999s"}) {
+    EXPECT_FALSE(ParseShortDuration(text)) << text;
+  }
+}
+
+TEST(ShortDuration, PrintsWhatParsesBack) {
+  for (const int count : {0, 1, 999, 1000, 1500, 1'000'000, 1'001'000}) {
+    const std::chrono::microseconds duration(count);
+    EXPECT_EQ(ParseShortDuration(PrintShortDuration(duration)), duration);
+  }
+  EXPECT_EQ(PrintShortDuration(std::chrono::microseconds(2000)), "2ms");
+}
+
 TEST(BitRate, IsBitsASecond) {
   EXPECT_EQ(ParseBitRate("0"), 0U);
   EXPECT_EQ(ParseBitRate("50Mbit"), 50'000'000U);

@@ -46,7 +46,7 @@ class ProxiedClientsTest : public testing::Test {
 
   turn::Ledger ledger_{turn::Ledger::Options{}};
   ShardCounters counters_;
-  SendQueue queue_{counters_.dropped_packets[0]};
+  SendQueue queue_{counters_.dropped_packets[0], counters_.dropped_packets[1]};
   Forwarder forwarder_{ledger_, {{7, AF_INET, true}}, {}, queue_, counters_};
   ProxiedClients clients_{forwarder_};
   Octets payload_;

@@ -65,8 +65,8 @@ TEST(ErrorQueue, MoreThanFitWaitForTheNextCall) {
 }
 
 TEST(ErrorQueue, AnErrorOfOnePeerCostsNoDatagramToAnother) {
-  Counter failed;
-  SendQueue queue(failed);
+  Counter failed, full;
+  SendQueue queue(failed, full);
   const UdpSocket socket, receiver;
   ASSERT_TRUE(EnableErrorQueue(socket.descriptor(), AF_INET));
   for (int i = 0; i < 20; ++i) {

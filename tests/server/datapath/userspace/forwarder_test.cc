@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <vector>
 
 #include "server/datapath/userspace/packet_batch.h"
 #include "tests/support/udp_socket.h"
@@ -20,7 +21,8 @@ const base::MonotonicTime kNow{seconds(1000)};
 class ForwarderTest : public testing::Test {
  protected:
   ForwarderTest()
-      : queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)]),
+      : queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)],
+               counters_.dropped_packets[LabelIndex(turn::DropReason::kBufferFull)]),
         forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, queue_, counters_) {
     forwarder_.AddRelay(relay_.descriptor(), {relay_.endpoint()});
   }
@@ -198,6 +200,48 @@ TEST_F(ForwarderTest, IPH_01_IPH_02_IPH_07_TheFieldsGoAlongOneHopOlder) {
   EXPECT_EQ(FieldsAt(peer_), (IpFields{0xba, 39}));
   FromPeer("x", kNow, {0x03, 2});
   EXPECT_EQ(FieldsAt(client_), (IpFields{0x03, 1}));
+}
+
+TEST_F(ForwarderTest, IPH_07_AHopLimitIsRightWhetherItStaysOrChanges) {
+  forwarder_.Install(MakeRoute());
+  ASSERT_TRUE(EnableIpFields(peer_.descriptor(), AF_INET, HopLimits::kDecrement));
+  FromClient("x");
+  const std::uint8_t usual = FieldsAt(peer_).hop_limit;
+  std::vector<std::uint8_t> arrived(20, 64);
+  arrived.insert(arrived.end(), {33, 64, 33, 64});
+  arrived.insert(arrived.end(), 20, 50);
+  arrived.insert(arrived.end(), {64, 0, 0, 64, 50});
+  const turn::Route route = MakeRoute();
+  for (const std::uint8_t hop_limit : arrived) {
+    // Two of a batch, so that what waits must not follow what comes.
+    forwarder_.FromClient(route.client.five_tuple, {{0x4001}, base::AsBytes("x")}, kNow,
+                          {0, hop_limit});
+    const Forwarder::Arrival arrival(forwarder_, {0, hop_limit});
+    forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("x"), false, false,
+                          kNow);
+  }
+  queue_.Flush();
+  for (const std::uint8_t hop_limit : arrived) {
+    const auto expected = static_cast<std::uint8_t>(hop_limit == 0 ? usual : hop_limit - 1);
+    EXPECT_EQ(FieldsAt(peer_).hop_limit, expected);
+    EXPECT_EQ(FieldsAt(peer_).hop_limit, expected);
+  }
+}
+
+TEST_F(ForwarderTest, IPH_07_ARelaySocketIsLeftAsItWasFound) {
+  forwarder_.Install(MakeRoute());
+  int before = 0, during = 0, after = 0;
+  socklen_t length = sizeof(int);
+  const auto read = [&](int& into) {
+    return ::getsockopt(relay_.descriptor(), IPPROTO_IP, IP_TTL, &into, &length);
+  };
+  ASSERT_EQ(read(before), 0);
+  for (int i = 0; i < 20; ++i) FromClient("x", kNow, {0, 40});
+  ASSERT_EQ(read(during), 0);
+  EXPECT_EQ(during, 39);
+  forwarder_.RemoveRelay(relay_.descriptor());
+  ASSERT_EQ(read(after), 0);
+  EXPECT_EQ(after, before);
 }
 
 TEST_F(ForwarderTest, IPH_07_X12_TheLastHopIsDroppedAndCounted) {

@@ -57,8 +57,8 @@ TEST(IpFields, WhatTheSystemDoesAnywayNeedsNoControlMessage) {
 // From one address to another by way of a queue and a batch.
 IpFields Sent(const UdpSocket& from, const UdpSocket& to, const SocketAddress& destination,
               const IpFields& fields, const base::IpAddress* local = nullptr) {
-  Counter failed;
-  SendQueue queue(failed);
+  Counter failed, full;
+  SendQueue queue(failed, full);
   PacketBatch batch;
   queue.Add(from.descriptor(), destination, base::AsBytes("x"), local, fields);
   queue.Flush();
@@ -107,6 +107,22 @@ TEST(IpFields, IPH_01_IPH_02_IPH_07_TravelThroughADualStackSocketBothWays) {
   EXPECT_EQ(Sent(dual, v4, ToSocketAddress(v4.endpoint(), AF_INET6), kExpedited), kExpedited);
   EXPECT_EQ(Sent(dual, v4, ToSocketAddress(v4.endpoint(), AF_INET6), kCongested, &loopback),
             kCongested);
+}
+
+TEST(IpFields, IPH_07_TheHopLimitOfASocketIsThatOfItsDatagramsUnlessTheySayAnother) {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    const UdpSocket from(address), to(address);
+    const int family = from.endpoint().address.is_v4() ? AF_INET : AF_INET6;
+    ASSERT_TRUE(EnableIpFields(to.descriptor(), family, HopLimits::kDecrement));
+    const SocketAddress destination = ToSocketAddress(to.endpoint());
+    const IpFields before = Sent(from, to, destination, {});
+    ASSERT_TRUE(SetHopLimit(from.descriptor(), family, 17));
+    EXPECT_EQ(Sent(from, to, destination, {}), (IpFields{0, 17}));
+    EXPECT_EQ(Sent(from, to, destination, {0xb8, 0}), (IpFields{0xb8, 17}));
+    EXPECT_EQ(Sent(from, to, destination, kExpedited), kExpedited);
+    ASSERT_TRUE(SetHopLimit(from.descriptor(), family, 0));
+    EXPECT_EQ(Sent(from, to, destination, {}), before);
+  }
 }
 
 TEST(IpFields, OneDatagramLeavesNothingForTheNext) {

@@ -32,10 +32,11 @@ TEST(PacketBatch, FillsFromTheGivenPlaceAndNeverBeyondTheLimit) {
   PacketBatch batch;
   const UdpSocket socket, sender;
   for (const char* text : {"a", "b", "c"}) sender.SendTo(socket.endpoint(), text);
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 62, 1), 1u);
-  ASSERT_EQ(batch.Receive(socket.descriptor(), 63, 64), 1u);
-  EXPECT_EQ(base::AsText(batch[62].payload), "a");
-  EXPECT_EQ(base::AsText(batch[63].payload), "b");
+  constexpr std::size_t kLast = PacketBatch::kPackets - 1;
+  ASSERT_EQ(batch.Receive(socket.descriptor(), kLast - 1, 1), 1u);
+  ASSERT_EQ(batch.Receive(socket.descriptor(), kLast, PacketBatch::kPackets), 1u);
+  EXPECT_EQ(base::AsText(batch[kLast - 1].payload), "a");
+  EXPECT_EQ(base::AsText(batch[kLast].payload), "b");
 }
 
 TEST(PacketBatch, DATA_10_TheLargestDatagramIsNotTruncated) {
