@@ -13,9 +13,11 @@ bool IsTransient(int error) { return error == EAGAIN || error == EWOULDBLOCK || 
 
 }  // namespace
 
-base::Result<void> Connection::Open(bool is_stream, const base::IpAddress& source,
-                                    const base::Endpoint& server, int buffer_bytes) {
+base::Result<void> Connection::Open(bool is_stream, const TlsContext* tls,
+                                    const base::IpAddress& source, const base::Endpoint& server,
+                                    int buffer_bytes) {
   Close();
+  tls_context_ = tls;
   is_stream_ = is_stream;
   base::Result<FileDescriptor> socket = is_stream
                                             ? StartTcpConnection(source, server)
@@ -25,7 +27,35 @@ base::Result<void> Connection::Open(bool is_stream, const base::IpAddress& sourc
   return {};
 }
 
+TlsStream::State Connection::Establish(int& error) {
+  error = 0;
+  if (!tls_.is_open()) {
+    error = PendingError(socket_);
+    if (error != 0) return TlsStream::State::kBroken;
+    if (tls_context_ == nullptr) return TlsStream::State::kDone;
+    if (!tls_.Begin(*tls_context_, socket_).ok()) return TlsStream::State::kBroken;
+  }
+  return tls_.Handshake();
+}
+
+ssize_t Connection::Write(base::Bytes octets) {
+  if (!tls_.is_open()) return ::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
+  const TlsStream::Progress progress = tls_.Write(octets);
+  if (progress.state == TlsStream::State::kDone) return static_cast<ssize_t>(progress.octets);
+  errno = progress.state == TlsStream::State::kBroken ? EPIPE : EAGAIN;
+  return -1;
+}
+
+ssize_t Connection::Read(base::MutableBytes room) {
+  if (!tls_.is_open()) return ::recv(socket_.get(), room.data(), room.size(), 0);
+  const TlsStream::Progress progress = tls_.Read(room);
+  if (progress.state == TlsStream::State::kDone) return static_cast<ssize_t>(progress.octets);
+  errno = progress.state == TlsStream::State::kBroken ? ECONNRESET : EAGAIN;
+  return -1;
+}
+
 void Connection::Close() {
+  tls_.Close();
   socket_.Close();
   unread_.clear();
   unwritten_.clear();
@@ -38,10 +68,11 @@ std::size_t Connection::SendRun(base::Bytes slots, std::size_t message_bytes,
   if (is_stream_) {
     Flush();
     if (has_unwritten()) return 0;
-    const ssize_t written = ::send(socket_.get(), slots.data(), slots.size(), MSG_NOSIGNAL);
-    if (written <= 0) return 0;
-    const auto bytes = static_cast<std::size_t>(written);
-    const std::size_t begun = (bytes + stride_bytes - 1) / stride_bytes;
+    const ssize_t written = Write(slots);
+    if (written <= 0 && !tls_.is_open()) return 0;
+    const auto bytes = static_cast<std::size_t>(std::max<ssize_t>(0, written));
+    // TLS may have put everything into a record that waits to be sent, and keeps it.
+    const std::size_t begun = tls_.is_open() ? count : (bytes + stride_bytes - 1) / stride_bytes;
     const base::Bytes rest = slots.first(begun * stride_bytes).subspan(bytes);
     unwritten_.assign(rest.begin(), rest.end());
     return begun;
@@ -69,7 +100,7 @@ bool Connection::Send(base::Bytes message) {
 
 void Connection::Flush() {
   if (unwritten_.empty()) return;
-  const ssize_t written = ::send(socket_.get(), unwritten_.data(), unwritten_.size(), MSG_NOSIGNAL);
+  const ssize_t written = Write(unwritten_);
   if (written > 0) unwritten_.erase(unwritten_.begin(), unwritten_.begin() + written);
 }
 
@@ -84,7 +115,7 @@ Connection::ReadResult Connection::ReadDatagrams(ReceiveBuffers& buffers) {
 Connection::ReadResult Connection::ReadStream(ReceiveBuffers& buffers) {
   std::ranges::copy(unread_, buffers.stream.begin());
   const std::size_t room = buffers.stream.size() - unread_.size();
-  const ssize_t got = ::recv(socket_.get(), buffers.stream.data() + unread_.size(), room, 0);
+  const ssize_t got = Read(base::MutableBytes(buffers.stream).subspan(unread_.size(), room));
   if (got > 0) {
     const auto bytes = static_cast<std::size_t>(got);
     return {unread_.size() + bytes, bytes == room ? Received::kMaybeMore : Received::kAll};

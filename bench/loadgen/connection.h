@@ -1,11 +1,14 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "bench/loadgen/datagram_batch.h"
 #include "bench/loadgen/socket.h"
+#include "bench/loadgen/tls_stream.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 #include "protocol/stun/stream_framer.h"
@@ -21,7 +24,7 @@ struct ReceiveBuffers {
   std::vector<std::uint8_t> stream;
 };
 
-// One client's way to the server, over UDP or TCP: takes and gives whole messages (STUN or
+// One client's way to the server, over UDP, TCP or TLS: takes and gives whole messages (STUN or
 // ChannelData). On a stream it keeps the piece of a message that has not arrived, or could not be
 // written, yet.
 class Connection {
@@ -30,10 +33,13 @@ class Connection {
 
   Connection() = default;
 
-  // Opens a socket; over TCP the connection is then under way and nothing may be sent until it
-  // stands.
-  base::Result<void> Open(bool is_stream, const base::IpAddress& source,
+  // Opens a socket; a stream is then under way and nothing may be sent until it stands. `tls` makes
+  // a stream a TLS one, and must outlive this.
+  base::Result<void> Open(bool is_stream, const TlsContext* tls, const base::IpAddress& source,
                           const base::Endpoint& server, int buffer_bytes);
+  // Whether a stream stands, to be asked whenever its socket is ready; kWantsWrite means that it
+  // waits to become writable. kBroken: `error` is 0 or an errno.
+  TlsStream::State Establish(int& error);
   void Close();
   bool is_open() const { return socket_.is_open(); }
   bool is_stream() const { return is_stream_; }
@@ -49,6 +55,8 @@ class Connection {
 
   // Whether a piece of a message waits for the socket to become writable; then Flush.
   bool has_unwritten() const { return !unwritten_.empty(); }
+  // Whether Receive has to be called again although the socket may stay silent.
+  bool has_unread() const { return tls_.has_unread(); }
   void Flush();
 
   enum class Received : std::uint8_t { kAll, kMaybeMore, kBroken };
@@ -89,8 +97,13 @@ class Connection {
   };
   ReadResult ReadDatagrams(ReceiveBuffers& buffers);
   ReadResult ReadStream(ReceiveBuffers& buffers);
+  // As the system call of that name; what TLS has begun to send it must be given again.
+  ssize_t Write(base::Bytes octets);
+  ssize_t Read(base::MutableBytes room);
 
   FileDescriptor socket_;
+  TlsStream tls_;  // after the socket: it ends first
+  const TlsContext* tls_context_ = nullptr;
   bool is_stream_ = false;
   std::vector<std::uint8_t> unread_;
   std::vector<std::uint8_t> unwritten_;

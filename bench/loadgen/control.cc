@@ -21,12 +21,13 @@ std::uint64_t Elapsed(base::MonotonicTime from, base::MonotonicTime to) {
 
 }  // namespace
 
-Control::Control(const Options& options, const base::Endpoint& server, base::Now now,
-                 Poller& poller, Traffic& traffic)
+Control::Control(const Options& options, const base::Endpoint& server, const TlsContext* tls,
+                 base::Now now, Poller& poller, Traffic& traffic)
     : options_(options),
       server_(server),
       poller_(poller),
       traffic_(traffic),
+      tls_(tls),
       credentials_(options, now.wall),
       plan_{options.family, static_cast<std::uint32_t>(options.lifetime_seconds)},
       receive_(std::max<std::size_t>(2048, options.payload_bytes + 128)),
@@ -58,19 +59,62 @@ void Control::StartSession(std::uint32_t index, base::MonotonicTime now) {
       options_.source_addresses.empty()
           ? base::IpAddress()
           : options_.source_addresses[index % options_.source_addresses.size()];
+  const bool is_stream = options_.is_stream();
+  const base::Endpoint& target = options_.mode == Mode::kDirect ? traffic_.peer_of(index) : server_;
   base::Result<void> opened =
-      session.connection.Open(options_.is_tcp, source, server_, options_.socket_buffer_bytes);
+      session.connection.Open(is_stream, tls_, source, target, options_.socket_buffer_bytes);
   if (opened.ok()) {
-    opened =
-        poller_.Watch(session.connection.socket(), Poller::Kind::kClient, index, options_.is_tcp);
+    opened = poller_.Watch(session.connection.socket(), Poller::Kind::kClient, index, is_stream);
   }
   if (!opened.ok()) {
     Fail(session, opened.error().message);
     return;
   }
-  if (options_.is_tcp) return;  // OnWritable goes on
+  if (is_stream) return;  // OnWritable goes on
   SetPhase(session, Phase::kSettingUp);
-  SendRequest(session, Request::kAllocate, now);
+  if (options_.mode == Mode::kDirect) {
+    OpenDirectly(session, now);
+  } else {
+    SendRequest(session, Request::kAllocate, now);
+  }
+}
+
+void Control::OpenDirectly(Session& session, base::MonotonicTime now) {
+  const base::Result<base::Endpoint> local = LocalEndpoint(session.connection.socket());
+  if (!local.ok()) {
+    Fail(session, local.error().message);
+    return;
+  }
+  session.addresses = 0;
+  SetPhase(session, Phase::kReady);
+  ++figures_.set_up;
+  figures_.setup_latency.Record(Elapsed(session.began, now));
+  const std::uint32_t index = IndexOf(session);
+  traffic_.Open(index, {.connection = &session.connection,
+                        .relayed = local.value(),
+                        .peer = traffic_.peer_of(index),
+                        .channel = {}});
+}
+
+void Control::Establish(Session& session, base::MonotonicTime now) {
+  int error = 0;
+  const TlsStream::State state = session.connection.Establish(error);
+  switch (state) {
+    case TlsStream::State::kDone:
+      SetPhase(session, Phase::kSettingUp);
+      SendRequest(session, Request::kAllocate, now);
+      break;
+    case TlsStream::State::kBroken:
+      Fail(session, error == ECONNREFUSED ? "refused" : "disconnected");
+      return;
+    case TlsStream::State::kWantsRead:
+    case TlsStream::State::kWantsWrite:
+      break;
+  }
+  const bool wants_write =
+      state == TlsStream::State::kWantsWrite || session.connection.has_unwritten();
+  poller_.SetWantsWrite(session.connection.socket(), Poller::Kind::kClient, IndexOf(session),
+                        wants_write);
 }
 
 void Control::SendRequest(Session& session, Request request, base::MonotonicTime now) {
@@ -102,12 +146,8 @@ void Control::OnWritable(std::uint32_t index, base::MonotonicTime now) {
   Session& session = sessions_[index];
   if (!session.connection.is_open()) return;
   if (session.phase == Phase::kConnecting) {
-    if (const int error = PendingError(session.connection.socket()); error != 0) {
-      Fail(session, error == ECONNREFUSED ? "refused" : "disconnected");
-      return;
-    }
-    SetPhase(session, Phase::kSettingUp);
-    SendRequest(session, Request::kAllocate, now);
+    Establish(session, now);
+    return;
   }
   session.connection.Flush();
   if (!session.connection.has_unwritten()) {
@@ -118,16 +158,25 @@ void Control::OnWritable(std::uint32_t index, base::MonotonicTime now) {
 void Control::OnReadable(std::uint32_t index) {
   Session& session = sessions_[index];
   if (!session.connection.is_open()) return;
+  if (session.phase == Phase::kConnecting && tls_ != nullptr) {
+    Establish(session, std::chrono::steady_clock::now());
+    if (session.phase == Phase::kConnecting || !session.connection.is_open()) return;
+  }
   std::optional<base::MonotonicTime> now;  // read once, after the octets
-  const Connection::Received received =
-      session.connection.Receive(receive_, [&](base::Bytes message) {
-        if (!now) now = std::chrono::steady_clock::now();
-        if (stun::Classify(message) == stun::PacketKind::kChannelData) {
-          traffic_.OnChannelData(index, message, *now);
-        } else {
-          OnMessage(session, message, *now);
-        }
-      });
+  const auto on_message = [&](base::Bytes message) {
+    if (!now) now = std::chrono::steady_clock::now();
+    if (options_.mode == Mode::kDirect) {
+      traffic_.OnDirectPayload(index, message, *now);
+    } else if (stun::Classify(message) == stun::PacketKind::kChannelData) {
+      traffic_.OnChannelData(index, message, *now);
+    } else {
+      OnMessage(session, message, *now);
+    }
+  };
+  Connection::Received received;
+  do {
+    received = session.connection.Receive(receive_, on_message);
+  } while (received != Connection::Received::kBroken && session.connection.has_unread());
   if (received != Connection::Received::kBroken) return;
   const int error = errno;
   ++figures_.socket_errors;

@@ -25,8 +25,9 @@ namespace loadgen {
 // tells Traffic which flows are open. One thread.
 class Control {
  public:
-  Control(const Options& options, const base::Endpoint& server, base::Now now, Poller& poller,
-          Traffic& traffic);
+  // `tls` is for clients over TLS, else nullptr; it must outlive this.
+  Control(const Options& options, const base::Endpoint& server, const TlsContext* tls,
+          base::Now now, Poller& poller, Traffic& traffic);
 
   void BeginSetup(base::MonotonicTime now);
   bool is_setup_over() const { return waiting_.empty() && in_progress_ == 0; }
@@ -84,6 +85,8 @@ class Control {
   }
 
   void StartSession(std::uint32_t index, base::MonotonicTime now);
+  void Establish(Session& session, base::MonotonicTime now);
+  void OpenDirectly(Session& session, base::MonotonicTime now);
   void SendRequest(Session& session, TurnClient::Request request, base::MonotonicTime now);
   void Transmit(Session& session);
   void ArmTransactionTimer(Session& session, base::MonotonicTime now);
@@ -111,6 +114,7 @@ class Control {
   base::Endpoint server_;
   Poller& poller_;
   Traffic& traffic_;
+  const TlsContext* tls_;
   Credentials credentials_;
   TurnClient::Plan plan_;
   base::OsRandom random_;

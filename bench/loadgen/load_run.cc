@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "bench/loadgen/control.h"
 #include "bench/loadgen/machine.h"
@@ -13,6 +14,7 @@
 #include "bench/loadgen/progress.h"
 #include "bench/loadgen/report.h"
 #include "bench/loadgen/socket.h"
+#include "bench/loadgen/tls_stream.h"
 #include "bench/loadgen/traffic.h"
 
 namespace loadgen {
@@ -53,11 +55,12 @@ std::uint32_t RunNumber() {
 // The parts of one run and the loop that drives them.
 class LoadRun {
  public:
-  LoadRun(const Options& options, const base::Endpoint& server, Poller& poller)
+  LoadRun(const Options& options, const base::Endpoint& server, const TlsContext* tls,
+          Poller& poller)
       : options_(options),
         poller_(poller),
         traffic_(options, RunNumber(), poller),
-        control_(options, server, base::ReadClocks(), poller, traffic_),
+        control_(options, server, tls, base::ReadClocks(), poller, traffic_),
         progress_(options.is_quiet),
         report_{control_.figures(), traffic_.figures()} {}
 
@@ -80,7 +83,9 @@ class LoadRun {
 };
 
 Result<void> LoadRun::OpenPeers(const base::Endpoint& server) {
-  if (options_.mode != Mode::kChannel && options_.mode != Mode::kSend) return {};
+  if (!options_.has_peers()) return {};
+  const Result<NetworkNamespace> there = NetworkNamespace::Enter(options_.peer_namespace);
+  if (!there.ok()) return there.error();
   if (options_.peer_address) return traffic_.OpenPeers(*options_.peer_address);
   const Result<base::IpAddress> local = LocalAddressTowards(server);
   if (!local.ok()) return local.error();
@@ -135,6 +140,7 @@ void LoadRun::Load() {
       std::chrono::duration<double>(options_.duration_seconds));
   const MonotonicTime end = began + duration;
   const double cpu = CpuSeconds();
+  const double others = ThreadSeconds(options_.processes);
   traffic_.Start(began);
   control_.BeginChurn(began);
   traffic_.Send(began);
@@ -151,6 +157,7 @@ void LoadRun::Load() {
   traffic_.Stop();
   report_.traffic_seconds = SecondsBetween(began, now);
   report_.traffic_cpu_seconds = CpuSeconds() - cpu;
+  report_.processes_cpu_seconds = ThreadSeconds(options_.processes) - others;
   control_.EndChurn();
   while (!control_.is_settled()) {
     if (stop_requested != 0) control_.AbortSetup(Clock::now());
@@ -182,7 +189,7 @@ void LoadRun::Drain() {
 
 void LoadRun::Release() {
   report_.own_receive_drops = control_.ClientReceiveDrops() + traffic_.PeerReceiveDrops();
-  if (!options_.is_release) return;
+  if (!options_.is_release || options_.mode == Mode::kDirect) return;
   const MonotonicTime began = Clock::now();
   const double cpu = CpuSeconds();
   control_.BeginRelease(began);
@@ -233,7 +240,14 @@ Result<int> Run(const Options& options) {
   Result<Poller> poller = Poller::Create();
   if (!poller.ok()) return poller.error();
 
-  LoadRun run(options, server.value(), poller.value());
+  std::optional<TlsContext> tls;
+  if (options.transport == Transport::kTls) {
+    Result<TlsContext> created = TlsContext::Create();
+    if (!created.ok()) return created.error();
+    tls = std::move(created).value();
+  }
+
+  LoadRun run(options, server.value(), tls ? &*tls : nullptr, poller.value());
   const Result<void> peers = run.OpenPeers(server.value());
   if (!peers.ok()) return peers.error();
   run.SetUp();

@@ -1,12 +1,18 @@
 #include "bench/loadgen/machine.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
+#include <system_error>
+
+#include "protocol/base/check.h"
 
 namespace loadgen {
 
@@ -38,7 +44,36 @@ base::Result<void> PinToCpu(int cpu) {
   return {};
 }
 
+base::Result<NetworkNamespace> NetworkNamespace::Enter(const std::string& file) {
+  if (file.empty()) return NetworkNamespace(FileDescriptor());
+  FileDescriptor home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  const FileDescriptor there(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!home.is_open() || !there.is_open() || ::setns(there.get(), CLONE_NEWNET) != 0) {
+    return base::Error{"cannot enter the network namespace " + file + ": " + std::strerror(errno)};
+  }
+  return NetworkNamespace(std::move(home));
+}
+
+NetworkNamespace::~NetworkNamespace() {
+  if (home_.is_open()) CHECK(::setns(home_.get(), CLONE_NEWNET) == 0);
+}
+
 void ReduceTimerSlack() { static_cast<void>(::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL)); }
+
+double ThreadSeconds(const std::vector<int>& processes) {
+  double nanoseconds = 0;
+  for (const int process : processes) {
+    std::error_code error;
+    const std::string folder = "/proc/" + std::to_string(process) + "/task";
+    for (std::filesystem::directory_iterator thread(folder, error), end; !error && thread != end;
+         thread.increment(error)) {
+      std::ifstream file(thread->path() / "schedstat");
+      double on_processor = 0;
+      if (file >> on_processor) nanoseconds += on_processor;
+    }
+  }
+  return nanoseconds / 1e9;
+}
 
 double CpuSeconds() {
   rusage usage{};

@@ -15,8 +15,15 @@ const std::map<std::string, Mode>& Modes() {
   static const std::map<std::string, Mode> modes = {{"allocate", Mode::kAllocate},
                                                     {"channel", Mode::kChannel},
                                                     {"send", Mode::kSend},
-                                                    {"relay-to-relay", Mode::kRelayToRelay}};
+                                                    {"relay-to-relay", Mode::kRelayToRelay},
+                                                    {"direct", Mode::kDirect}};
   return modes;
+}
+
+const std::map<std::string, Transport>& Transports() {
+  static const std::map<std::string, Transport> transports = {
+      {"udp", Transport::kUdp}, {"tcp", Transport::kTcp}, {"tls", Transport::kTls}};
+  return transports;
 }
 
 const std::map<std::string, Direction>& Directions() {
@@ -46,8 +53,9 @@ std::vector<std::string> Names(const auto& map) {
 
 void DeclareServer(CLI::App& app, Options& options, RawOptions& raw) {
   app.add_option("--server", options.server, "The server, HOST:PORT")->capture_default_str();
-  app.add_option("--transport", raw.transport, "Clients come over udp or tcp")
-      ->check(CLI::IsMember({"udp", "tcp"}))
+  app.add_option("--transport", raw.transport,
+                 "Clients come over udp, tcp or tls (no certificate is verified)")
+      ->check(CLI::IsMember(Names(Transports())))
       ->capture_default_str();
   CLI::Option* user = app.add_option("--user", options.user, "User name, with --password");
   CLI::Option* password = app.add_option("--password", options.password, "Its password");
@@ -82,7 +90,8 @@ void DeclareAllocations(CLI::App& app, Options& options, RawOptions& raw) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   app.add_option("--mode", raw.mode,
-                 "allocate (no traffic), channel, send (indications), relay-to-relay (pairs)")
+                 "allocate (no traffic), channel, send (indications), relay-to-relay (pairs), or "
+                 "direct (no server: bare payloads between clients and peers)")
       ->check(CLI::IsMember(Names(Modes())))
       ->capture_default_str();
   app.add_option("--family", options.family, "REQUESTED-ADDRESS-FAMILY: 4 or 6; not sent if absent")
@@ -126,6 +135,9 @@ void DeclareTraffic(CLI::App& app, Options& options, RawOptions& raw) {
       ->check(CLI::Range(0.0, 100.0));
   app.add_option("--peer", raw.peer,
                  "Local address of the peer sockets; default: the one towards the server");
+  app.add_option("--peer-netns", options.peer_namespace,
+                 "The peer sockets are in this network namespace (a file such as /run/netns/x); "
+                 "needs --peer and CAP_SYS_ADMIN");
   app.add_option("--peers", options.peers, "Peer sockets; allocations take turns")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
@@ -139,13 +151,18 @@ void DeclareProgram(CLI::App& app, Options& options, RawOptions& raw) {
       ->check(CLI::Range(4096, 1 << 30))
       ->capture_default_str();
   app.add_option("--cpu", options.cpu, "Stay on this processor")->check(CLI::Range(0, 1023));
+  app.add_option(
+         "--process", options.processes,
+         "Also report the processor time that this process takes during the traffic; may be "
+         "repeated")
+      ->check(CLI::PositiveNumber);
   app.add_option("--json", options.json_file,
                  "Write the result as JSON to a file, or - for stdout");
   app.add_flag("-q,--quiet", options.is_quiet, "No progress line and no text report");
 }
 
 std::optional<std::string> Convert(const RawOptions& raw, Options& options) {
-  options.is_tcp = raw.transport == "tcp";
+  options.transport = Transports().at(raw.transport);
   options.mode = Modes().at(raw.mode);
   options.direction = Directions().at(raw.direction);
   if (raw.max_loss_percent >= 0) options.max_loss_percent = raw.max_loss_percent;
@@ -168,9 +185,13 @@ std::optional<std::string> Convert(const RawOptions& raw, Options& options) {
 }
 
 std::optional<std::string> FindContradiction(const Options& options) {
-  if (options.user.empty() && options.secret.empty()) {
+  if (options.mode == Mode::kDirect) {
+    if (options.is_stream()) return "--mode direct is for --transport udp";
+    if (options.churn_rate > 0) return "--churn does not go with --mode direct";
+  } else if (options.user.empty() && options.secret.empty()) {
     return "credentials are needed: --user and --password, --secret or --secret-file";
   }
+  if (!options.peer_namespace.empty() && !options.peer_address) return "--peer-netns needs --peer";
   if (options.users > 1 && options.secret.empty()) return "--users needs --secret or --secret-file";
   const int loops = (options.rate > 0) + (options.window > 0) + (options.in_flight > 0);
   if (loops > 1) return "--rate, --window and --in-flight exclude each other";
@@ -189,9 +210,14 @@ std::optional<std::string> FindContradiction(const Options& options) {
 }  // namespace
 
 std::string_view ModeName(Mode mode) {
-  constexpr std::array<std::string_view, 4> kNames = {"allocate", "channel", "send",
-                                                      "relay-to-relay"};
+  constexpr std::array<std::string_view, 5> kNames = {"allocate", "channel", "send",
+                                                      "relay-to-relay", "direct"};
   return kNames[static_cast<std::size_t>(mode)];
+}
+
+std::string_view TransportName(Transport transport) {
+  constexpr std::array<std::string_view, 3> kNames = {"udp", "tcp", "tls"};
+  return kNames[static_cast<std::size_t>(transport)];
 }
 
 std::string_view DirectionName(Direction direction) {

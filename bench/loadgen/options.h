@@ -16,13 +16,15 @@ enum class Mode : std::uint8_t {
   kChannel,       // ChannelData to a peer socket
   kSend,          // Send and Data indications
   kRelayToRelay,  // ChannelData between pairs of allocations
+  kDirect,        // no server: bare payloads between clients and peers, to measure all the rest
 };
+enum class Transport : std::uint8_t { kUdp, kTcp, kTls };
 enum class Direction : std::uint8_t { kUp, kDown, kBoth, kEcho };
 
 // What the command line asks for. Zero means "not given" where a member says so.
 struct Options {
   std::string server = "127.0.0.1:3478";
-  bool is_tcp = false;
+  Transport transport = Transport::kUdp;
 
   std::string user;
   std::string password;
@@ -51,19 +53,26 @@ struct Options {
   std::optional<double> max_loss_percent;
 
   std::optional<base::IpAddress> peer_address;
+  std::string peer_namespace;  // file of the network namespace of the peer sockets; "": this one
   std::uint32_t peers = 1;
   std::vector<base::IpAddress> source_addresses;
   int socket_buffer_bytes = 4 << 20;
-  int cpu = -1;  // -1: any
+  int cpu = -1;                // -1: any
+  std::vector<int> processes;  // whose time during the traffic is reported, too
 
   bool is_release = true;
   std::string json_file;  // "": none; "-": standard output
   bool is_quiet = false;
 
+  bool is_stream() const { return transport != Transport::kUdp; }
+  bool has_peers() const {
+    return mode == Mode::kChannel || mode == Mode::kSend || mode == Mode::kDirect;
+  }
   bool has_traffic() const { return rate > 0 || window > 0 || in_flight > 0; }
 };
 
 std::string_view ModeName(Mode mode);
+std::string_view TransportName(Transport transport);
 std::string_view DirectionName(Direction direction);
 
 // Either options, or an exit code when the program is done: 0 after --help and --version, 2 for

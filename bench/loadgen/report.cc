@@ -82,7 +82,7 @@ json::object FailuresJson(const Failures& failures) {
 json::object Asked(const Options& options) {
   json::object object;
   object["server"] = options.server;
-  object["transport"] = options.is_tcp ? "tcp" : "udp";
+  object["transport"] = TransportName(options.transport);
   object["mode"] = std::string(ModeName(options.mode));
   object["direction"] = std::string(DirectionName(options.direction));
   object["allocations"] = options.allocations;
@@ -225,6 +225,7 @@ std::string FormatJson(const Options& options, const Report& report) {
   json::object cpu;
   cpu["setup"] = report.setup_cpu_seconds;
   cpu["traffic"] = report.traffic_cpu_seconds;
+  cpu["processes_traffic"] = report.processes_cpu_seconds;
   cpu["release"] = report.release_cpu_seconds;
   cpu["total"] = report.total_cpu_seconds;
 

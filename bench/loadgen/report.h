@@ -18,6 +18,7 @@ struct Report {
   double release_seconds = 0;
   double setup_cpu_seconds = 0;  // of the load generator itself
   double traffic_cpu_seconds = 0;
+  double processes_cpu_seconds = 0;  // of the processes asked for, during the traffic
   double release_cpu_seconds = 0;
   double total_cpu_seconds = 0;
   std::uint64_t own_receive_drops = 0;

@@ -38,7 +38,7 @@ Traffic::Traffic(const Options& options, std::uint32_t run, Poller& poller)
       codec_(run, options.payload_bytes),
       poller_(poller),
       gates_(options.allocations),
-      peers_(options.mode == Mode::kChannel || options.mode == Mode::kSend ? options.peers : 0),
+      peers_(options.has_peers() ? options.peers : 0),
       incoming_(options.payload_bytes + kIndicationOverhead),
       slots_((options.payload_bytes + kIndicationOverhead + 4) * Connection::kMaxRun),
       payload_(options.payload_bytes) {
@@ -180,6 +180,10 @@ void Traffic::SendLane(LaneState& lane) {
 
 std::size_t Traffic::WriteMessage(const Gate& gate, const Payload& payload,
                                   base::MutableBytes slot) {
+  if (mode_ == Mode::kDirect) {
+    codec_.Write(slot.first(codec_.payload_bytes()), payload);
+    return codec_.payload_bytes();
+  }
   if (mode_ != Mode::kSend) {
     const std::size_t bytes = codec_.payload_bytes();
     stun::WriteChannelDataHeader(slot, gate.channel, bytes);
@@ -266,6 +270,11 @@ void Traffic::OnIndication(std::uint32_t allocation, const stun::MessageView& in
     return;
   }
   OnClientPayload(allocation, data->value, now);
+}
+
+void Traffic::OnDirectPayload(std::uint32_t allocation, base::Bytes octets,
+                              base::MonotonicTime now) {
+  OnClientPayload(allocation, octets, now);
 }
 
 // The lane that ends at clients is the last one; it is charged with what cannot be attributed.

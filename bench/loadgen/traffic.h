@@ -61,6 +61,8 @@ class Traffic {
   std::optional<base::MonotonicTime> NextDue(base::MonotonicTime now) const;
 
   void OnChannelData(std::uint32_t allocation, base::Bytes octets, base::MonotonicTime now);
+  // A datagram without any framing, of Mode::kDirect.
+  void OnDirectPayload(std::uint32_t allocation, base::Bytes octets, base::MonotonicTime now);
   void OnIndication(std::uint32_t allocation, const stun::MessageView& indication,
                     base::MonotonicTime now);
   void OnPeerReadable(std::uint32_t peer);

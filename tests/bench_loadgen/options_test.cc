@@ -38,7 +38,7 @@ TEST(Options, ReadsNamesAddressesAndLists) {
                        "--peer", "::1", "--source-addresses", "127.0.0.5,127.0.0.6", "--max-loss",
                        "0", "--no-release", "--json", "-"});
   ASSERT_TRUE(parsed.options);
-  EXPECT_TRUE(parsed.options->is_tcp);
+  EXPECT_EQ(parsed.options->transport, Transport::kTcp);
   EXPECT_EQ(parsed.options->mode, Mode::kRelayToRelay);
   EXPECT_EQ(parsed.options->direction, Direction::kDown);
   EXPECT_EQ(parsed.options->peer_address, base::IpAddress::Parse("::1"));
@@ -46,6 +46,19 @@ TEST(Options, ReadsNamesAddressesAndLists) {
   EXPECT_EQ(parsed.options->max_loss_percent, 0.0);
   EXPECT_FALSE(parsed.options->is_release);
   EXPECT_EQ(parsed.options->json_file, "-");
+}
+
+TEST(Options, TlsIsATransportAndWithoutAServerNoCredentialsAreNeeded) {
+  const ParsedOptions tls = ParseWithSecret({"--transport", "tls"});
+  ASSERT_TRUE(tls.options);
+  EXPECT_EQ(tls.options->transport, Transport::kTls);
+  EXPECT_TRUE(tls.options->is_stream());
+
+  const ParsedOptions direct =
+      Parse({"--mode", "direct", "--peer", "192.0.2.1", "--peer-netns", "/proc/self/ns/net"});
+  ASSERT_TRUE(direct.options);
+  EXPECT_EQ(direct.options->mode, Mode::kDirect);
+  EXPECT_EQ(direct.options->peer_namespace, "/proc/self/ns/net");
 }
 
 TEST(Options, HelpAndVersionEndWellAndDoNothing) {
@@ -71,6 +84,9 @@ TEST(Options, WrongUsageIsExitCodeTwo) {
       {"--mode", "relay-to-relay", "--direction", "echo"},
       {"--user", "a"},
       {"--family", "5"},
+      {"--mode", "direct", "--transport", "tls"},
+      {"--mode", "direct", "--churn", "1"},
+      {"--peer-netns", "/proc/self/ns/net"},
   };
   for (const auto& arguments : wrong) {
     const ParsedOptions parsed = ParseWithSecret(arguments);

@@ -51,7 +51,7 @@ def test_TURN_06_relay_to_relay_under_load_loses_and_mixes_up_nothing(server):
     assert_pool_is_whole(server)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_both_directions_at_a_moderate_rate_lose_nothing(server, transport):
     report = run_load(server, "--transport", transport, "--allocations", "100", "--rate", "1000", "--duration", "3")
     assert report["traffic"]["up"]["lost"] == 0

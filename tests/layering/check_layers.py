@@ -47,7 +47,10 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("event2/", "event.h", "evhttp.h", "evutil.h"), ("server/http/", "server/fleet/")),
     (("curl/",), ("server/http/",)),
     (("hiredis/",), ("server/fleet/",)),
-    (("bpf/", "linux/bpf", "linux/if_xdp"), ("server/datapath/kernel/", "bench/kernel/")),
+    (
+        ("bpf/", "linux/bpf", "linux/if_xdp"),
+        ("server/datapath/kernel/", "bench/kernel/", "bench/netns/"),
+    ),
     (("yaml-cpp/",), ("server/config/",)),
     (("prometheus/",), ("server/metrics/",)),
     (("spdlog/",), ("server/log/",)),
@@ -55,8 +58,8 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("CLI/",), ("server/cli/", "bench/loadgen/")),
     (("cjose/",), ("auth/",)),
     (("boost/json",), ("auth/", "server/control/", "server/app/", "server/cli/", "bench/loadgen/")),
-    (("openssl/ssl", "openssl/dtls"), ("server/tls/",)),
-    (("openssl/",), ("protocol/base/crypto", "protocol/base/aead", "auth/", "server/tls/")),
+    (("openssl/ssl", "openssl/dtls"), ("server/tls/", "bench/loadgen/tls_stream")),
+    (("openssl/",), ("protocol/base/crypto", "protocol/base/aead", "auth/", "server/tls/", "bench/loadgen/tls_stream")),
     # The engine and everything below it are sans-IO: no socket, no thread, no clock of their own.
     (("sys/socket.h", "sys/epoll.h", "linux/", "unistd.h", "thread"), ("server/", "auth/", "bench/")),
     (("boost/unordered", "boost/container"), ("protocol/turn/", "server/", "auth/", "bench/")),

@@ -20,7 +20,7 @@ def run_load(server: Server, *arguments: str, seconds: int = 300) -> dict:
     """Every set-up and release must succeed and no payload may be damaged. Returns the generator's report."""
     if not generator().exists():
         pytest.skip(f"there is no load generator at {generator()}: build it, or set SENSO_TURN_LOAD")
-    address, port = server.udp
+    address, port = server.tls if "tls" in arguments else server.udp
     command = [str(generator()), "--server", f"{address}:{port}", "--user", ALICE.username,
                "--password", ALICE.password, "--peer", PEER, "--json", "-", *arguments]  # fmt: skip
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
