@@ -219,6 +219,8 @@ class Runner:
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
                    1500),
+            script("bench", "the comparison of ./dev bench, once and tiny", [*python, "-m", "pytest", "-q", "-rfEs",
+                                                                            "tests/bench_netns"], "dev"),
             build("asan-ubsan"),
             Step("fuzz", f"fuzzing, {self.fuzz_seconds} s a target", fuzz.PRESET, self.fuzz_smoke),
             unit("asan-ubsan"),
