@@ -40,7 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which medians are taken")
     names = [path.name for path in PATHS]
     parser.add_argument("--paths", type=_list(str), default=names, help=f"of {','.join(names)}")
-    parser.add_argument("--figures", type=_list(str), help="of cost,rate,latency,setup,memory; default: all")
+    parser.add_argument("--figures", type=_list(str), help="of cost,rate,overload,latency,setup,memory; default: all")
     parser.add_argument("--transports", type=_list(str), help="of udp,tcp,tls; default: all")
     parser.add_argument("--lanes", type=_list(str), help="of up,down,across,echo; default: all")
     parser.add_argument("--allocations", type=_list(int), help="only these numbers of allocations")

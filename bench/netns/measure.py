@@ -11,7 +11,7 @@ from pathlib import Path
 
 import processes
 from network import Network
-from plan import COST, LATENCY, MEMORY, RATE, SETUP, Cell, Pace
+from plan import COST, LATENCY, MEMORY, OVERLOAD, RATE, SETUP, Cell, Pace
 from way import Running, Way
 
 IN_FLIGHT = 64
@@ -20,6 +20,7 @@ FULL_LOAD = 0.7
 # What the generator itself could not send in time may be so much of all, else the probe says nothing of the path.
 MOST_NOT_SENT = 0.005
 FIRST_PROBE_PPS = 100_000
+OVERLOAD_PPS = 5_000_000  # more than the generator can send: it sends what it can
 SET_UP_SECONDS = 120
 
 
@@ -50,8 +51,8 @@ class Meter:
         self._interrupt_threads = processes.interrupt_threads(self.near)
 
     def measure(self, path: Way, cell: Cell) -> dict[str, float]:
-        by_figure = {COST: self._cost, RATE: self._rate, LATENCY: self._latency, SETUP: self._setup,
-                     MEMORY: self._memory}  # fmt: skip
+        by_figure = {COST: self._cost, RATE: self._rate, OVERLOAD: self._overload, LATENCY: self._latency,
+                     SETUP: self._setup, MEMORY: self._memory}  # fmt: skip
         with path.standing(cell, self.near if cell.figure == COST else self.others) as running:
             return by_figure[cell.figure](running, cell)
 
@@ -109,6 +110,11 @@ class Meter:
 
     def _rate(self, running: Running, cell: Cell) -> dict[str, float]:
         return {"rate_pps": self._best_rate(running, cell)}
+
+    def _overload(self, running: Running, cell: Cell) -> dict[str, float]:
+        """What arrives when the generator sends as fast as it can."""
+        lane = self._lane(self._run(running, cell, self._pace.probe_seconds, "--rate", str(OVERLOAD_PPS)))
+        return {"overload_offered_pps": lane["sent_pps"], "overload_pps": lane["received_pps"]}
 
     def _latency(self, running: Running, cell: Cell) -> dict[str, float]:
         best = self._best_rate(running, cell)

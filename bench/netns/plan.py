@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-COST, RATE, LATENCY, SETUP, MEMORY = "cost", "rate", "latency", "setup", "memory"
+COST, RATE, OVERLOAD, LATENCY = "cost", "rate", "overload", "latency"
+SETUP, MEMORY = "setup", "memory"
 TRANSPORTS = ("udp", "tcp", "tls")
 # up: client to peer; down: peer to client; across: client to client over two relays; echo: there and back.
 LANES = ("up", "down", "across", "echo")
@@ -57,7 +58,7 @@ def quick(rounds: int) -> Plan:
     cells += [Cell("udp", lane, 16, 1200, COST) for lane in ("up", "down")]
     cells += [Cell("udp", "across", 16, 160, COST)]
     cells += [Cell(transport, lane, 16, 160, COST) for transport in ("tcp", "tls") for lane in ("up", "down")]
-    cells += [Cell("udp", lane, 16, 160, RATE) for lane in ("up", "down")]
+    cells += [Cell("udp", lane, 16, 160, figure) for figure in (RATE, OVERLOAD) for lane in ("up", "down")]
     cells += [Cell("udp", "echo", 16, 160, LATENCY)]
     cells += [Cell("udp", "up", 1000, 160, SETUP), Cell("udp", "up", NEAR_LIMIT, 160, MEMORY)]
     return Plan(tuple(cells), Pace(0.6, 0.4, 6, 1.5, 1.0), rounds)
@@ -70,7 +71,7 @@ def full(rounds: int) -> Plan:
             for size in (160, 1200):
                 for lane in LANES:
                     count = across(allocations) if lane == "across" else allocations
-                    figures = (LATENCY,) if lane == "echo" else (COST, RATE)
+                    figures = (LATENCY,) if lane == "echo" else (COST, RATE, OVERLOAD)
                     cells += [Cell(transport, lane, count, size, figure) for figure in figures]
     cells += [Cell("udp", "up", 1000, 160, SETUP), Cell("udp", "up", NEAR_LIMIT, 160, MEMORY)]
     return Plan(tuple(cells), Pace(), rounds)
@@ -79,7 +80,8 @@ def full(rounds: int) -> Plan:
 def tiny() -> Plan:
     """Everything once and as short as can be: whether it works, not how well."""
     cells = [Cell(transport, lane, 2, 160, COST) for transport in TRANSPORTS for lane in ("up", "down", "across")]
-    cells += [Cell("udp", "up", 2, 160, RATE), Cell("udp", "echo", 2, 160, LATENCY)]
+    cells += [Cell("udp", "up", 2, 160, figure) for figure in (RATE, OVERLOAD)]
+    cells += [Cell("udp", "echo", 2, 160, LATENCY)]
     cells += [Cell("udp", "up", 4, 160, SETUP), Cell("udp", "up", 4, 160, MEMORY)]
     return Plan(tuple(cells), Pace(0.1, 0.1, 2, 0.1, 1.0), 1)
 

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from summary import Result
 from table import TITLES, number
 
-SHOWN = ("own_us", "rate_pps", "20kpps_p50_us", "20kpps_p99_us", "setups_per_core", "bytes_per_allocation")
+SHOWN = ("own_us", "rate_pps", "overload_pps", "20kpps_p50_us", "20kpps_p99_us", "setups_per_core", "bytes_per_allocation")
 WIDTH, LABEL_WIDTH, VALUE_WIDTH = 960, 300, 90
 BAR, GAP, GROUP_GAP, TITLE, MARGIN = 13, 2, 12, 34, 20
 # Light ground, dark ground. Both differ from each other in brightness, too.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 // The least that a datapath can do: every packet leaves by the other card, unchanged. TARGET is that
 // card's index.
 #include <linux/bpf.h>

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 REFERENCE = "coturn"
 BASELINE = "baseline"
 # Figures for which more is better; of all others, less.
-MORE_IS_BETTER = {"rate_pps", "round_trips_per_second", "setups_per_second", "setups_per_core"}
+MORE_IS_BETTER = {"rate_pps", "overload_pps", "round_trips_per_second", "setups_per_second", "setups_per_core"}
 # Own costs below this, in microseconds, cannot be told from nothing.
 NOISE_US = 0.1
 # Figures that each path has at a load of its own.
-NOT_COMPARABLE = ("70percent",)
+NOT_COMPARABLE = ("70percent", "overload_offered")
 
 
 @dataclass(frozen=True)

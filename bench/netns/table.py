@@ -11,6 +11,8 @@ TITLES = {
     "own_us": "own cost, CPU us per packet",
     "total_us": "total cost, CPU us per packet, generator and veth included",
     "rate_pps": "packets per second at no loss",
+    "overload_offered_pps": "packets per second offered by a generator that sends as fast as it can",
+    "overload_pps": "packets per second delivered of those",
     "20kpps_p50_us": "round trip at 20 kpps, p50 us",
     "20kpps_p99_us": "round trip at 20 kpps, p99 us",
     "20kpps_p999_us": "round trip at 20 kpps, p99.9 us",

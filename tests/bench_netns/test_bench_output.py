@@ -69,7 +69,8 @@ def test_drawing_of_nothing_and_of_negative_cost_is_still_xml():
 
 def test_quick_plan_has_every_figure_and_its_cells_are_distinct():
     cells = plan.quick(5).cells
-    assert {cell.figure for cell in cells} == {plan.COST, plan.RATE, plan.LATENCY, plan.SETUP, plan.MEMORY}
+    assert {cell.figure for cell in cells} == {plan.COST, plan.RATE, plan.OVERLOAD, plan.LATENCY, plan.SETUP,
+                                              plan.MEMORY}
     assert len(set(cells)) == len(cells)
 
 
