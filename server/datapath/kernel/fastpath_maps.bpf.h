@@ -77,8 +77,8 @@ struct {
   __type(value, struct fastpath_ports);
 } ports SEC(".maps");
 
-// Octets on their way into a checksum.
-#define SCRATCH_BYTES 512U
+// Octets on their way, or into a checksum.
+#define SCRATCH_BYTES 2048U
 struct scratch {
   __u8 octets[SCRATCH_BYTES];
 };

@@ -3,7 +3,8 @@
 
 #include "server/datapath/kernel/rewrite.bpf.h"
 
-// The most that is summed: a jumbo frame.
+// What the helper for sums takes at once, and the most that is summed: a jumbo frame.
+#define SUM_CHUNK_BYTES 512U
 #define MAX_SUM_CHUNKS 18
 
 enum attachment { ATTACHMENT_TC, ATTACHMENT_XDP };
@@ -24,10 +25,10 @@ static __always_inline __s64 sum_octets(void* context, enum attachment attachmen
   __s64 sum = 0;
   // The helper takes words of four octets.
   for (int i = 0; i < MAX_SUM_CHUNKS && bytes >= sizeof(__u32); ++i) {
-    __u32 chunk = bytes < SCRATCH_BYTES ? bytes & ~3U : SCRATCH_BYTES;
+    __u32 chunk = bytes < SUM_CHUNK_BYTES ? bytes & ~3U : SUM_CHUNK_BYTES;
     // The compiler knows that this is so, and would not say it where the verifier looks.
     asm volatile("" : "+r"(chunk));
-    if (chunk == 0 || chunk > SCRATCH_BYTES) return -1;
+    if (chunk == 0 || chunk > SUM_CHUNK_BYTES) return -1;
     if (load_octets(context, attachment, offset, scratch->octets, chunk)) return -1;
     sum = bpf_csum_diff(0, 0, (__be32*)scratch->octets, chunk, (__u32)sum);
     if (sum < 0) return -1;

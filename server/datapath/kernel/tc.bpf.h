@@ -5,7 +5,7 @@
 #include <linux/pkt_cls.h>
 
 #include "server/datapath/kernel/charge.bpf.h"
-#include "server/datapath/kernel/payload_sum.bpf.h"
+#include "server/datapath/kernel/unfinished.bpf.h"
 
 // At ingress of an Ethernet interface, by tcx or clsact: packets are socket buffers, which carry
 // notes about checksums, VLANs and segmentation beside the octets.
@@ -59,6 +59,13 @@ static __always_inline int restore_payload(struct __sk_buff* skb, const struct p
   return !cut->is_longer || bpf_skb_change_tail(skb, offset + plan->data_bytes, 0) == 0;
 }
 
+// How the UDP checksum of what leaves comes about.
+enum check_kind {
+  CHECK_CHANGED,    // from the old one
+  CHECK_SUMMED,     // over the payload
+  CHECK_UNFINISHED  // by the interface that the packet leaves by
+};
+
 // Octets enter or leave between Ethernet and IP; then all headers are written anew.
 static __always_inline int resize(struct __sk_buff* skb, const struct packet* packet,
                                   const struct plan* plan, long is_unfinished,
@@ -96,10 +103,14 @@ __attribute__((noinline)) int fastpath_store_headers(struct __sk_buff* skb,
 
 static __always_inline int send_tc(struct __sk_buff* skb, const struct packet* packet,
                                    const struct plan* plan, const struct fastpath_link* link,
-                                   long is_unfinished, __u16 check) {
-  struct cut_payload cut = {};
-  if (!resize(skb, packet, plan, is_unfinished, &cut)) return 0;
-  if (is_unfinished && !restore_payload(skb, plan, &cut)) return 0;
+                                   long kind, __u16 check) {
+  if (kind == CHECK_UNFINISHED) {
+    if (!move_payload(skb, packet, plan)) return 0;
+  } else {
+    struct cut_payload cut = {};
+    if (!resize(skb, packet, plan, kind == CHECK_SUMMED, &cut)) return 0;
+    if (kind == CHECK_SUMMED && !restore_payload(skb, plan, &cut)) return 0;
+  }
   const int is_stored = has_whole_sum(skb);
   if (is_stored && !fastpath_store_headers(skb, packet, plan, check)) return 0;
   struct ethhdr* ethernet = (void*)(long)skb->data;
@@ -130,8 +141,14 @@ static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
   if (verdict != GO_ON) return verdict;
 
   __u16 check;
-  const long needs_sum = needs_payload_sum(&packet, &plan);
-  if (needs_sum) {
+  long kind = CHECK_CHANGED;
+  if (needs_payload_sum(&packet, &plan)) {
+    kind = can_move_payload(&packet, &plan) && is_left_to_interface(skb, &packet) ? CHECK_UNFINISHED
+                                                                                  : CHECK_SUMMED;
+  }
+  if (kind == CHECK_UNFINISHED) {
+    check = unfinished_check(&plan);
+  } else if (kind == CHECK_SUMMED) {
     const __s64 sum = fastpath_sum_tc(skb, data_offset(&packet, &plan), plan.data_bytes);
     if (sum < 0) return FASTPATH_PASS_SYSTEM;
     check = new_check(sum, &plan);
@@ -141,7 +158,7 @@ static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
   verdict = fastpath_charge(&plan, now);
   if (verdict != GO_ON) return verdict;
   const struct fastpath_link* link = link_of(&plan);
-  if (!link || !send_tc(skb, &packet, &plan, link, needs_sum, check)) return FASTPATH_DROP_SYSTEM;
+  if (!link || !send_tc(skb, &packet, &plan, link, kind, check)) return FASTPATH_DROP_SYSTEM;
   *ifindex = link->ifindex;
   return GO_ON;
 }

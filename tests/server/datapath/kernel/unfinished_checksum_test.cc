@@ -1,7 +1,6 @@
 // The note of a socket buffer that its checksum is unfinished (CHECKSUM_PARTIAL), which senders on
-// the same machine leave to the interface: what the program relays must not have it, because it
-// names a place that the program moves. Between interfaces of a network namespace, since a test run
-// has no such notes.
+// the same machine leave to the interface: where what the program relays has it, it names the place
+// where UDP is. Between interfaces of a network namespace, since a test run has no such notes.
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -76,7 +75,21 @@ class PacketSocket {
   struct Received {
     Octets frame;  // without its VLAN tag
     bool is_unfinished = false;
+    std::size_t sum_start = 0;  // if unfinished: what is to be summed, and where to put it
+    std::size_t check_at = 0;
     int vlan = 0;
+
+    // As it would be on the wire: an interface goes by the note alone.
+    Octets Finished() const {
+      if (!is_unfinished || check_at + 2 > frame.size()) return frame;
+      std::uint32_t sum = 0;
+      for (std::size_t i = sum_start; i < frame.size(); ++i)
+        sum += (i - sum_start) % 2 == 0 ? frame[i] * 256U : frame[i];
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+      Octets finished = frame;
+      Write16(finished, check_at, sum == 0xffff ? 0xffff : static_cast<std::uint16_t>(~sum));
+      return finished;
+    }
   };
   // The next frame with this destination; nullopt: none in time.
   std::optional<Received> Receive(const base::Endpoint& destination) {
@@ -97,6 +110,8 @@ class PacketSocket {
       Received received;
       received.frame.assign(octets.begin() + sizeof(header), octets.begin() + bytes);
       received.is_unfinished = (header.flags & kNeedsCheck) != 0;
+      received.sum_start = header.check_start;
+      received.check_at = std::size_t{header.check_start} + header.check_offset;
       tpacket_auxdata notes{};
       if (cmsghdr* const found = CMSG_FIRSTHDR(&message))
         std::memcpy(&notes, CMSG_DATA(found), sizeof(notes));
@@ -171,20 +186,40 @@ class UnfinishedChecksumTest : public TurnFastpathTest {
   std::unique_ptr<PacketSocket> outside_, inside_, far_;
 };
 
-TEST_P(UnfinishedChecksumTest, NothingLeavesUnfinished) {
+TEST_P(UnfinishedChecksumTest, WhatStaysUnfinishedSaysWhereItsSumBegins) {
   const TestRoute route = Route();
   for (const bool is_unfinished : {true, false}) {
-    for (const std::size_t bytes : {0U, 1U, 3U, 8U, 27U, 28U, 29U, 47U, 160U, 1201U}) {
+    const bool stays_unfinished = is_unfinished && is_client_v6() == is_peer_v6();
+    for (const std::size_t bytes : {0U, 1U, 3U, 8U, 27U, 28U, 29U, 47U, 160U, 1201U, 1448U}) {
       auto left = Relay(FromClient(Pattern(bytes)), route.peer, is_unfinished);
-      EXPECT_FALSE(left.is_unfinished) << bytes;
-      EXPECT_EQ(Read(left.frame).problem, "") << bytes;
+      EXPECT_EQ(left.is_unfinished, stays_unfinished) << bytes;
+      EXPECT_EQ(Read(left.Finished()).problem, "") << bytes;
       EXPECT_EQ(Read(left.frame).datagram.payload, Pattern(bytes));
       left = Relay(FromPeer(Pattern(bytes)), route.client, is_unfinished);
-      EXPECT_FALSE(left.is_unfinished) << bytes;
-      EXPECT_EQ(Read(left.frame).problem, "") << bytes;
+      EXPECT_EQ(left.is_unfinished, stays_unfinished) << bytes;
+      EXPECT_EQ(Read(left.Finished()).problem, "") << bytes;
       EXPECT_EQ(Read(left.frame).datagram.payload, ChannelData(route.channel, Pattern(bytes)));
     }
   }
+}
+
+// A finished checksum that is what a sender would have left in the field.
+TEST_P(UnfinishedChecksumTest, AFinishedChecksumStaysFinishedWhateverItIs) {
+  Octets data = Pattern(160);
+  const auto looks_unfinished = [&] {
+    const Octets finished = MakeFrame(FromClient(data));
+    Octets unfinished = finished;
+    LeaveCheckUnfinished(unfinished);
+    return finished == unfinished;
+  };
+  std::uint32_t guess = 0;
+  while (guess <= 0xffff && !looks_unfinished())
+    Write16(data, 0, static_cast<std::uint16_t>(++guess));
+  ASSERT_LE(guess, 0xffffU);
+  const auto left = Relay(FromClient(data), Route().peer, false);
+  EXPECT_FALSE(left.is_unfinished);
+  EXPECT_EQ(Read(left.frame).problem, "");
+  EXPECT_EQ(Read(left.frame).datagram.payload, data);
 }
 
 TEST_P(UnfinishedChecksumTest, ATagIsPushed) {
@@ -194,8 +229,7 @@ TEST_P(UnfinishedChecksumTest, ATagIsPushed) {
   for (const bool is_unfinished : {true, false}) {
     const auto left = Relay(FromClient(Pattern(100)), Route().peer, is_unfinished);
     EXPECT_EQ(left.vlan, 0x2005);
-    EXPECT_FALSE(left.is_unfinished);
-    EXPECT_EQ(Read(left.frame).problem, "");
+    EXPECT_EQ(Read(left.Finished()).problem, "");
     EXPECT_EQ(Read(left.frame).datagram.payload, Pattern(100));
   }
 }
