@@ -22,6 +22,7 @@
 #include "server/control/control_plane.h"
 #include "server/control/log_settings.h"
 #include "server/log/log.h"
+#include "server/net/descriptor_reserve.h"
 
 namespace relay {
 namespace {
@@ -102,6 +103,7 @@ StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
   facts.shards = relay.shards().shard_count();
   facts.datapath = relay.datapath_description();
   facts.secret_path = settings.secret_path;
+  facts.relay_descriptors = DescriptorsForRelays();
   facts.admin_socket = std::move(admin_socket);
   facts.metrics_url = std::move(metrics_url);
   return facts;

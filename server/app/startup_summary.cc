@@ -1,5 +1,6 @@
 #include "server/app/startup_summary.h"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 
@@ -67,6 +68,24 @@ void AppendCertificates(const StartupFacts& facts, std::string& summary) {
              summary);
 }
 
+// As many sockets as there can be relays; none of them serves two.
+std::uint64_t MostRelays(const Config& config, const StartupFacts& facts) {
+  const std::uint64_t ports = std::uint64_t{config.relay.max_port} - config.relay.min_port + 1;
+  const std::uint64_t sockets = ports * facts.relay_addresses.size();
+  return config.limits.allocations == 0
+             ? sockets
+             : std::min<std::uint64_t>(sockets, config.limits.allocations);
+}
+
+void AppendDescriptors(const Config& config, const StartupFacts& facts, std::string& summary) {
+  const std::uint64_t most = MostRelays(config, facts);
+  if (most <= facts.relay_descriptors) return;
+  AppendLine("warning",
+             "the limit of open files allows about " + std::to_string(facts.relay_descriptors) +
+                 " relays of " + std::to_string(most) + "; raise it (ulimit -n, LimitNOFILE=)",
+             summary);
+}
+
 void AppendRelay(const Config& config, const StartupFacts& facts, std::string& summary) {
   std::string_view title = "relay";
   for (const turn::RelayAddress& address : facts.relay_addresses) {
@@ -118,6 +137,7 @@ std::string StartupSummary(const Config& config, const StartupFacts& facts, base
   AppendListeners(facts, summary);
   AppendCertificates(facts, summary);
   AppendRelay(config, facts, summary);
+  AppendDescriptors(config, facts, summary);
   AppendLine("realm", config.realm, summary);
   AppendLine("shards", std::to_string(facts.shards), summary);
   AppendLine("datapath", facts.datapath, summary);

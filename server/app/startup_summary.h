@@ -21,7 +21,8 @@ struct StartupFacts {
   bool has_self_signed = false;  // whether they are those of the embedded default
   std::vector<turn::RelayAddress> relay_addresses;
   std::size_t shards = 1;
-  std::string datapath;      // which, and why
+  std::uint64_t relay_descriptors = UINT64_MAX;  // how many sockets of relays the system allows
+  std::string datapath;                          // which, and why
   std::string secret_path;   // where the embedded default's secret is kept; empty: configured
   std::string admin_socket;  // empty: none
   std::string metrics_url;   // empty: none

@@ -12,6 +12,7 @@
 
 #include "server/datapath/userspace/error_queue.h"
 #include "server/datapath/userspace/socket_address.h"
+#include "server/net/descriptor_reserve.h"
 
 namespace relay {
 namespace {
@@ -61,6 +62,14 @@ base::Result<Descriptor> OpenListener(const ListenerAddress& address, int type) 
   return socket;
 }
 
+OpenRelayResult MakeRelaySocket(int family, int type) {
+  Descriptor socket(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return {{}, errno};
+  if (!LeavesReserve(socket.get(), kReservedFromRelays)) return {{}, EMFILE};
+  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  return {std::move(socket), 0};
+}
+
 }  // namespace
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -102,9 +111,9 @@ base::Result<Descriptor> OpenTcpListener(const ListenerAddress& address) {
 
 OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
   const int family = address.address.is_v4() ? AF_INET : AF_INET6;
-  Descriptor socket(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return {{}, errno};
-  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  OpenRelayResult opened = MakeRelaySocket(family, SOCK_DGRAM);
+  if (opened.error != 0) return opened;
+  const Descriptor& socket = opened.descriptor;
   // DF stays off unless a Send indication asks for it (RFC 8656 section 14). What routers say about
   // the length of a path is the client's to act on, not ours.
   if (family == AF_INET) Enable(socket.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
@@ -113,14 +122,14 @@ OpenRelayResult OpenRelaySocket(const base::Endpoint& address) {
   SetBuffers(socket.get(), kRelayBufferBytes, kRelayBufferBytes);
   const SocketAddress bind_address = ToSocketAddress(address, family);
   if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
-  return {std::move(socket), 0};
+  return opened;
 }
 
 OpenRelayResult OpenTcpRelaySocket(const base::Endpoint& address) {
   const int family = address.address.is_v4() ? AF_INET : AF_INET6;
-  Descriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return {{}, errno};
-  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  OpenRelayResult opened = MakeRelaySocket(family, SOCK_STREAM);
+  if (opened.error != 0) return opened;
+  const Descriptor& socket = opened.descriptor;
   // Connections that have ended do not keep the port.
   Enable(socket.get(), SOL_SOCKET, SO_REUSEADDR);
   const SocketAddress bind_address = ToSocketAddress(address, family);
@@ -128,19 +137,19 @@ OpenRelayResult OpenTcpRelaySocket(const base::Endpoint& address) {
   // Only now, so that nobody else's socket was joined; OpenTcpSocketFrom needs it.
   if (!Enable(socket.get(), SOL_SOCKET, SO_REUSEPORT)) return {{}, errno};
   if (::listen(socket.get(), kRelayBacklog) != 0) return {{}, errno};
-  return {std::move(socket), 0};
+  return opened;
 }
 
 OpenRelayResult OpenTcpSocketFrom(const base::Endpoint& relay) {
   const int family = relay.address.is_v4() ? AF_INET : AF_INET6;
-  Descriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return {{}, errno};
-  if (family == AF_INET6) Enable(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  OpenRelayResult opened = MakeRelaySocket(family, SOCK_STREAM);
+  if (opened.error != 0) return opened;
+  const Descriptor& socket = opened.descriptor;
   Enable(socket.get(), SOL_SOCKET, SO_REUSEADDR);
   Enable(socket.get(), SOL_SOCKET, SO_REUSEPORT);
   const SocketAddress bind_address = ToSocketAddress(relay, family);
   if (::bind(socket.get(), &bind_address.generic, bind_address.length) != 0) return {{}, errno};
-  return {std::move(socket), 0};
+  return opened;
 }
 
 }  // namespace relay

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/net/descriptor_reserve.h"
 #include "server/net/socket_protocol.h"
 
 namespace relay {
@@ -34,7 +35,7 @@ void StreamListener::Start() {
 void StreamListener::OnAccept(boost::system::error_code error,
                               boost::asio::ip::tcp::socket socket) {
   if (error == boost::asio::error::operation_aborted) return;
-  if (!error) {
+  if (!error && LeavesReserve(socket.native_handle(), kReservedFromConnections)) {
     service_.Accept(std::move(socket), entrance_);
     Start();
     return;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocol/base/check.h"
+#include "server/net/descriptor_reserve.h"
 #include "server/net/socket_protocol.h"
 
 namespace relay {
@@ -55,15 +56,16 @@ void TcpRelays::Accept(int descriptor, std::uint64_t serial) {
     if (FindListening(descriptor, serial) == nullptr) return;
     SocketAddress source;
     source.length = sizeof(source.v6);
-    const int accepted =
-        ::accept4(descriptor, &source.generic, &source.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted >= 0) {
-      pending_.emplace(accepted, Descriptor(accepted));
-      engine_->OnPeerAccepted({descriptor}, {accepted}, {ToEndpoint(source.generic)}, clock_.now());
+    Descriptor accepted(
+        ::accept4(descriptor, &source.generic, &source.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (accepted.get() < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (accepted.get() < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;
+    if (LeavesReserve(accepted.get(), kReservedFromConnections)) {
+      const int peer = accepted.get();
+      pending_.emplace(peer, std::move(accepted));
+      engine_->OnPeerAccepted({descriptor}, {peer}, {ToEndpoint(source.generic)}, clock_.now());
       continue;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-    if (errno == ECONNABORTED || errno == EINTR) continue;
     // Out of descriptors: peers wait until there are some again.
     streams_.MakeRoom();
     Listening& listening = *listening_.at(descriptor);

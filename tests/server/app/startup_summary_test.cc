@@ -56,6 +56,18 @@ TEST_F(Summary, SaysWhereTheServerIs) {
   EXPECT_TRUE(text.ends_with("\n"));
 }
 
+TEST_F(Summary, SaysWhenTheSystemAllowsFewerSocketsThanRelays) {
+  EXPECT_THAT(Text(), Not(HasSubstr("open files")));
+  config_.limits.allocations = 16000;
+  facts_.relay_descriptors = 16000;
+  EXPECT_THAT(Text(), Not(HasSubstr("open files")));
+  facts_.relay_descriptors = 768;
+  EXPECT_THAT(Text(),
+              HasSubstr("  warning     the limit of open files allows about 768 relays of 16000;"));
+  config_.limits.allocations = 0;
+  EXPECT_THAT(Text(), HasSubstr("768 relays of 16384;"));
+}
+
 TEST_F(Summary, ShowsTheFurtherSocketsOfNatDiscovery) {
   EXPECT_THAT(Text(), Not(HasSubstr("NAT discovery")));
   facts_.further_sockets = {*base::Endpoint::Parse("[2001:db8::2]:3479")};
