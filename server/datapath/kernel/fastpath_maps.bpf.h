@@ -103,7 +103,11 @@ static __always_inline struct fastpath_totals* find_totals(void) {
 static __always_inline enum fastpath_port_role role_of_port(__u16 port) {
   __u32 only = 0;
   const struct fastpath_ports* all = bpf_map_lookup_elem(&ports, &only);
-  return all ? (enum fastpath_port_role)all->roles[port] : FASTPATH_PORT_FOREIGN;
+  __u32 index = port;
+  // Swapping its octets made the verifier of Linux 6.1 forget that it is short.
+  asm volatile("" : "+r"(index));
+  if (!all || index >= sizeof(all->roles)) return FASTPATH_PORT_FOREIGN;
+  return (enum fastpath_port_role)all->roles[index];
 }
 
 __attribute__((noinline)) int fastpath_count(__u32 outcome) {

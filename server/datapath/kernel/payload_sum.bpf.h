@@ -15,6 +15,16 @@ static __always_inline long load_octets(void* context, enum attachment attachmen
                                      : bpf_xdp_load_bytes(context, offset, to, bytes);
 }
 
+// Whether `*value` is in [1, most]. The compiler knows that it is, and would not say so where the
+// verifier looks, which before Linux 6.8 learns nothing from a comparison with 0 alone.
+static __always_inline int is_within(__u32* value, __u32 most) {
+  __u32 less_one = *value - 1;
+  asm volatile("" : "+r"(less_one));
+  if (less_one >= most) return 0;
+  *value = less_one + 1;
+  return 1;
+}
+
 // Sums the octets [offset, offset + bytes) of a packet, which begin at an even offset of its UDP
 // datagram. Negative: too many, or not there.
 static __always_inline __s64 sum_octets(void* context, enum attachment attachment, __u32 offset,
@@ -26,9 +36,7 @@ static __always_inline __s64 sum_octets(void* context, enum attachment attachmen
   // The helper takes words of four octets.
   for (int i = 0; i < MAX_SUM_CHUNKS && bytes >= sizeof(__u32); ++i) {
     __u32 chunk = bytes < SUM_CHUNK_BYTES ? bytes & ~3U : SUM_CHUNK_BYTES;
-    // The compiler knows that this is so, and would not say it where the verifier looks.
-    asm volatile("" : "+r"(chunk));
-    if (chunk == 0 || chunk > SUM_CHUNK_BYTES) return -1;
+    if (!is_within(&chunk, SUM_CHUNK_BYTES)) return -1;
     if (load_octets(context, attachment, offset, scratch->octets, chunk)) return -1;
     sum = bpf_csum_diff(0, 0, (__be32*)scratch->octets, chunk, (__u32)sum);
     if (sum < 0) return -1;
@@ -37,6 +45,7 @@ static __always_inline __s64 sum_octets(void* context, enum attachment attachmen
   }
   if (bytes >= sizeof(__u32)) return -1;
   if (bytes == 0) return sum & 0xffffffff;
+  if (!is_within(&bytes, sizeof(__u32) - 1)) return -1;
   __u32 last = 0;
   if (load_octets(context, attachment, offset, &last, bytes)) return -1;
   return (sum & 0xffffffff) + last;

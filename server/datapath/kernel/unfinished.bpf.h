@@ -44,9 +44,7 @@ static __always_inline int move_payload(struct __sk_buff* skb, const struct pack
   if (bytes > 0) {
     __u32 only = 0;
     struct scratch* scratch = bpf_map_lookup_elem(&scratches, &only);
-    // The compiler knows that this is so, and would not say it where the verifier looks.
-    asm volatile("" : "+r"(bytes));
-    if (!scratch || bytes == 0 || bytes > SCRATCH_BYTES) return 0;
+    if (!scratch || !is_within(&bytes, SCRATCH_BYTES)) return 0;
     if (bpf_skb_load_bytes(skb, from, scratch->octets, bytes) ||
         bpf_skb_store_bytes(skb, to, scratch->octets, bytes, 0))
       return 0;
