@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,23 +9,46 @@
 #include "protocol/turn/peer_policy.h"
 #include "server/config/config.h"
 #include "server/datapath/kernel/kernel_datapath.h"
+#include "server/metrics/shard_counters.h"
 #include "server/net/shard_group.h"
 
 // From the configuration to the datapath in the kernel.
 namespace relay {
 
-struct KernelPath {
-  std::unique_ptr<KernelDatapath> datapath;  // nullptr: everything is relayed in userspace
-  std::string description;                   // which datapath there is, and why
+// The datapath that `relay.datapath` asks for; a reload may ask for another one. One thread at a
+// time, except where noted.
+class KernelPath {
+ public:
+  // What is open, and not in use yet.
+  struct Opened {
+    Config::Datapath choice = Config::Datapath::kUserspace;
+    std::shared_ptr<KernelDatapath> datapath;  // nullptr: everything is relayed in userspace
+    std::string description;                   // which datapath there is, and why
+  };
+  // For the listeners that are open. `former`, if it is what is asked for, is opened again.
+  // Error: the configuration insists on the kernel, and the system says no.
+  static base::Result<Opened> Open(const Config& config,
+                                   const std::vector<ShardGroup::ListenerState>& listeners,
+                                   const std::vector<turn::RelayAddress>& relay_addresses,
+                                   const Opened& former);
+
+  explicit KernelPath(Opened opened) : now_(std::move(opened)) {}
+
+  // Puts it in the place of what there is, which is detached. The shards have to be told.
+  void Replace(Opened opened);
+  const Opened& now() const { return now_; }
+
+  // What the kernel has counted since the start, whichever datapaths there were meanwhile. The
+  // counters may be read from any thread.
+  const ShardCounters& ReadCounters() const;
+
+ private:
+  Opened now_;
+  fastpath_totals former_totals_{};  // of those that are detached
+  mutable ShardCounters counters_;
 };
 
-// Opens what `relay.datapath` asks for, for the listeners that are open, and logs which it is.
-// Error: the configuration insists on the kernel, and the system says no.
-base::Result<KernelPath> OpenKernelPath(const Config& config,
-                                        const std::vector<ShardGroup::ListenerState>& listeners,
-                                        const std::vector<turn::RelayAddress>& relay_addresses);
-
-// What of it a reload can change.
+// What of it a reload can change while it goes on.
 KernelDatapath::Settings MakeKernelSettings(const Config& config);
 
 }  // namespace relay

@@ -55,7 +55,7 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
                            ? "no listener is configured"
                            : "no listener could be opened: " + listeners.front().error};
   }
-  auto kernel = OpenKernelPath(config, listeners, relay_addresses);
+  auto kernel = KernelPath::Open(config, listeners, relay_addresses, {});
   if (!kernel.ok()) return kernel.error();
   return std::unique_ptr<RelayServer>(new RelayServer(
       config, std::move(relay_addresses), std::move(policy), std::move(certificate_store).value(),
@@ -64,8 +64,8 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
 
 RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
                          std::shared_ptr<const turn::Policy> policy,
-                         std::unique_ptr<CertificateStore> certificate_store, KernelPath kernel,
-                         std::unique_ptr<ShardGroup> shards)
+                         std::unique_ptr<CertificateStore> certificate_store,
+                         KernelPath::Opened kernel, std::unique_ptr<ShardGroup> shards)
     : listeners_(config.listeners),
       min_port_(config.relay.min_port),
       max_port_(config.relay.max_port),
@@ -75,12 +75,12 @@ RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> r
       kernel_(std::move(kernel)),
       shards_(std::move(shards)),
       started_(base::ReadClocks().monotonic) {
-  shards_->SetKernelDatapath(kernel_.datapath.get());
+  shards_->SetKernelDatapath(kernel_.now().datapath);
 }
 
 std::vector<const ShardCounters*> RelayServer::counters() const {
   std::vector<const ShardCounters*> counters = shards_->counters();
-  if (kernel_.datapath != nullptr) counters.push_back(&kernel_.datapath->ReadCounters());
+  counters.push_back(&kernel_.ReadCounters());
   return counters;
 }
 
@@ -112,7 +112,8 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
   snapshot.reservations = totals.reservations;
   snapshot.allocations_charged = totals.allocations;
   snapshot.subjects = totals.subjects;
-  if (kernel_.datapath != nullptr) snapshot.kernel_datapath_mode = kernel_.datapath->mode();
+  if (const auto& kernel = kernel_.now().datapath; kernel != nullptr)
+    snapshot.kernel_datapath_mode = kernel->mode();
   snapshot.started = started_;
   return snapshot;
 }
@@ -152,8 +153,13 @@ void RelayServer::RefreshCertificates() {
 }
 
 base::Result<void> RelayServer::Reconfigure(const Config& config) {
+  // What can fail comes first, and then nothing has changed.
+  auto kernel =
+      config.relay.datapath == kernel_.now().choice
+          ? base::Result<KernelPath::Opened>(kernel_.now())
+          : KernelPath::Open(config, shards_->listeners(), relay_addresses_, kernel_.now());
+  if (!kernel.ok()) return kernel.error();
   if (certificate_store_ != nullptr) {
-    // First, since nothing else can fail.
     const auto replaced = certificate_store_->SetSources(CertificateSources(config));
     if (!replaced.ok()) return replaced.error();
     if (replaced.value()) {
@@ -166,7 +172,11 @@ base::Result<void> RelayServer::Reconfigure(const Config& config) {
   turn::Policy policy = MakePolicy(effective, relay_addresses_);
   policy.draining = policy_->draining;
   policy_ = std::make_shared<const turn::Policy>(std::move(policy));
-  if (kernel_.datapath != nullptr) kernel_.datapath->SetSettings(MakeKernelSettings(effective));
+  const bool is_other_kernel = kernel.value().datapath != kernel_.now().datapath;
+  kernel_.Replace(std::move(kernel).value());
+  if (is_other_kernel) shards_->SetKernelDatapath(kernel_.now().datapath);
+  if (kernel_.now().datapath != nullptr)
+    kernel_.now().datapath->SetSettings(MakeKernelSettings(effective));
   shards_->SetSettings({policy_, MakeCredentials(effective), MakeRateLimits(effective)},
                        MakeLedgerOptions(effective, relay_addresses_),
                        effective.limits.connections_per_source);

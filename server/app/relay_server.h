@@ -34,7 +34,7 @@ class RelayServer final : public RelayControl {
   std::vector<Certificate> certificates() const;
 
   // Which datapath there is, and why.
-  const std::string& datapath_description() const { return kernel_.description; }
+  const std::string& datapath_description() const { return kernel_.now().description; }
 
   std::vector<const ShardCounters*> counters() const override;
   RelaySnapshot ReadSnapshot() const override;
@@ -47,7 +47,7 @@ class RelayServer final : public RelayControl {
  private:
   RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
               std::shared_ptr<const turn::Policy> policy,
-              std::unique_ptr<CertificateStore> certificate_store, KernelPath kernel,
+              std::unique_ptr<CertificateStore> certificate_store, KernelPath::Opened kernel,
               std::unique_ptr<ShardGroup> shards);
 
   std::vector<Config::Listener> listeners_;  // without those that were left out
@@ -56,7 +56,7 @@ class RelayServer final : public RelayControl {
   std::vector<turn::RelayAddress> relay_addresses_;
   std::shared_ptr<const turn::Policy> policy_;
   std::unique_ptr<CertificateStore> certificate_store_;  // nullptr: no TLS
-  KernelPath kernel_;                                    // outlives the shards
+  KernelPath kernel_;
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;
 };

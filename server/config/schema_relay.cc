@@ -212,18 +212,17 @@ void AppendRelayRows(std::vector<Row>& rows) {
   rows.push_back(NeedsRestart(Scalar("relay.ports.max", Port(1024), CONFIG_MEMBER(relay.max_port),
                                      "Last relay port. Ports of UDP listeners in between are never "
                                      "given to an allocation.")));
-  rows.push_back(
-      NeedsRestart(Scalar("relay.datapath",
-                          Choice<Datapath>({{"auto", Datapath::kAuto},
-                                            {"userspace", Datapath::kUserspace},
-                                            {"xdp", Datapath::kXdp},
-                                            {"tc", Datapath::kTc}}),
-                          CONFIG_MEMBER(relay.datapath),
-                          "What forwards the ChannelData of UDP clients: `tc` and `xdp` "
-                          "(in the drivers of network cards) do it inside the kernel and "
-                          "are an error where that is not possible; `auto` is `tc` where "
-                          "it is possible, and else `userspace`. See "
-                          "docs/kernel-datapath.md.")));
+  rows.push_back(Scalar("relay.datapath",
+                        Choice<Datapath>({{"auto", Datapath::kAuto},
+                                          {"userspace", Datapath::kUserspace},
+                                          {"xdp", Datapath::kXdp},
+                                          {"tc", Datapath::kTc}}),
+                        CONFIG_MEMBER(relay.datapath),
+                        "What forwards the ChannelData of UDP clients: `tc` and `xdp` "
+                        "(in the drivers of network cards) do it inside the kernel and "
+                        "are an error where that is not possible; `auto` is `tc` where "
+                        "it is possible, and else `userspace`. See "
+                        "docs/kernel-datapath.md."));
   using HopLimit = Config::HopLimit;
   rows.push_back(NeedsRestart(Scalar(
       "relay.hop_limit",

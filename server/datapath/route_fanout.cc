@@ -13,6 +13,10 @@ bool RouteFanout::IsForKernel(const turn::Client& client) const {
 void RouteFanout::Install(const turn::Route& route) {
   userspace_.Install(route);
   // What the kernel leaves to userspace finds the route there.
+  ShowKernel(route);
+}
+
+void RouteFanout::ShowKernel(const turn::Route& route) {
   if (IsForKernel(route.client)) kernel_->Install(route);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "server/datapath/datapath.h"
 
@@ -13,9 +15,11 @@ class RouteFanout {
  public:
   // `userspace` must outlive the object. Clients with handles below `listeners` are at a listener.
   RouteFanout(Datapath& userspace, std::uint32_t listeners);
-  // Before the first route; nullptr: none. It is shared with other shards and must outlive the
-  // object.
-  void SetKernel(Datapath* kernel) { kernel_ = kernel; }
+  // From now on, in place of the one before; nullptr: none. It is shared with other shards. Routes
+  // that are there already have to be shown to it by ShowKernel.
+  void SetKernel(std::shared_ptr<Datapath> kernel) { kernel_ = std::move(kernel); }
+  // Userspace has the route already.
+  void ShowKernel(const turn::Route& route);
 
   void Install(const turn::Route& route);
   void Remove(const turn::RouteKey& key);
@@ -25,7 +29,7 @@ class RouteFanout {
 
   Datapath& userspace_;
   const std::uint32_t listeners_;
-  Datapath* kernel_ = nullptr;
+  std::shared_ptr<Datapath> kernel_;
 };
 
 }  // namespace relay

@@ -125,6 +125,24 @@ void Shard::SetSettings(const ShardSettings& settings) {
   SetPolicy(settings.policy);
 }
 
+void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
+  unshown_routes_.clear();
+  if (kernel != nullptr) unshown_routes_ = forwarder_.ListRoutes();
+  routes_.SetKernel(std::move(kernel));
+  ShowRoutesToKernel();
+}
+
+void Shard::ShowRoutesToKernel() {
+  constexpr std::size_t kAtOnce = 32;
+  for (std::size_t i = 0; i < kAtOnce && !unshown_routes_.empty(); ++i) {
+    if (const turn::Route* const route = forwarder_.FindRoute(unshown_routes_.back()))
+      routes_.ShowKernel(*route);
+    unshown_routes_.pop_back();
+  }
+  if (unshown_routes_.empty()) return;
+  mailbox_.Post([](Shard& shard) { shard.ShowRoutesToKernel(); });
+}
+
 void Shard::Stop() {
   clock_.Refresh();
   engine_.CloseAll(clock_.now());

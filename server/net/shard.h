@@ -84,8 +84,6 @@ class Shard {
 
   // Before Run: the mailboxes of all shards by index, this one's included. They must outlive it.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { effects_.SetMailboxes(mailboxes); }
-  // Before Run: the datapath in the kernel, which all shards share; it must outlive the shard.
-  void SetKernelDatapath(Datapath* kernel) { routes_.SetKernel(kernel); }
   void SetHttpHandler(HttpHandler handler) { streams_.edge_http().SetHandler(std::move(handler)); }
 
   // The rest on the shard's thread, by way of the mailbox.
@@ -93,6 +91,9 @@ class Shard {
   void SetSettings(const ShardSettings& settings);
   void SetTls(std::shared_ptr<const TlsContext> tls);
   void OnEngineMessage(turn::EngineMessage message);
+  // The datapath in the kernel, which all shards share; nullptr: none. It gets the routes that
+  // there are bit by bit, so that packets do not wait.
+  void SetKernelDatapath(std::shared_ptr<Datapath> kernel);
   // Ends every allocation and lets Run return.
   void Stop();
 
@@ -102,6 +103,7 @@ class Shard {
   // What of the policy the transports have to know.
   void ApplyPolicy(std::shared_ptr<const turn::Policy> policy);
   void Tick();
+  void ShowRoutesToKernel();
 
   boost::asio::io_context io_;
   ShardMailbox mailbox_;
@@ -112,6 +114,7 @@ class Shard {
   SendQueue queue_;
   Forwarder forwarder_;
   RouteFanout routes_;
+  std::vector<turn::RouteKey> unshown_routes_;  // which the kernel has yet to hear of
   ProxiedClients proxied_;
   StreamService streams_;
   DtlsService dtls_;

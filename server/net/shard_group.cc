@@ -203,8 +203,10 @@ void ShardGroup::SetHttpHandler(const HttpHandler& handler) {
   for (const auto& shard : shards_) shard->SetHttpHandler(handler);
 }
 
-void ShardGroup::SetKernelDatapath(Datapath* kernel) {
-  for (const auto& shard : shards_) shard->SetKernelDatapath(kernel);
+void ShardGroup::SetKernelDatapath(const std::shared_ptr<Datapath>& kernel) {
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post([kernel](Shard& receiver) { receiver.SetKernelDatapath(kernel); });
+  }
 }
 
 std::vector<const ShardCounters*> ShardGroup::counters() const {

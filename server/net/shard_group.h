@@ -86,8 +86,8 @@ class ShardGroup {
                    std::uint32_t connections_per_source);
   // For the handshakes from now on; sessions keep what they have.
   void SetTls(const std::shared_ptr<const TlsContext>& tls);
-  // Before Start: where routes go besides userspace. It must outlive the threads.
-  void SetKernelDatapath(Datapath* kernel);
+  // Where routes go besides userspace, those that there are and those to come; nullptr: nowhere.
+  void SetKernelDatapath(const std::shared_ptr<Datapath>& kernel);
   // Before Start. Without one, HTTP requests are answered with 404.
   void SetHttpHandler(const HttpHandler& handler);
 

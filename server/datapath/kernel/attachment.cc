@@ -69,6 +69,13 @@ base::Result<void> AttachByFilter(int program, std::uint32_t interface_index) {
   return {};
 }
 
+// The number of the program at the filter's place; 0: there is no such filter.
+std::uint32_t FilterProgram(std::uint32_t interface_index) {
+  const bpf_tc_hook hook = IngressOf(interface_index);
+  bpf_tc_opts options = FilterOptions();
+  return bpf_tc_query(&hook, &options) == 0 ? options.prog_id : 0;
+}
+
 void RemoveFilter(std::uint32_t interface_index) {
   const bpf_tc_hook hook = IngressOf(interface_index);
   const bpf_tc_opts options = FilterOptions();
@@ -95,33 +102,50 @@ base::Result<Attachment> Attachment::Attach(AttachmentKind kind, int program,
   if (kind == AttachmentKind::kClsact) {
     if (const auto attached = AttachByFilter(program, interface_index); !attached.ok())
       return attached.error();
-    return Attachment(interface_index, OwnedDescriptor());
+    Attachment attachment;
+    attachment.filtered_interface_ = interface_index;
+    attachment.filter_program_ = FilterProgram(interface_index);
+    return attachment;
   }
   auto link = AttachByLink(kind, program, interface_index);
   if (!link.ok()) return link.error();
-  return Attachment(0, std::move(link).value());
+  Attachment attachment;
+  attachment.link_ = std::move(link).value();
+  return attachment;
 }
 
 Attachment::Attachment(Attachment&& other) noexcept
-    : filtered_interface_(std::exchange(other.filtered_interface_, 0)),
-      link_(std::move(other.link_)) {}
+    : link_(std::move(other.link_)),
+      filtered_interface_(std::exchange(other.filtered_interface_, 0)),
+      filter_program_(other.filter_program_) {}
 
 Attachment& Attachment::operator=(Attachment&& other) noexcept {
-  std::swap(filtered_interface_, other.filtered_interface_);
   std::swap(link_, other.link_);
+  std::swap(filtered_interface_, other.filtered_interface_);
+  std::swap(filter_program_, other.filter_program_);
   return *this;
 }
 
 Attachment::~Attachment() {
-  if (filtered_interface_ != 0) RemoveFilter(filtered_interface_);
+  // Another process may have put its own there meanwhile.
+  if (filtered_interface_ != 0 && FilterProgram(filtered_interface_) == filter_program_)
+    RemoveFilter(filtered_interface_);
+}
+
+bool Attachment::IsInPlace() const {
+  if (filtered_interface_ != 0) return FilterProgram(filtered_interface_) != 0;
+  // The kernel leaves a link behind that leads nowhere. What it says of tcx, which older headers do
+  // not know, stands where it says it of XDP.
+  bpf_link_info info{};
+  std::uint32_t info_bytes = sizeof(info);
+  return bpf_obj_get_info_by_fd(link_.get(), &info, &info_bytes) == 0 && info.xdp.ifindex != 0;
 }
 
 bool RemoveLeftFilter(std::uint32_t interface_index) {
   SilenceLibbpf();
-  const bpf_tc_hook hook = IngressOf(interface_index);
-  bpf_tc_opts options = FilterOptions();
-  if (bpf_tc_query(&hook, &options) != 0) return false;
-  const OwnedDescriptor program(bpf_prog_get_fd_by_id(options.prog_id));
+  const std::uint32_t number = FilterProgram(interface_index);
+  if (number == 0) return false;
+  const OwnedDescriptor program(bpf_prog_get_fd_by_id(number));
   bpf_prog_info info{};
   std::uint32_t info_bytes = sizeof(info);
   if (!program.is_open() || bpf_obj_get_info_by_fd(program.get(), &info, &info_bytes) != 0 ||

@@ -30,12 +30,15 @@ class Attachment {
   Attachment& operator=(Attachment&& other) noexcept;
   ~Attachment();
 
- private:
-  Attachment(std::uint32_t filtered_interface, OwnedDescriptor link)
-      : filtered_interface_(filtered_interface), link_(std::move(link)) {}
+  // False: it is gone, as with the interface, or because somebody took it away.
+  bool IsInPlace() const;
 
-  std::uint32_t filtered_interface_;  // 0: attached by a link
-  OwnedDescriptor link_;
+ private:
+  Attachment() = default;
+
+  OwnedDescriptor link_;                  // or else a filter:
+  std::uint32_t filtered_interface_ = 0;  // 0: none
+  std::uint32_t filter_program_ = 0;      // the program's number
 };
 
 // Takes away a filter of this program that an earlier process left at an interface; whether there

@@ -1,85 +1,70 @@
 #include "server/datapath/kernel/attachments.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cstring>
-#include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace relay {
 namespace {
 
-std::optional<base::IpAddress> ToIpAddress(const sockaddr* address) {
-  if (address == nullptr) return std::nullopt;
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, address, sizeof(v4));
-    std::array<std::uint8_t, 4> octets;
-    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-    return base::IpAddress::FromV4(octets);
+// Names by index; nullopt: the system did not tell.
+std::optional<std::map<std::uint32_t, std::string>> FindWanted(
+    NetworkQueries& queries, std::span<const base::IpAddress> served,
+    std::span<const std::uint32_t> leaving) {
+  const auto addresses = queries.ListAddresses();
+  if (!addresses) return std::nullopt;
+  std::set<std::uint32_t> indices(leaving.begin(), leaving.end());
+  for (const LocalAddress& each : *addresses) {
+    if (std::ranges::find(served, each.address) != served.end())
+      indices.insert(each.interface_index);
   }
-  if (address->sa_family != AF_INET6) return std::nullopt;
-  sockaddr_in6 v6;
-  std::memcpy(&v6, address, sizeof(v6));
-  std::array<std::uint8_t, 16> octets;
-  std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-  return base::IpAddress::FromV6(octets);
-}
-
-bool Serves(const ServedAddresses& served, const base::IpAddress& address) {
-  return served.is_every || std::ranges::find(served.addresses, address) != served.addresses.end();
-}
-
-// Names by index.
-std::map<std::uint32_t, std::string> FindWanted(NetworkQueries& queries,
-                                                const ServedAddresses& served) {
   std::map<std::uint32_t, std::string> wanted;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return wanted;
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owned(list, &::freeifaddrs);
-  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    const auto address = ToIpAddress(entry->ifa_addr);
-    if (!address || (entry->ifa_flags & IFF_LOOPBACK) != 0 || !Serves(served, *address)) continue;
-    const std::uint32_t index = ::if_nametoindex(entry->ifa_name);
-    if (index != 0) wanted.emplace(index, entry->ifa_name);
+  for (const std::uint32_t index : indices) {
+    const auto found = queries.FindInterface(index);
+    if (found && found->is_ethernet) wanted.emplace(index, found->name);
   }
-  std::erase_if(wanted, [&](const auto& each) {
-    const auto found = queries.FindInterface(each.first);
-    return !found || !found->is_ethernet;
-  });
   return wanted;
 }
 
 }  // namespace
 
-bool HasServedInterface(NetworkQueries& queries, const ServedAddresses& served) {
-  return !FindWanted(queries, served).empty();
+bool HasServedInterface(NetworkQueries& queries, std::span<const base::IpAddress> served) {
+  const auto wanted = FindWanted(queries, served, {});
+  return wanted && !wanted->empty();
 }
 
 Attachments::Attachments(NetworkQueries& queries, AttachmentKind kind, int program,
-                         ServedAddresses served)
+                         std::vector<base::IpAddress> served)
     : queries_(queries), kind_(kind), program_(program), served_(std::move(served)) {}
 
-void Attachments::Reconcile() {
-  wanted_ = FindWanted(queries_, served_);
-  std::erase_if(attached_, [this](const auto& each) { return !wanted_.contains(each.first); });
+void Attachments::Reconcile(std::span<const std::uint32_t> leaving) {
+  leaving_.assign(leaving.begin(), leaving.end());
+  auto wanted = FindWanted(queries_, served_, leaving_);
+  if (!wanted) return;
+  wanted_ = *std::move(wanted);
+  // The number of an interface that is gone may be that of a new one.
+  std::erase_if(attached_, [this](const auto& each) {
+    return !wanted_.contains(each.first) || !each.second.IsInPlace();
+  });
   problems_.clear();
   for (const auto& [index, name] : wanted_) {
     if (attached_.contains(index)) continue;
-    // Also where another kind is to be used now.
-    RemoveLeftFilter(index);
     auto attached = Attachment::Attach(kind_, program_, index);
-    if (attached.ok()) {
-      attached_.emplace(index, std::move(attached).value());
-    } else {
+    if (!attached.ok()) {
       problems_.emplace(index, attached.error().message);
+      continue;
     }
+    attached_.emplace(index, std::move(attached).value());
+    // One that an earlier process left, where another kind is used now.
+    if (kind_ != AttachmentKind::kClsact) RemoveLeftFilter(index);
   }
+}
+
+void Attachments::DetachAll() {
+  attached_.clear();
+  wanted_.clear();
+  problems_.clear();
 }
 
 std::vector<Attachments::State> Attachments::states() const {
@@ -89,6 +74,11 @@ std::vector<Attachments::State> Attachments::states() const {
     states.push_back({name, problem == problems_.end() ? "" : problem->second});
   }
   return states;
+}
+
+bool Attachments::IsKnown(std::uint32_t interface_index) const {
+  return wanted_.contains(interface_index) ||
+         std::ranges::find(leaving_, interface_index) != leaving_.end();
 }
 
 bool Attachments::IsAttached(std::uint32_t interface_index) const {

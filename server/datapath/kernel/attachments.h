@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,34 +12,36 @@
 
 namespace relay {
 
-// Where packets of clients and peers come in.
-struct ServedAddresses {
-  std::vector<base::IpAddress> addresses;
-  bool is_every = false;  // a listener takes what comes to any address of the host
-};
+// Whether an Ethernet interface has one of the addresses now.
+bool HasServedInterface(NetworkQueries& queries, std::span<const base::IpAddress> served);
 
-// Whether an interface is there that a program would be attached to.
-bool HasServedInterface(NetworkQueries& queries, const ServedAddresses& served);
-
-// Keeps a program attached to the Ethernet interfaces that have a served address, as interfaces and
-// addresses come and go. Never to a loopback interface: what arrives there is for this host, and
-// what is for this host does not leave by a link. One thread at a time.
+// Keeps a program attached to the Ethernet interfaces that have a served address, and to those by
+// which packets leave to clients and peers, as interfaces and addresses come and go. Nowhere else:
+// a host may have many interfaces that are no business of ours. Never to a loopback interface: what
+// arrives there is for this host, and what is for this host does not leave by a link. One thread at
+// a time.
 class Attachments {
  public:
   // `queries` must outlive the object; `program` stays open as long.
-  Attachments(NetworkQueries& queries, AttachmentKind kind, int program, ServedAddresses served);
+  Attachments(NetworkQueries& queries, AttachmentKind kind, int program,
+              std::vector<base::IpAddress> served);
 
   // Attaches where it is missing, and lets go where it has no business any more. An interface that
-  // refuses is tried again each time.
-  void Reconcile();
+  // refuses is tried again each time. When the system does not tell what there is, nothing changes.
+  void Reconcile(std::span<const std::uint32_t> leaving);
+  // Lets go of everything. No packet is in the program any more when it returns, but for filters.
+  void DetachAll();
 
   struct State {
     std::string interface_name;
     std::string problem;  // empty: attached
+    friend bool operator==(const State&, const State&) = default;
   };
   // By interface, as of the last Reconcile.
   std::vector<State> states() const;
   bool IsAttached(std::uint32_t interface_index) const;
+  // Whether the last Reconcile has seen to it, whatever came of it.
+  bool IsKnown(std::uint32_t interface_index) const;
   // How many there are.
   std::size_t size() const { return attached_.size(); }
   AttachmentKind kind() const { return kind_; }
@@ -47,7 +50,8 @@ class Attachments {
   NetworkQueries& queries_;
   const AttachmentKind kind_;
   const int program_;
-  const ServedAddresses served_;
+  const std::vector<base::IpAddress> served_;
+  std::vector<std::uint32_t> leaving_;
   std::map<std::uint32_t, std::string> wanted_;
   std::map<std::uint32_t, Attachment> attached_;
   std::map<std::uint32_t, std::string> problems_;

@@ -2,12 +2,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/capability.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -16,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/datapath/kernel/capabilities.h"
 #include "server/datapath/kernel/embedded_object.h"
 
 namespace relay {
@@ -76,21 +73,6 @@ class LibbpfLog {
 
 thread_local LibbpfLog* LibbpfLog::current = nullptr;
 
-// The process's effective capabilities; without libcap, which would be one more library.
-bool HasCapability(unsigned capability) {
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
-  return (data[capability / 32].effective & (1U << (capability % 32))) != 0;
-}
-
-// nullptr: nothing is missing.
-const char* MissingCapability() {
-  if (HasCapability(CAP_SYS_ADMIN)) return HasCapability(CAP_NET_ADMIN) ? nullptr : "CAP_NET_ADMIN";
-  if (!HasCapability(CAP_BPF)) return "CAP_BPF";
-  return HasCapability(CAP_NET_ADMIN) ? nullptr : "CAP_NET_ADMIN";
-}
-
 base::Error LoadError(int code, const LibbpfLog& log) {
   std::string message = "the kernel does not load the program of the kernel datapath (";
   message += std::strerror(code < 0 ? -code : code);
@@ -130,8 +112,9 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
   const base::Bytes octets = EmbeddedObject();
   if (octets.empty())
     return base::Error{"this build has no kernel datapath: it was made without clang-16"};
-  if (const char* const missing = MissingCapability())
-    return base::Error{"the kernel datapath needs the capability " + std::string(missing)};
+  if (const std::string missing = MissingCapabilities(); !missing.empty())
+    return base::Error{"the kernel datapath needs " + missing +
+                       ", which this process does not have"};
 
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   const LibbpfLog log;

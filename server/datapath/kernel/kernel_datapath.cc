@@ -12,7 +12,6 @@
 #include <cstring>
 #include <utility>
 
-#include "server/datapath/kernel/fastpath_counters.h"
 #include "server/log/log.h"
 
 namespace relay {
@@ -21,10 +20,18 @@ namespace {
 constexpr std::chrono::seconds kAdvanceInterval{1};
 // Long enough for a process that is busy, short enough for one that is gone.
 constexpr std::chrono::seconds kLease{10};
+// Everything is looked up again this often, whatever the notifications say: learnt MTUs end without
+// one, and so does a program that somebody has detached.
+constexpr std::chrono::seconds kRefreshInterval{60};
 // Between two looks at a network that changes all the time.
 constexpr std::chrono::milliseconds kRest{20};
+// While hops wait to be looked up: others get the lock meanwhile.
+constexpr std::chrono::milliseconds kShortRest{1};
 // How many hops are looked up without letting others have the lock.
 constexpr std::size_t kHopsAtOnce = 64;
+
+constexpr const char* kNoInterface =
+    "no Ethernet interface has an address of a listener or a relay address";
 
 fastpath_address ToFastpath(const base::IpAddress& address) {
   fastpath_address out;
@@ -74,7 +81,7 @@ std::string DescribeFailure(const Attachments& attachments) {
   for (const Attachments::State& state : attachments.states()) {
     if (!state.problem.empty()) return state.interface_name + ": " + state.problem;
   }
-  return "no Ethernet interface has an address of a listener or a relay address";
+  return kNoInterface;
 }
 
 }  // namespace
@@ -83,11 +90,11 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
   auto queries = NetworkQueries::Open();
   if (!queries.ok()) return queries.error();
   if (!options.may_wait_for_interfaces && !HasServedInterface(queries.value(), options.served))
-    return base::Error{"no Ethernet interface has an address of a listener or a relay address"};
+    return base::Error{kNoInterface};
   auto watch = NetworkWatch::Open();
   if (!watch.ok()) return watch.error();
-  OwnedDescriptor stop_event(::eventfd(0, EFD_CLOEXEC));
-  if (!stop_event.is_open())
+  OwnedDescriptor wake_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_event.is_open())
     return base::Error{std::string("cannot make an eventfd: ") + std::strerror(errno)};
   auto loaded = BpfProgram::Load(SizesFor(options.allocations));
   if (!loaded.ok()) return loaded.error();
@@ -97,7 +104,7 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
     kind = HasTcx(*program) ? AttachmentKind::kTcx : AttachmentKind::kClsact;
   std::unique_ptr<KernelDatapath> datapath(
       new KernelDatapath(std::move(program), std::move(queries).value(), std::move(watch).value(),
-                         std::move(stop_event), kind, options));
+                         std::move(wake_event), kind, options));
   const bool has_refusal =
       std::ranges::any_of(datapath->attachments_.states(),
                           [](const Attachments::State& state) { return !state.problem.empty(); });
@@ -109,12 +116,12 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
 }
 
 KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries,
-                               NetworkWatch watch, OwnedDescriptor stop_event, AttachmentKind kind,
+                               NetworkWatch watch, OwnedDescriptor wake_event, AttachmentKind kind,
                                const Options& options)
     : program_(std::move(program)),
       queries_(std::move(queries)),
       watch_(std::move(watch)),
-      stop_event_(std::move(stop_event)),
+      wake_event_(std::move(wake_event)),
       route_indices_(0, program_->maps().sizes().routes),
       slot_indices_(0, program_->maps().sizes().slots),
       hops_(queries_, program_->maps().sizes().next_hops - 1,
@@ -131,14 +138,30 @@ KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueri
   SetSettings(options.settings);
   for (const std::uint16_t port : options.listener_ports)
     program_->maps().SetPortRole(port, FASTPATH_PORT_LISTENER);
-  attachments_.Reconcile();
-  RenewLease(base::ReadClocks().monotonic);
+  refreshed_at_ = base::ReadClocks().monotonic;
+  attachments_.Reconcile({});
+  RenewLease(refreshed_at_);
 }
 
-KernelDatapath::~KernelDatapath() {
-  if (!thread_.joinable()) return;
+KernelDatapath::~KernelDatapath() { Detach(); }
+
+void KernelDatapath::Detach() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+  }
+  if (thread_.joinable()) {
+    Wake();
+    thread_.join();
+  }
+  // Without the lock: the system waits until the program has run for the last time.
+  attachments_.DetachAll();
+}
+
+void KernelDatapath::Wake() {
   const std::uint64_t one = 1;
-  if (::write(stop_event_.get(), &one, sizeof(one)) == sizeof(one)) thread_.join();
+  // It fails only when the thread has been woken already.
+  [[maybe_unused]] const ssize_t written = ::write(wake_event_.get(), &one, sizeof(one));
 }
 
 std::size_t KernelDatapath::RouteNameHash::operator()(const RouteName& name) const noexcept {
@@ -153,6 +176,7 @@ KernelDatapath::RouteName KernelDatapath::NameOf(const turn::Client& client,
 
 void KernelDatapath::Install(const turn::Route& route) {
   const std::lock_guard lock(mutex_);
+  if (is_ending_) return;
   const base::MonotonicTime now = base::ReadClocks().monotonic;
   const RouteName name = NameOf(route.client, route.channel);
   if (const auto found = routes_.find(name); found != routes_.end()) {
@@ -164,6 +188,7 @@ void KernelDatapath::Install(const turn::Route& route) {
     routes_.erase(found);
   }
   if (const auto installed = Prepare(route, now)) routes_.emplace(name, *installed);
+  if (MissesInterface()) Wake();
 }
 
 void KernelDatapath::Remove(const turn::RouteKey& key) {
@@ -264,10 +289,10 @@ std::size_t KernelDatapath::route_count() const {
   return routes_.size();
 }
 
-const ShardCounters& KernelDatapath::ReadCounters() {
+std::optional<fastpath_totals> KernelDatapath::ReadTotals() const {
   const auto totals = program_->maps().ReadTotals();
-  if (totals.ok()) CopyCounters(totals.value(), counters_);
-  return counters_;
+  if (!totals.ok()) return std::nullopt;
+  return totals.value();
 }
 
 void KernelDatapath::OnHopChange(std::uint32_t hop, const NextHop* value) {
@@ -286,12 +311,35 @@ void KernelDatapath::RenewLease(base::MonotonicTime now) {
       attachments_.kind() == AttachmentKind::kClsact ? now + kLease : base::MonotonicTime::max());
 }
 
+bool KernelDatapath::MissesInterface() const {
+  return std::ranges::any_of(hops_.Interfaces(), [this](std::uint32_t interface_index) {
+    return !attachments_.IsKnown(interface_index);
+  });
+}
+
+void KernelDatapath::Reconcile() {
+  const std::vector<Attachments::State> before = attachments_.states();
+  attachments_.Reconcile(hops_.Interfaces());
+  // With XDP, packets leave only by what is attached.
+  hops_.LookUpAgain();
+  for (const Attachments::State& state : attachments_.states()) {
+    if (std::ranges::find(before, state) != before.end()) continue;
+    if (state.problem.empty()) {
+      Log(LogLevel::kInfo, "packets that come in by another interface are relayed in the kernel",
+          {{"interface", state.interface_name}});
+    } else {
+      Log(LogLevel::kWarning, "packets that come in by an interface are relayed in userspace only",
+          {{"interface", state.interface_name}, {"reason", state.problem}});
+    }
+  }
+}
+
 void KernelDatapath::FollowNetwork(base::MonotonicTime now) {
   const NetworkChanges changes = watch_.Read();
   for (const Neighbour& neighbour : changes.neighbours) hops_.OnNeighbour(neighbour);
-  if (changes.is_everything) {
-    attachments_.Reconcile();
-    hops_.LookUpAgain();
+  if (changes.is_everything || now - refreshed_at_ >= kRefreshInterval) {
+    refreshed_at_ = now;
+    Reconcile();
   }
   if (now - advanced_at_ < kAdvanceInterval) return;
   advanced_at_ = now;
@@ -299,23 +347,30 @@ void KernelDatapath::FollowNetwork(base::MonotonicTime now) {
   RenewLease(now);
 }
 
+bool KernelDatapath::DoRound(base::MonotonicTime now, bool* is_more) {
+  const std::lock_guard lock(mutex_);
+  if (is_ending_) return false;
+  FollowNetwork(now);
+  *is_more = hops_.LookUpSome(kHopsAtOnce, now);
+  if (!MissesInterface()) return true;
+  Reconcile();
+  *is_more = true;
+  return true;
+}
+
 void KernelDatapath::RunThread() {
-  std::array<pollfd, 2> events{{{.fd = stop_event_.get(), .events = POLLIN, .revents = 0},
+  std::array<pollfd, 2> events{{{.fd = wake_event_.get(), .events = POLLIN, .revents = 0},
                                 {.fd = watch_.descriptor(), .events = POLLIN, .revents = 0}}};
   constexpr int kAdvanceMilliseconds = std::chrono::milliseconds(kAdvanceInterval).count();
-  while (events[0].revents == 0) {
-    ::poll(events.data(), events.size(), kAdvanceMilliseconds);
-    const base::MonotonicTime now = base::ReadClocks().monotonic;
-    bool is_more = true;
-    {
-      const std::lock_guard lock(mutex_);
-      FollowNetwork(now);
-    }
-    while (is_more) {
-      const std::lock_guard lock(mutex_);
-      is_more = hops_.LookUpSome(kHopsAtOnce, now);
-    }
-    if (events[0].revents == 0) ::poll(events.data(), 1, static_cast<int>(kRest.count()));
+  bool is_more = false;
+  while (true) {
+    ::poll(events.data(), events.size(), is_more ? 0 : kAdvanceMilliseconds);
+    std::uint64_t woken = 0;
+    if (events[0].revents != 0 && ::read(wake_event_.get(), &woken, sizeof(woken)) < 0) return;
+    if (!DoRound(base::ReadClocks().monotonic, &is_more)) return;
+    // Whoever wants it to end does not have to wait.
+    const auto rest = is_more ? kShortRest : kRest;
+    ::poll(events.data(), 1, static_cast<int>(rest.count()));
   }
 }
 

@@ -19,7 +19,6 @@
 #include "server/datapath/kernel/network_watch.h"
 #include "server/datapath/kernel/next_hops.h"
 #include "server/datapath/kernel/owned_descriptor.h"
-#include "server/metrics/shard_counters.h"
 
 namespace relay {
 
@@ -41,7 +40,7 @@ class KernelDatapath final : public Datapath {
     Mode mode = Mode::kTc;
     // False: it is an error if nothing can be attached now.
     bool may_wait_for_interfaces = true;
-    ServedAddresses served;
+    std::vector<base::IpAddress> served;        // of listeners and relays; wildcards do not count
     std::vector<std::uint16_t> listener_ports;  // of listeners over plain UDP
     std::uint32_t allocations = 16000;          // that there are at most; 0: no limit
     Settings settings;
@@ -52,6 +51,9 @@ class KernelDatapath final : public Datapath {
   static base::Result<std::unique_ptr<KernelDatapath>> Open(const Options& options);
   // Detaches. No other call may be under way.
   ~KernelDatapath() override;
+  // For good: what was attached is not any more, and routes are ignored from now on. One thread
+  // only, that of Open and of interfaces(); others may go on to install and remove.
+  void Detach();
   KernelDatapath(const KernelDatapath&) = delete;
   KernelDatapath& operator=(const KernelDatapath&) = delete;
 
@@ -63,9 +65,9 @@ class KernelDatapath final : public Datapath {
   std::string mode() const;
   std::vector<Attachments::State> interfaces() const;
   std::size_t route_count() const;
-  // What the program has counted since the start, as far as it is not 0 by nature; the reference
-  // lives as long as the object. One thread only; others may read the counters.
-  const ShardCounters& ReadCounters();
+  // What the program has counted since the start; Detach is the end of it. nullopt: the system does
+  // not tell.
+  std::optional<fastpath_totals> ReadTotals() const;
 
  private:
   // A route by the client's side, which is unique.
@@ -94,7 +96,7 @@ class KernelDatapath final : public Datapath {
   };
 
   KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries, NetworkWatch watch,
-                 OwnedDescriptor stop_event, AttachmentKind kind, const Options& options);
+                 OwnedDescriptor wake_event, AttachmentKind kind, const Options& options);
 
   static RouteName NameOf(const turn::Client& client, stun::ChannelNumber channel);
 
@@ -105,15 +107,20 @@ class KernelDatapath final : public Datapath {
   void ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now);
   void OnHopChange(std::uint32_t hop, const NextHop* value);
   void RenewLease(base::MonotonicTime now);
+  // Whether packets leave by an interface that nobody has tried to attach yet.
+  bool MissesInterface() const;
+  void Reconcile();
   void FollowNetwork(base::MonotonicTime now);
+  // False: it is to end.
+  bool DoRound(base::MonotonicTime now, bool* is_more);
 
   void RunThread();
+  void Wake();
 
   std::unique_ptr<BpfProgram> program_;
   NetworkQueries queries_;
   NetworkWatch watch_;
-  OwnedDescriptor stop_event_;
-  ShardCounters counters_;
+  OwnedDescriptor wake_event_;  // there is something to do for the thread
 
   mutable std::mutex mutex_;  // over everything below
   FastpathIndices route_indices_;
@@ -122,8 +129,10 @@ class KernelDatapath final : public Datapath {
   std::unordered_map<RouteName, Installed, RouteNameHash> routes_;
   std::unordered_map<turn::RelayHandle, Slot, turn::RelayHandleHash> slots_;
   std::unordered_map<std::uint16_t, std::uint32_t> relay_ports_;  // how many slots have it
-  Attachments attachments_;
+  Attachments attachments_;  // with the lock, or when the thread has ended
   base::MonotonicTime advanced_at_{};
+  base::MonotonicTime refreshed_at_;
+  bool is_ending_ = false;
 
   std::thread thread_;
 };

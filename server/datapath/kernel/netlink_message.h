@@ -57,6 +57,7 @@ class NetlinkMessage {
   static std::optional<NetlinkMessage> Next(base::Bytes& octets);
 
   std::uint16_t type() const { return header_.nlmsg_type; }
+  std::uint16_t flags() const { return header_.nlmsg_flags; }
   std::uint32_t sequence() const { return header_.nlmsg_seq; }
 
   // The fixed part; nullopt: the message is too short for it.

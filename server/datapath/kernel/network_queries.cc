@@ -5,6 +5,7 @@
 #include <linux/neighbour.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -55,22 +56,64 @@ base::Result<NetworkQueries> NetworkQueries::Open() {
 }
 
 NetworkQueries::NetworkQueries(OwnedDescriptor socket)
-    : socket_(std::move(socket)), buffer_(std::make_unique<std::array<std::uint8_t, 16384>>()) {}
+    : socket_(std::move(socket)), buffer_(std::make_unique<std::array<std::uint8_t, 65536>>()) {}
+
+std::optional<base::Bytes> NetworkQueries::Receive() {
+  ssize_t received;
+  do {
+    received = ::recv(socket_.get(), buffer_->data(), buffer_->size(), MSG_DONTWAIT | MSG_TRUNC);
+  } while (received < 0 && errno == EINTR);
+  if (received <= 0 || static_cast<std::size_t>(received) > buffer_->size()) return std::nullopt;
+  return base::Bytes(buffer_->data(), static_cast<std::size_t>(received));
+}
 
 std::optional<NetlinkMessage> NetworkQueries::Ask(NetlinkRequest& request) {
   const base::Bytes question = request.Finish(++sequence_);
   if (::send(socket_.get(), question.data(), question.size(), 0) < 0) return std::nullopt;
-  while (true) {
-    const ssize_t received = ::recv(socket_.get(), buffer_->data(), buffer_->size(), MSG_DONTWAIT);
-    if (received < 0 && errno == EINTR) continue;
-    if (received <= 0) return std::nullopt;
-    base::Bytes octets(buffer_->data(), static_cast<std::size_t>(received));
-    while (const auto message = NetlinkMessage::Next(octets)) {
+  while (auto octets = Receive()) {
+    while (const auto message = NetlinkMessage::Next(*octets)) {
       if (message->sequence() != sequence_) continue;
       if (message->type() == NLMSG_ERROR || message->type() == NLMSG_DONE) return std::nullopt;
       return message;
     }
   }
+  return std::nullopt;
+}
+
+std::optional<std::vector<LocalAddress>> NetworkQueries::ListAddresses() {
+  // Addresses that come and go all the time are looked at again with the next change.
+  constexpr int kAttempts = 3;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (auto addresses = TryListAddresses()) return addresses;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::vector<LocalAddress>> NetworkQueries::TryListAddresses() {
+  NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  const base::Bytes question = request.Finish(++sequence_);
+  if (::send(socket_.get(), question.data(), question.size(), 0) < 0) return std::nullopt;
+  std::vector<LocalAddress> addresses;
+  bool is_whole = true;
+  while (auto octets = Receive()) {
+    while (const auto message = NetlinkMessage::Next(*octets)) {
+      if (message->sequence() != sequence_) continue;
+      if ((message->flags() & NLM_F_DUMP_INTR) != 0) is_whole = false;
+      if (message->type() == NLMSG_ERROR) return std::nullopt;
+      if (message->type() == NLMSG_DONE) {
+        if (message->ReadBody<int>().value_or(0) < 0 || !is_whole) return std::nullopt;
+        return addresses;
+      }
+      const auto body = message->ReadBody<ifaddrmsg>();
+      if (message->type() != RTM_NEWADDR || !body) continue;
+      // IFA_ADDRESS is the far end where there is one.
+      auto value = message->FindAttribute(sizeof(ifaddrmsg), IFA_LOCAL);
+      if (!value) value = message->FindAttribute(sizeof(ifaddrmsg), IFA_ADDRESS);
+      const auto address = value ? ReadNetlinkAddress(*value) : std::nullopt;
+      if (address) addresses.push_back({.interface_index = body->ifa_index, .address = *address});
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<NetworkRoute> NetworkQueries::FindRoute(const base::IpAddress& source,
@@ -106,6 +149,10 @@ std::optional<NetworkInterface> NetworkQueries::FindInterface(std::uint32_t inde
   const auto found = answer->ReadBody<ifinfomsg>();
   if (!found) return std::nullopt;
   NetworkInterface network_interface{.index = index};
+  if (const auto name = answer->FindAttribute(sizeof(ifinfomsg), IFLA_IFNAME)) {
+    const auto end = std::find(name->begin(), name->end(), std::uint8_t{0});
+    network_interface.name.assign(name->begin(), end);
+  }
   const auto address = ReadMac(answer->FindAttribute(sizeof(ifinfomsg), IFLA_ADDRESS));
   network_interface.is_ethernet =
       found->ifi_type == ARPHRD_ETHER && address && (found->ifi_flags & IFF_NOARP) == 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "protocol/base/result.h"
 #include "server/datapath/kernel/netlink_message.h"
@@ -25,6 +26,8 @@ class NetworkQueries {
   std::optional<NetworkRoute> FindRoute(const base::IpAddress& source,
                                         const base::IpAddress& destination);
   std::optional<NetworkInterface> FindInterface(std::uint32_t index);
+  // nullopt: the system did not tell, which says nothing about the addresses.
+  std::optional<std::vector<LocalAddress>> ListAddresses();
   Neighbour FindNeighbour(std::uint32_t interface_index, const base::IpAddress& address);
 
   // Has the system treat the neighbour as if a packet had been sent to it: an unknown one is looked
@@ -35,12 +38,16 @@ class NetworkQueries {
  private:
   explicit NetworkQueries(OwnedDescriptor socket);
 
+  // What of an answer has arrived, which lives until the next call; nullopt: nothing, or not whole.
+  std::optional<base::Bytes> Receive();
   // The answer, which lives until the next question; nullopt: an error.
   std::optional<NetlinkMessage> Ask(NetlinkRequest& request);
+  // One attempt at the whole list; nullopt: an error, or the addresses changed meanwhile.
+  std::optional<std::vector<LocalAddress>> TryListAddresses();
 
   OwnedDescriptor socket_;
   std::uint32_t sequence_ = 0;
-  std::unique_ptr<std::array<std::uint8_t, 16384>> buffer_;
+  std::unique_ptr<std::array<std::uint8_t, 65536>> buffer_;
 };
 
 // The content of RTM_NEWNEIGH and RTM_DELNEIGH; nullopt: of no IP address.

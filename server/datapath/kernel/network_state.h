@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "protocol/base/ip_address.h"
 
@@ -14,10 +15,17 @@ using MacAddress = std::array<std::uint8_t, 6>;
 // A network interface that frames can be sent through.
 struct NetworkInterface {
   std::uint32_t index = 0;
+  std::string name = {};
   bool is_ethernet = false;  // has link-layer addresses of six octets, and needs those of others
   bool is_running = false;   // up, and has a carrier
   MacAddress address{};
   std::uint32_t mtu_bytes = 0;
+};
+
+// An address of this host.
+struct LocalAddress {
+  std::uint32_t interface_index = 0;
+  base::IpAddress address;
 };
 
 // Where packets from one address to another leave.

@@ -28,7 +28,8 @@ base::Result<NetworkWatch> NetworkWatch::Open() {
       ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!socket.is_open())
     return base::Error{std::string("cannot open a netlink socket: ") + std::strerror(errno)};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &kBufferBytes, sizeof(kBufferBytes));
+  // Beyond net.core.rmem_max, for which it takes CAP_NET_ADMIN.
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof(kBufferBytes));
   // A socket without a number of its own hears nothing of what the kernel itself does.
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
@@ -50,13 +51,17 @@ NetworkWatch::NetworkWatch(OwnedDescriptor socket)
 NetworkChanges NetworkWatch::Read() {
   NetworkChanges changes;
   while (true) {
-    const ssize_t received = ::recv(socket_.get(), buffer_->data(), buffer_->size(), 0);
+    const ssize_t received = ::recv(socket_.get(), buffer_->data(), buffer_->size(), MSG_TRUNC);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0 && errno == ENOBUFS) {
       changes.is_everything = true;
       continue;
     }
     if (received <= 0) return changes;
+    if (static_cast<std::size_t>(received) > buffer_->size()) {
+      changes.is_everything = true;
+      continue;
+    }
     base::Bytes octets(buffer_->data(), static_cast<std::size_t>(received));
     while (const auto message = NetlinkMessage::Next(octets)) {
       if (message->type() != RTM_NEWNEIGH && message->type() != RTM_DELNEIGH) {

@@ -50,37 +50,51 @@ void NextHops::Release(std::uint32_t index) {
 
 void NextHops::LookUp(std::uint32_t index, base::MonotonicTime now) {
   Hop& hop = *hops_[index];
-  Detach(index);
+  const std::optional<Place> before = PlaceOf(hop);
   hop.looked_up_in = generation_;
   hop.route = queries_.FindRoute(hop.pair.source, hop.pair.destination);
   if (hop.route) {
     const NetworkInterface* const leaving = FindInterface(hop.route->interface_index);
     if (leaving == nullptr || !leaving->is_ethernet) hop.route.reset();
   }
-  if (hop.route) {
-    const Place place{hop.route->interface_index, hop.route->neighbour};
-    auto [found, is_new] = neighbours_.try_emplace(place);
-    KnownNeighbour& known = found->second;
-    known.hops.insert(index);
-    if (known.looked_up_in != generation_) {
-      known.looked_up_in = generation_;
-      known.now = queries_.FindNeighbour(place.interface_index, place.address);
-      if (is_new && !known.now.mac) {
-        queries_.UseNeighbour(place.interface_index, place.address);
-        known.used_at = now;
-      }
-    }
-  }
+  const std::optional<Place> place = PlaceOf(hop);
+  if (place) Join(*place, index, now);
+  if (before && before != place) Leave(*before, index);
   Update(index);
 }
 
-void NextHops::Detach(std::uint32_t index) {
-  const Hop& hop = *hops_[index];
-  if (!hop.route) return;
-  const auto found = neighbours_.find({hop.route->interface_index, hop.route->neighbour});
-  if (found == neighbours_.end()) return;
+std::optional<NextHops::Place> NextHops::PlaceOf(const Hop& hop) {
+  if (!hop.route) return std::nullopt;
+  return Place{hop.route->interface_index, hop.route->neighbour};
+}
+
+void NextHops::Join(const Place& place, std::uint32_t index, base::MonotonicTime now) {
+  const auto [found, is_new] = neighbours_.try_emplace(place);
+  if (is_new) ++leaving_[place.interface_index];
+  KnownNeighbour& known = found->second;
+  known.hops.insert(index);
+  if (known.looked_up_in == generation_) return;
+  known.looked_up_in = generation_;
+  known.now = queries_.FindNeighbour(place.interface_index, place.address);
+  if (!is_new || known.now.mac) return;
+  queries_.UseNeighbour(place.interface_index, place.address);
+  known.used_at = now;
+}
+
+void NextHops::Leave(const Place& place, std::uint32_t index) {
+  const auto found = neighbours_.find(place);
+  CHECK(found != neighbours_.end());
   found->second.hops.erase(index);
-  if (found->second.hops.empty()) neighbours_.erase(found);
+  if (!found->second.hops.empty()) return;
+  neighbours_.erase(found);
+  const auto leaving = leaving_.find(place.interface_index);
+  if (--leaving->second == 0) leaving_.erase(leaving);
+}
+
+std::vector<std::uint32_t> NextHops::Interfaces() const {
+  std::vector<std::uint32_t> interfaces;
+  for (const auto& [index, neighbours] : leaving_) interfaces.push_back(index);
+  return interfaces;
 }
 
 void NextHops::Update(std::uint32_t index) {
@@ -123,16 +137,19 @@ void NextHops::OnNeighbour(const Neighbour& neighbour) {
 void NextHops::LookUpAgain() {
   ++generation_;
   interfaces_.clear();
-  cursor_ = 0;
+  unchecked_ = hops_.size();
 }
 
 bool NextHops::LookUpSome(std::size_t limit, base::MonotonicTime now) {
-  for (; cursor_ < hops_.size(); ++cursor_) {
+  for (; unchecked_ != 0; --unchecked_) {
+    if (cursor_ >= hops_.size()) cursor_ = 0;
     const auto& hop = hops_[cursor_];
-    if (!hop || hop->looked_up_in == generation_) continue;
-    if (limit == 0) return true;
-    --limit;
-    LookUp(static_cast<std::uint32_t>(cursor_), now);
+    if (hop && hop->looked_up_in != generation_) {
+      if (limit == 0) return true;
+      --limit;
+      LookUp(static_cast<std::uint32_t>(cursor_), now);
+    }
+    ++cursor_;
   }
   return false;
 }
@@ -152,14 +169,11 @@ void NextHops::Advance(base::MonotonicTime now) {
     queries_.UseNeighbour(place.interface_index, place.address);
     known.used_at = now;
   }
-  if (now - refreshed_at_ < kRefreshInterval) return;
-  refreshed_at_ = now;
-  LookUpAgain();
 }
 
 void NextHops::Forget(std::uint32_t index) {
-  Hop& hop = *hops_[index];
-  Detach(index);
+  const Hop& hop = *hops_[index];
+  if (const auto place = PlaceOf(hop)) Leave(*place, index);
   if (hop.value) on_change_(index, nullptr);
   by_pair_.erase(hop.pair);
   hops_[index].reset();

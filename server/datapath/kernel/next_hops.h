@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -53,22 +54,22 @@ class NextHops {
   void Release(std::uint32_t index);
 
   void OnNeighbour(const Neighbour& neighbour);
-  // Nothing that is known can be trusted. LookUpSome does the work; until a hop's turn it keeps its
-  // value, so that what is still true goes on without a gap.
+  // Nothing that is known can be trusted. LookUpSome does the work, in turn, however often this is
+  // called; until a hop's turn it keeps its value, so that what is still true goes on without a
+  // gap.
   void LookUpAgain();
   // Looks up at most `limit` of the hops whose turn it is; false: none is left.
   bool LookUpSome(std::size_t limit, base::MonotonicTime now);
   // About once a second.
   void Advance(base::MonotonicTime now);
 
+  // The interfaces by which packets leave, whether their neighbours are known or not.
+  std::vector<std::uint32_t> Interfaces() const;
   std::size_t size() const { return by_pair_.size(); }
 
  private:
   // A stale neighbour is asked this often, which is less than the system takes to forget it.
   static constexpr std::chrono::seconds kProbeInterval{30};
-  // Everything is looked up again this often, whatever the notifications say: learnt MTUs end
-  // without one.
-  static constexpr std::chrono::seconds kRefreshInterval{60};
   // How long a hop without users is kept, at least.
   static constexpr std::chrono::seconds kRetention{30};
 
@@ -104,7 +105,9 @@ class NextHops {
   };
 
   void LookUp(std::uint32_t index, base::MonotonicTime now);
-  void Detach(std::uint32_t index);
+  static std::optional<Place> PlaceOf(const Hop& hop);
+  void Join(const Place& place, std::uint32_t index, base::MonotonicTime now);
+  void Leave(const Place& place, std::uint32_t index);
   void Update(std::uint32_t index);
   std::optional<NextHop> ValueOf(const Hop& hop);
   const NetworkInterface* FindInterface(std::uint32_t index);
@@ -120,9 +123,10 @@ class NextHops {
   std::unordered_map<Pair, std::uint32_t, PairHash> by_pair_;
   std::unordered_map<Place, KnownNeighbour, PlaceHash> neighbours_;
   std::unordered_map<std::uint32_t, std::optional<NetworkInterface>> interfaces_;
-  std::uint64_t generation_ = 1;  // grows when nothing can be trusted any more
-  std::size_t cursor_ = 0;        // where LookUpSome goes on
-  base::MonotonicTime refreshed_at_{};
+  std::map<std::uint32_t, std::size_t> leaving_;  // neighbours by interface; none is 0
+  std::uint64_t generation_ = 1;                  // grows when nothing can be trusted any more
+  std::size_t cursor_ = 0;                        // where LookUpSome goes on
+  std::size_t unchecked_ = 0;                     // places that it has to come by
 };
 
 }  // namespace relay

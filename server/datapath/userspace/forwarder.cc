@@ -68,6 +68,13 @@ RelaySocket* Forwarder::FindRelay(int socket) {
   return index < relays_.size() ? relays_[index].get() : nullptr;
 }
 
+const turn::Route* Forwarder::FindRoute(const turn::RouteKey& key) {
+  const RouteEntry* const entry = routes_.FindByChannel(key.client.five_tuple, key.channel);
+  const bool is_same =
+      entry != nullptr && entry->route.relay == key.relay && entry->route.peer == key.peer;
+  return is_same ? &entry->route : nullptr;
+}
+
 void Forwarder::Install(const turn::Route& route) {
   RelaySocket* relay = FindRelay(route.relay.value);
   CHECK(relay != nullptr);

@@ -66,4 +66,14 @@ RouteEntry* RouteTable::FindByPeer(turn::RelayHandle relay, const base::Endpoint
   return found == by_peer_.end() ? nullptr : entries_[found->second].get();
 }
 
+std::vector<turn::RouteKey> RouteTable::ListKeys() const {
+  std::vector<turn::RouteKey> keys;
+  keys.reserve(size());
+  for (const auto& [key, index] : by_channel_) {
+    const turn::Route& route = entries_[index]->route;
+    keys.push_back({route.client, route.channel, route.relay, route.peer});
+  }
+  return keys;
+}
+
 }  // namespace relay

@@ -64,6 +64,8 @@ class RouteTable {
   RouteEntry* FindByChannel(const base::FiveTuple& client, stun::ChannelNumber channel);
   RouteEntry* FindByPeer(turn::RelayHandle relay, const base::Endpoint& peer);
 
+  // What is there, in any order; each can be looked up as long as it is there.
+  std::vector<turn::RouteKey> ListKeys() const;
   std::size_t size() const { return by_channel_.size(); }
 
  private:

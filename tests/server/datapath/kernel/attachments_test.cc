@@ -1,10 +1,13 @@
 #include "server/datapath/kernel/attachments.h"
 
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
+#include <sys/resource.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/datapath/kernel/bpf_program.h"
 #include "tests/support/network_namespace.h"
@@ -15,6 +18,22 @@ namespace {
 using test_support::NetworkNamespace;
 
 base::IpAddress Ip(const char* text) { return *base::IpAddress::Parse(text); }
+
+// While one lives, the process cannot open anything.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 // A host with the interfaces nic1 (10.1.0.1) and nic2 (10.2.0.1), seen from inside.
 class AttachmentsTest : public testing::TestWithParam<AttachmentKind> {
@@ -42,11 +61,31 @@ class AttachmentsTest : public testing::TestWithParam<AttachmentKind> {
     return GetParam() == AttachmentKind::kXdp ? program_->xdp_descriptor()
                                               : program_->tc_descriptor();
   }
-  Attachments Make(ServedAddresses served) {
+  Attachments Make(std::vector<base::IpAddress> served) {
     return Attachments(*queries_, GetParam(), Program(), std::move(served));
   }
   bool IsAttached(const Attachments& attachments, const char* name) {
     return attachments.IsAttached(::if_nametoindex(name));
+  }
+
+  // Whether the kernel says that the program is there.
+  bool IsInPlace(const char* name) {
+    const std::string interface = name;
+    switch (GetParam()) {
+      case AttachmentKind::kTcx: {
+        bpf_prog_query_opts query{};
+        query.sz = sizeof(query);
+        constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+        return bpf_prog_query_opts(static_cast<int>(::if_nametoindex(name)), kTcxIngress, &query) ==
+                   0 &&
+               query.prog_cnt == 1;
+      }
+      case AttachmentKind::kClsact:
+        return host_->Run("tc filter show dev " + interface + " ingress | grep -q turn_fastpath");
+      case AttachmentKind::kXdp:
+        break;
+    }
+    return host_->Run("ip link show " + interface + " | grep -q xdp");
   }
 
   std::unique_ptr<NetworkNamespace> host_;
@@ -57,49 +96,86 @@ class AttachmentsTest : public testing::TestWithParam<AttachmentKind> {
 
 TEST_P(AttachmentsTest, NothingIsServedAndNothingIsAttached) {
   Attachments attachments = Make({});
-  attachments.Reconcile();
+  attachments.Reconcile({});
   EXPECT_EQ(attachments.size(), 0U);
   EXPECT_TRUE(attachments.states().empty());
   EXPECT_FALSE(HasServedInterface(*queries_, {}));
 }
 
 TEST_P(AttachmentsTest, InterfacesOfServedAddressesAreAttached) {
-  Attachments attachments = Make({.addresses = {Ip("10.2.0.1"), Ip("10.9.0.1")}});
-  attachments.Reconcile();
+  Attachments attachments = Make({Ip("10.2.0.1"), Ip("10.9.0.1")});
+  attachments.Reconcile({});
   EXPECT_TRUE(IsAttached(attachments, "nic2"));
   EXPECT_EQ(attachments.size(), 1U);
 }
 
-TEST_P(AttachmentsTest, EveryAddressMeansEveryInterfaceButLoopback) {
-  Attachments attachments = Make({.addresses = {}, .is_every = true});
-  attachments.Reconcile();
-  EXPECT_TRUE(IsAttached(attachments, "nic1"));
+TEST_P(AttachmentsTest, InterfacesByWhichPacketsLeaveAreAttachedButLoopbackNever) {
+  Attachments attachments = Make({Ip("127.0.0.1")});
+  const std::uint32_t leaving[] = {::if_nametoindex("nic2"), ::if_nametoindex("lo")};
+  EXPECT_FALSE(attachments.IsKnown(leaving[0]));
+  attachments.Reconcile(leaving);
   EXPECT_TRUE(IsAttached(attachments, "nic2"));
+  EXPECT_FALSE(IsAttached(attachments, "nic1"));
   EXPECT_FALSE(IsAttached(attachments, "lo"));
-  for (const Attachments::State& state : attachments.states()) EXPECT_EQ(state.problem, "");
+  for (const std::uint32_t index : leaving) EXPECT_TRUE(attachments.IsKnown(index));
+  attachments.Reconcile({});
+  EXPECT_EQ(attachments.size(), 0U);
+}
+
+TEST_P(AttachmentsTest, ANewInterfaceWithTheNumberOfAFormerOneIsAttached) {
+  Attachments attachments = Make({Ip("10.3.0.1")});
+  const char* const make =
+      "ip link add nic3 index 77 type veth peer name far3 && ip link set nic3 up && "
+      "ip address add 10.3.0.1/24 dev nic3";
+  ASSERT_TRUE(host_->Run(make));
+  attachments.Reconcile({});
+  ASSERT_TRUE(IsAttached(attachments, "nic3"));
+  ASSERT_TRUE(host_->Run("ip link del nic3"));
+  ASSERT_TRUE(host_->Run(make));
+  attachments.Reconcile({});
+  ASSERT_TRUE(IsAttached(attachments, "nic3"));
+  EXPECT_TRUE(IsInPlace("nic3"));
+}
+
+// The addresses of the host are asked for by a socket that is open already.
+TEST_P(AttachmentsTest, WithoutDescriptorsWhatIsAttachedStays) {
+  Attachments attachments = Make({Ip("10.1.0.1")});
+  attachments.Reconcile({});
+  const NoDescriptors none;
+  attachments.Reconcile({});
+  EXPECT_EQ(attachments.size(), 1U);
+}
+
+TEST_P(AttachmentsTest, ARenamedInterfaceStaysAttached) {
+  Attachments attachments = Make({Ip("10.1.0.1")});
+  attachments.Reconcile({});
+  ASSERT_TRUE(host_->Run("ip link set nic1 name other"));
+  attachments.Reconcile({});
+  EXPECT_TRUE(IsAttached(attachments, "other"));
+  EXPECT_EQ(attachments.states().front().interface_name, "other");
 }
 
 TEST_P(AttachmentsTest, AddressesAndInterfacesThatComeAndGoAreFollowed) {
-  Attachments attachments = Make({.addresses = {Ip("10.3.0.1")}});
-  attachments.Reconcile();
+  Attachments attachments = Make({Ip("10.3.0.1")});
+  attachments.Reconcile({});
   EXPECT_EQ(attachments.size(), 0U);
   ASSERT_TRUE(host_->Run("ip address add 10.3.0.1/24 dev nic1"));
-  attachments.Reconcile();
+  attachments.Reconcile({});
   EXPECT_TRUE(IsAttached(attachments, "nic1"));
   ASSERT_TRUE(host_->Run("ip address del 10.3.0.1/24 dev nic1"));
   ASSERT_TRUE(host_->Run("ip address add 10.3.0.1/24 dev nic2"));
-  attachments.Reconcile();
+  attachments.Reconcile({});
   EXPECT_FALSE(IsAttached(attachments, "nic1"));
   EXPECT_TRUE(IsAttached(attachments, "nic2"));
   ASSERT_TRUE(host_->Run("ip link del nic2"));
-  attachments.Reconcile();
+  attachments.Reconcile({});
   EXPECT_EQ(attachments.size(), 0U);
 }
 
 TEST_P(AttachmentsTest, ASecondTimeChangesNothing) {
-  Attachments attachments = Make({.addresses = {Ip("10.1.0.1")}});
-  attachments.Reconcile();
-  attachments.Reconcile();
+  Attachments attachments = Make({Ip("10.1.0.1")});
+  attachments.Reconcile({});
+  attachments.Reconcile({});
   EXPECT_TRUE(IsAttached(attachments, "nic1"));
   EXPECT_EQ(attachments.states().front().problem, "");
 }
@@ -129,6 +205,19 @@ TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesNoFilter) {
   { const auto attached = Attachment::Attach(GetParam(), Program(), index); }
   EXPECT_FALSE(RemoveLeftFilter(index));
   EXPECT_TRUE(host_->Run("test -z \"$(tc filter show dev nic1 ingress)\""));
+}
+
+TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesTheFilterThatAnotherProcessHasPutThere) {
+  const std::uint32_t index = ::if_nametoindex("nic1");
+  const auto other = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64}).value();
+  auto former =
+      std::make_unique<Attachment>(Attachment::Attach(GetParam(), Program(), index).value());
+  {
+    const Attachment latter = Attachment::Attach(GetParam(), other->tc_descriptor(), index).value();
+    former.reset();
+    EXPECT_TRUE(latter.IsInPlace());
+  }
+  EXPECT_FALSE(RemoveLeftFilter(index));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKind, LeftFilterTest, testing::Values(AttachmentKind::kClsact),

@@ -55,9 +55,11 @@ class BpfProgramTest : public testing::Test {
 };
 
 TEST_F(BpfProgramTest, SaysWhichCapabilityIsMissing) {
-  EXPECT_EQ(LoadWith(0, 0), "the kernel datapath needs the capability CAP_BPF");
-  EXPECT_EQ(LoadWith(kNetAdmin, 0), "the kernel datapath needs the capability CAP_BPF");
-  EXPECT_EQ(LoadWith(0, kBpf), "the kernel datapath needs the capability CAP_NET_ADMIN");
+  const std::string needs = "the kernel datapath needs ";
+  const std::string lacks = ", which this process does not have";
+  EXPECT_EQ(LoadWith(0, 0), needs + "CAP_BPF and CAP_NET_ADMIN" + lacks);
+  EXPECT_EQ(LoadWith(kNetAdmin, 0), needs + "CAP_BPF" + lacks);
+  EXPECT_EQ(LoadWith(0, kBpf), needs + "CAP_NET_ADMIN" + lacks);
 }
 
 TEST_F(BpfProgramTest, CapBpfAndCapNetAdminAreEnough) { EXPECT_EQ(LoadWith(kNetAdmin, kBpf), ""); }

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "tests/support/network_namespace.h"
@@ -33,7 +35,7 @@ class KernelDatapathTest : public testing::Test {
 
   static KernelDatapath::Options Served(const char* address) {
     KernelDatapath::Options options;
-    options.served.addresses = {*base::IpAddress::Parse(address)};
+    options.served = {*base::IpAddress::Parse(address)};
     options.listener_ports = {3478};
     options.allocations = 8;
     return options;
@@ -127,10 +129,33 @@ TEST_F(KernelDatapathTest, WhatHasNoRoomIsIgnoredAndThereIsRoomAgain) {
 TEST_F(KernelDatapathTest, CountersBeginAtZero) {
   const auto datapath = Open(Served("10.1.0.1"));
   ASSERT_NE(datapath, nullptr);
-  const ShardCounters& counters = datapath->ReadCounters();
-  for (const auto& direction : counters.relayed_packets) {
-    EXPECT_EQ(direction[LabelIndex(RelayPath::kKernel)].Read(), 0U);
-  }
+  const auto totals = datapath->ReadTotals();
+  ASSERT_TRUE(totals.has_value());
+  for (const fastpath_traffic& direction : totals->relayed) EXPECT_EQ(direction.packets, 0U);
+}
+
+TEST_F(KernelDatapathTest, DetachedItIgnoresRoutesAndStillHasItsCounters) {
+  const auto datapath = Open(Served("10.1.0.1"));
+  ASSERT_NE(datapath, nullptr);
+  datapath->Install(RouteOf(1, 1));
+  EXPECT_EQ(datapath->interfaces().size(), 1U);
+  datapath->Detach();
+  EXPECT_TRUE(datapath->interfaces().empty());
+  datapath->Install(RouteOf(2, 2));
+  datapath->Remove(KeyOf(RouteOf(1, 1)));
+  EXPECT_EQ(datapath->route_count(), 0U);
+  EXPECT_TRUE(datapath->ReadTotals().has_value());
+  datapath->Detach();
+}
+
+TEST_F(KernelDatapathTest, AnInterfaceByWhichPacketsLeaveIsAttached) {
+  const auto datapath = Open(Served("10.9.0.1"));
+  ASSERT_NE(datapath, nullptr);
+  datapath->Install(RouteOf(1, 1));
+  for (int round = 0; round < 100 && datapath->interfaces().empty(); ++round)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_EQ(datapath->interfaces().size(), 1U);
+  EXPECT_EQ(datapath->interfaces().front().interface_name, "nic1");
 }
 
 }  // namespace
