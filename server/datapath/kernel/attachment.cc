@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -69,11 +70,16 @@ base::Result<void> AttachByFilter(int program, std::uint32_t interface_index) {
   return {};
 }
 
-// The number of the program at the filter's place; 0: there is no such filter.
-std::uint32_t FilterProgram(std::uint32_t interface_index) {
+// The number of the program at the filter's place; 0: there is no such filter; nullopt: the system
+// does not tell.
+std::optional<std::uint32_t> FilterProgram(std::uint32_t interface_index) {
   const bpf_tc_hook hook = IngressOf(interface_index);
   bpf_tc_opts options = FilterOptions();
-  return bpf_tc_query(&hook, &options) == 0 ? options.prog_id : 0;
+  const int failure = bpf_tc_query(&hook, &options);
+  if (failure == 0) return options.prog_id;
+  // No filter, no clsact, no interface.
+  if (failure == -ENOENT || failure == -EINVAL || failure == -ENODEV) return 0;
+  return std::nullopt;
 }
 
 void RemoveFilter(std::uint32_t interface_index) {
@@ -104,7 +110,7 @@ base::Result<Attachment> Attachment::Attach(AttachmentKind kind, int program,
       return attached.error();
     Attachment attachment;
     attachment.filtered_interface_ = interface_index;
-    attachment.filter_program_ = FilterProgram(interface_index);
+    attachment.filter_program_ = FilterProgram(interface_index).value_or(0);
     return attachment;
   }
   auto link = AttachByLink(kind, program, interface_index);
@@ -143,7 +149,7 @@ bool Attachment::IsInPlace() const {
 
 bool RemoveLeftFilter(std::uint32_t interface_index) {
   SilenceLibbpf();
-  const std::uint32_t number = FilterProgram(interface_index);
+  const std::uint32_t number = FilterProgram(interface_index).value_or(0);
   if (number == 0) return false;
   const OwnedDescriptor program(bpf_prog_get_fd_by_id(number));
   bpf_prog_info info{};

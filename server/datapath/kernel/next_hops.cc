@@ -76,7 +76,7 @@ void NextHops::Join(const Place& place, std::uint32_t index, base::MonotonicTime
   if (known.looked_up_in == generation_) return;
   known.looked_up_in = generation_;
   known.now = queries_.FindNeighbour(place.interface_index, place.address);
-  if (!is_new || known.now.mac) return;
+  if (known.now.mac || now - known.used_at < kAskInterval) return;
   queries_.UseNeighbour(place.interface_index, place.address);
   known.used_at = now;
 }

@@ -70,6 +70,9 @@ class NextHops {
  private:
   // A stale neighbour is asked this often, which is less than the system takes to forget it.
   static constexpr std::chrono::seconds kProbeInterval{30};
+  // One that is not known is not looked for more often than this, however often the network
+  // changes.
+  static constexpr std::chrono::seconds kAskInterval{1};
   // How long a hop without users is kept, at least.
   static constexpr std::chrono::seconds kRetention{30};
 

@@ -73,7 +73,7 @@ class AttachmentsTest : public testing::TestWithParam<AttachmentKind> {
     const std::string interface = name;
     switch (GetParam()) {
       case AttachmentKind::kTcx: {
-        bpf_prog_query_opts query{};
+        struct bpf_prog_query_opts query {};
         query.sz = sizeof(query);
         constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
         return bpf_prog_query_opts(static_cast<int>(::if_nametoindex(name)), kTcxIngress, &query) ==

@@ -262,6 +262,54 @@ TEST_F(NextHopsTest, AStaleNeighbourThatIsGoneFails) {
   EXPECT_TRUE(AwaitNone(index));
 }
 
+TEST_F(NextHopsTest, AStaleNeighbourIsNotAskedMoreOftenBecauseTheNetworkChanges) {
+  const std::uint32_t index = Acquire("10.1.0.1", "10.1.0.2");
+  ASSERT_TRUE(AwaitValue(index));
+  Host("ip neigh change 10.1.0.2 dev nic1 nud stale");
+  ApplyNews();
+  now_ += seconds(100);
+  hops_->Advance(now_);
+  Host("ip neigh change 10.1.0.2 dev nic1 nud stale");
+  hops_->LookUpAgain();
+  ApplyNews();
+  now_ += seconds(1);
+  hops_->Advance(now_);
+  EXPECT_TRUE(host_->Run("ip neigh show 10.1.0.2 dev nic1 nud stale | grep -q 10.1.0.2"));
+}
+
+TEST_F(NextHopsTest, EachHopHasItsTurnHoweverOftenTheNetworkChanges) {
+  Host("ip neigh replace 10.2.0.2 lladdr 02:00:00:00:02:02 dev nic2");
+  const std::uint32_t first = Acquire("10.1.0.1", "192.0.2.1");
+  const std::uint32_t second = Acquire("10.1.0.1", "192.0.2.2");
+  ASSERT_TRUE(AwaitValue(first));
+  ASSERT_TRUE(AwaitValue(second));
+  Host("ip route replace default via 10.2.0.2");
+  for (int round = 0; round < 2; ++round) {
+    hops_->LookUpAgain();
+    hops_->LookUpSome(1, now_);
+  }
+  EXPECT_EQ(ValueOf(first)->destination, kFarB);
+  EXPECT_EQ(ValueOf(second)->destination, kFarB);
+}
+
+TEST_F(NextHopsTest, TheInterfacesByWhichPacketsLeaveAreKnown) {
+  EXPECT_TRUE(hops_->Interfaces().empty());
+  const std::uint32_t index = Acquire("10.1.0.1", "192.0.2.1");
+  const std::uint32_t other = Acquire("10.1.0.1", "10.1.0.2");
+  ASSERT_EQ(hops_->Interfaces().size(), 1U);
+  const std::uint32_t before = hops_->Interfaces().front();
+  Host("ip route replace default via 10.2.0.2");
+  ApplyNews();
+  EXPECT_EQ(hops_->Interfaces().size(), 2U);
+  hops_->Release(other);
+  hops_->Advance(now_ += seconds(100));
+  ASSERT_EQ(hops_->Interfaces().size(), 1U);
+  EXPECT_NE(hops_->Interfaces().front(), before);
+  hops_->Release(index);
+  hops_->Advance(now_ += seconds(100));
+  EXPECT_TRUE(hops_->Interfaces().empty());
+}
+
 TEST_F(NextHopsTest, AnInterfaceThatGoesDownTakesTheValueAndComingBackBringsIt) {
   const std::uint32_t index = Acquire("10.1.0.1", "10.1.0.2");
   ASSERT_TRUE(AwaitValue(index));
@@ -299,7 +347,9 @@ TEST_F(NextHopsTest, TheMtuIsThatOfInterfaceAndRoute) {
 TEST_F(NextHopsTest, AnotherLinkLayerAddressOfTheHostIsFollowed) {
   const std::uint32_t index = Acquire("10.1.0.1", "10.1.0.2");
   ASSERT_TRUE(AwaitValue(index));
+  // The system forgets its neighbours with that.
   Host("ip link set nic1 address 02:00:00:00:01:0a");
+  now_ += seconds(2);
   EXPECT_TRUE(Await(index, [](const auto& hop) { return hop && hop->source[5] == 10; }));
 }
 
