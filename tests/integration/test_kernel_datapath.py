@@ -466,9 +466,9 @@ def test_userspace_leaves_the_kernel_alone(own_site, tmp_path):
     server.stop()
 
 
-def run_without_capabilities(server: HostedServer) -> subprocess.Popen:
+def run_without_capabilities(server: HostedServer, lacking: str = "-bpf,-net_admin,-sys_admin") -> subprocess.Popen:
     server.write_configuration()
-    command = ["setpriv", "--bounding-set=-bpf,-net_admin,-sys_admin", str(binary()), "serve", "--config",
+    command = ["setpriv", f"--bounding-set={lacking}", str(binary()), "serve", "--config",
                str(server.configuration_file)]
     with server.host.inside(), server.log_file.open("wb") as log:
         server.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=server.directory)
@@ -488,4 +488,15 @@ def test_auto_says_why_it_stays_in_userspace(own_site, tmp_path):
     with own_site.server.inside():
         assert eventually(server.is_ready, 30)
     assert "relayed in userspace" in server.log() and "CAP_BPF and CAP_NET_ADMIN" in server.log()
+    server.stop()
+
+
+@pytest.mark.parametrize("lacking", ["-perfmon,-sys_admin", "-sys_admin"])
+def test_a_warning_says_that_packets_cost_more_without_perfmon(own_site, tmp_path, lacking):
+    server = own_server(own_site, tmp_path)
+    run_without_capabilities(server, lacking)
+    with own_site.server.inside():
+        assert eventually(server.is_ready, 30)
+    assert server.log().count("CAP_PERFMON") == ("-perfmon" in lacking)
+    assert "relayed in the kernel" in server.log()
     server.stop()

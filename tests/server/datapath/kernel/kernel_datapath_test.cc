@@ -149,6 +149,8 @@ TEST_F(KernelDatapathTest, DetachedItIgnoresRoutesAndStillHasItsCounters) {
 }
 
 TEST_F(KernelDatapathTest, AnInterfaceByWhichPacketsLeaveIsAttached) {
+  // IPv6 would have news of its own, with which everything is looked at.
+  ASSERT_TRUE(host_->Run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1"));
   const auto datapath = Open(Served("10.9.0.1"));
   ASSERT_NE(datapath, nullptr);
   datapath->Install(RouteOf(1, 1));
