@@ -204,7 +204,6 @@ RESTART = {
     "relay.external_addresses": {"relay": {"external_addresses": {RELAY: "192.0.2.9"}}},
     "relay.ports.min": {"relay": {"ports": {"min": 50000}}},
     "relay.ports.max": {"relay": {"ports": {"max": 60001}}},
-    "relay.datapath": {"relay": {"datapath": "userspace"}},
     "metrics.address": {"metrics": {"address": "127.0.0.8"}},
     "metrics.port": {"metrics": {"port": 9999}},
     "admin.socket": {"admin": {"socket": "/nowhere/admin.sock"}},
