@@ -14,19 +14,18 @@ std::size_t IndexOf(base::AddressFamily family) {
 }  // namespace
 
 Relay* Allocation::FindRelay(base::AddressFamily family) {
-  std::optional<Relay>& relay = relays_[IndexOf(family)];
-  return relay ? &*relay : nullptr;
+  return relays_[IndexOf(family)].get();
 }
 
 const Relay* Allocation::FindRelay(base::AddressFamily family) const {
-  const std::optional<Relay>& relay = relays_[IndexOf(family)];
-  return relay ? &*relay : nullptr;
+  return relays_[IndexOf(family)].get();
 }
 
 Relay& Allocation::AddRelay(const Relay& relay) {
-  std::optional<Relay>& place = relays_[IndexOf(relay.address.endpoint.address.family())];
-  CHECK(!place.has_value());
-  return place.emplace(relay);
+  std::unique_ptr<Relay>& place = relays_[IndexOf(relay.address.endpoint.address.family())];
+  CHECK(place == nullptr);
+  place = std::make_unique<Relay>(relay);
+  return *place;
 }
 
 void Allocation::RemoveRelay(base::AddressFamily family) { relays_[IndexOf(family)].reset(); }
@@ -45,7 +44,7 @@ base::MonotonicTime Allocation::NextExpiry() const {
 }
 
 bool Allocation::BelongsTo(const Credential& credential) const {
-  if (token.has_value() != credential.token.has_value()) return false;
+  if ((token != nullptr) != credential.token.has_value()) return false;
   if (token) return credential.subject == token->subject && credential.tenant == token->tenant;
   if (credential.username == username) return true;
   return !credential.subject.empty() && credential.subject == owner.subject &&
@@ -53,7 +52,7 @@ bool Allocation::BelongsTo(const Credential& credential) const {
 }
 
 bool Allocation::MayBeRenewedWith(const Credential& credential) const {
-  return token.has_value() && credential.token.has_value();
+  return token != nullptr && credential.token.has_value();
 }
 
 Owner OwnerOf(const Credential& credential, const Client& client) {

@@ -46,9 +46,9 @@ class Allocation : public ExpiryWheel::Entry {
   std::string username;
   Owner owner;  // whom each relay is charged to
   RelayProtocol protocol = RelayProtocol::kUdp;
-  // The access token that it was made or last refreshed with (RFC 7635); nullopt: made with a user
+  // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
   // name. Its mac_key signs what comes without a token.
-  std::optional<Credential> token;
+  std::unique_ptr<const Credential> token;
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};
@@ -70,12 +70,12 @@ class Allocation : public ExpiryWheel::Entry {
   const Relay* FindRelay(base::AddressFamily family) const;
   Relay& AddRelay(const Relay& relay);
   void RemoveRelay(base::AddressFamily family);
-  bool HasRelay() const { return relays_[0].has_value() || relays_[1].has_value(); }
+  bool HasRelay() const { return relays_[0] != nullptr || relays_[1] != nullptr; }
 
   // Calls `visit(relay)` for each relay, IPv4 first.
   template <typename Visitor>
   void ForEachRelay(Visitor&& visit) const {
-    for (const std::optional<Relay>& relay : relays_) {
+    for (const std::unique_ptr<Relay>& relay : relays_) {
       if (relay) visit(*relay);
     }
   }
@@ -95,7 +95,7 @@ class Allocation : public ExpiryWheel::Entry {
   bool MayBeRenewedWith(const Credential& credential) const;
 
  private:
-  std::array<std::optional<Relay>, 2> relays_;  // IPv4, IPv6
+  std::array<std::unique_ptr<Relay>, 2> relays_;  // IPv4, IPv6; most have one
 };
 
 // Whom an allocation made with the credential is charged to.

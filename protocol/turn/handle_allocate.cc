@@ -1,4 +1,5 @@
 #include <array>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -194,7 +195,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   allocation->owner = owner;
   allocation->protocol = static_cast<RelayProtocol>(wishes->transport);
   allocation->transaction_id = request.message.transaction_id();
-  if (credential.token) allocation->token = credential;
+  if (credential.token) allocation->token = std::make_unique<Credential>(credential);
   const base::MonotonicTime expires_at =
       now + GrantLifetime(*policy_, wishes->lifetime, credential, request.now.wall);
 

@@ -1,4 +1,5 @@
 #include <array>
+#include <memory>
 
 #include "protocol/stun/attributes.h"
 #include "protocol/turn/engine_state.h"
@@ -52,7 +53,7 @@ std::optional<StunError> Engine::State::HandleRefresh(const Request& request, Re
   }
 
   const Credential& credential = request.user->credential;
-  if (credential.token) allocation.token = credential;
+  if (credential.token) allocation.token = std::make_unique<Credential>(credential);
   const std::chrono::seconds granted =
       GrantLifetime(*policy_, requested, credential, request.now.wall);
   for (const AddressFamily family : kFamilies) {

@@ -28,6 +28,8 @@ void ConnectedClients::SendData(const turn::Client& client, base::Bytes message)
   if (StreamConnection* connection = streams_.Find(client.handle)) connection->SendData(message);
 }
 
+void ConnectedClients::FlushData() { streams_.FlushData(); }
+
 void ConnectedClients::AddAllocations(const turn::Client& client, int delta) {
   if (client.five_tuple.transport == base::Transport::kUdp)
     return proxied_.AddHolds(client.handle, delta);

@@ -22,7 +22,10 @@ class ConnectedClients {
   bool Has(const turn::Client& client) const;
   // Dropped when the client is gone meanwhile.
   void SendControl(const turn::Client& client, base::Bytes message);
+  // Octets must stay where they are until FlushData.
   void SendData(const turn::Client& client, base::Bytes message);
+  // At the end of each batch of datagrams.
+  void FlushData();
   // Clients without an allocation may not be silent for ever. Here also those over plain UDP, of
   // which some are known by a proxy.
   void AddAllocations(const turn::Client& client, int delta);

@@ -89,28 +89,43 @@ SocketConnection::ReadResult SocketConnection::ReadOnce() {
 }
 
 void SocketConnection::SendControl(base::Bytes message) {
-  if (!WriteAtOnce(message)) output_.AddControl(message);
+  service_.FlushData();
+  if (HasWaiting()) return output_.AddControl(message);
+  if (const std::size_t taken = WriteAtOnce(message); taken < message.size()) {
+    output_.Begin(message, taken);
+    WriteWaiting();
+  }
 }
 
 void SocketConnection::SendData(base::Bytes message) {
-  if (!WriteAtOnce(message)) Count(output_.AddData(message, service_.now().monotonic));
+  if (HasWaiting()) return Count(output_.AddData(message, service_.now().monotonic));
+  service_.Gather(client().handle, message);
 }
 
-bool SocketConnection::WriteAtOnce(base::Bytes message) {
-  if (!output_.empty() || read_wants_write_) return false;
-  const StreamOutcome outcome = socket_.Write(message);
-  if (outcome.status == Status::kDone && outcome.bytes == message.size()) return true;
-  if (outcome.status == Status::kEnd || outcome.status == Status::kFailed) {
-    End(true);
-    return true;
+void SocketConnection::SendGathered(GatheredData& data) {
+  std::size_t taken = HasWaiting() ? 0 : WriteAtOnce(data.Joined());
+  for (const base::Bytes message : data.messages()) {
+    if (taken >= message.size()) {
+      taken -= message.size();
+    } else if (taken > 0) {
+      output_.Begin(message, std::exchange(taken, 0U));
+    } else {
+      Count(output_.AddData(message, service_.now().monotonic));
+    }
   }
-  output_.Begin(message, outcome.bytes);
-  if (outcome.status == Status::kDone) {
-    WriteWaiting();
-  } else {
+  if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
+}
+
+std::size_t SocketConnection::WriteAtOnce(base::Bytes octets) {
+  const StreamOutcome outcome = socket_.Write(octets);
+  if (outcome.status == Status::kDone) return outcome.bytes;
+  if (MustWait(outcome)) {
+    output_.Begin(octets, 0);
     WaitToWrite(DirectionOf(outcome));
+  } else {
+    End(true);
   }
-  return true;
+  return octets.size();
 }
 
 void SocketConnection::OnWritable() {

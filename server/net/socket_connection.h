@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/net/gathered_data.h"
 #include "server/net/stream_connection.h"
 #include "server/net/stream_socket.h"
 
@@ -18,6 +19,8 @@ class SocketConnection final : public StreamConnection {
   void Start() override { OnReadable(); }
   void SendControl(base::Bytes message) override;
   void SendData(base::Bytes message) override;
+  // What it gave to StreamService::Gather.
+  void SendGathered(GatheredData& data);
 
   bool is_ending() const { return is_ending_; }
   // What the client sends behind the message at hand is neither read nor handled until Release.
@@ -45,8 +48,11 @@ class SocketConnection final : public StreamConnection {
   void OnReadable();
   void OnWritable();
   ReadResult ReadOnce();
-  // Offers a message to the system, if nothing waits before it. False: it has to wait.
-  bool WriteAtOnce(base::Bytes message);
+  // Whether a message would have to wait behind others.
+  bool HasWaiting() const { return !output_.empty() || read_wants_write_; }
+  // Offers octets to the system, which needs that nothing waits, and says how many are done with.
+  // All are if the system takes none: they are in front of the output then.
+  std::size_t WriteAtOnce(base::Bytes octets);
   // Writes what waits, as far as the system takes it.
   void WriteWaiting();
   // Ends once what waits has left (immediately: without waiting).

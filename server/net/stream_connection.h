@@ -22,6 +22,7 @@ class StreamConnection {
 
   // Answers are never dropped; relayed data is when the client reads too slowly, oldest first.
   virtual void SendControl(base::Bytes message) = 0;
+  // Octets must stay where they are until StreamService::FlushData.
   virtual void SendData(base::Bytes message) = 0;
 
   // A few times a second: lets go of data that is too old. True: the client has been silent, or

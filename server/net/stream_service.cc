@@ -287,6 +287,21 @@ void StreamService::OnChannelData(const turn::Client& client, base::Bytes messag
   forwarder_.FromClient(client.five_tuple, *data, now().monotonic);
 }
 
+void StreamService::Gather(turn::ClientHandle handle, base::Bytes message) {
+  if (handle != gathered_for_) FlushData();
+  gathered_for_ = handle;
+  if (gathered_.Add(message)) return;
+  FlushData();
+  gathered_.Add(message);
+}
+
+void StreamService::FlushData() {
+  if (gathered_.empty()) return;
+  if (StreamConnection* connection = Find(gathered_for_))
+    static_cast<SocketConnection*>(connection)->SendGathered(gathered_);
+  gathered_.Clear();
+}
+
 void StreamService::CountDropped(StreamOutput::Dropped dropped) {
   counters_.dropped_packets[LabelIndex(turn::DropReason::kQueueFull)].Add(dropped.full);
   counters_.dropped_packets[LabelIndex(turn::DropReason::kQueueExpired)].Add(dropped.expired);

@@ -19,6 +19,7 @@
 #include "server/metrics/shard_counters.h"
 #include "server/net/connection_census.h"
 #include "server/net/edge_http.h"
+#include "server/net/gathered_data.h"
 #include "server/net/shard_clock.h"
 #include "server/net/socket_connection.h"
 #include "server/net/stream_connection.h"
@@ -65,6 +66,9 @@ class StreamService {
   // Ends what IsOverdue, and lets go of data that is too old.
   void CloseOverdue();
 
+  // Sends the relayed data that is still gathered, if any: at the end of each batch of datagrams.
+  void FlushData();
+
   // For connections.
   using Resume = void (*)(StreamConnection&);
   // Calls `resume` when the socket is ready, or soon; unless the connection is gone by then.
@@ -74,6 +78,8 @@ class StreamService {
   bool OnMessage(const turn::Client& client, base::Bytes message);  // false: not a valid message
   void OnChannelData(const turn::Client& client, base::Bytes message);
   void Flush() { queue_.Flush(); }
+  // Data of a SocketConnection waits for FlushData, or for that of another one.
+  void Gather(turn::ClientHandle handle, base::Bytes message);
   base::MutableBytes scratch() { return scratch_; }
   void RefreshClock() { clock_.Refresh(); }
   const base::Now& now() const { return clock_.now(); }
@@ -128,6 +134,8 @@ class StreamService {
   std::uint8_t last_channel_first_octet_ = 0x4f;
   std::uint32_t next_handle_ = 1;
   StreamBacklog backlog_;
+  GatheredData gathered_;
+  turn::ClientHandle gathered_for_;
   std::vector<std::uint8_t> scratch_;  // one for all: a connection keeps only what is unfinished
   std::unordered_map<std::uint32_t, Seat> seats_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;

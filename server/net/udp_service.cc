@@ -55,12 +55,17 @@ void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets) {
   if (sockets.size() == PacketPoller::kReadyPerRound && !had_listener) {
     for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i);
   }
+  Flush();
+}
+
+void UdpService::Flush() {
+  connected_.FlushData();
   queue_.Flush();
 }
 
 void UdpService::MakeRoom(std::size_t packets) {
   if (used_ + packets <= PacketBatch::kPackets) return;
-  queue_.Flush();
+  Flush();
   used_ = 0;
 }
 

@@ -58,7 +58,9 @@ class UdpService {
     std::uint32_t overflow = 0;  // lost datagrams, as the system last reported them
   };
 
-  // Sends what is queued if so many packets do not fit the batch any more, and begins it anew.
+  // Sends what is queued and gathered: nothing refers to the batch any more.
+  void Flush();
+  // Does so if so many packets do not fit the batch any more, and begins it anew.
   void MakeRoom(std::size_t packets);
   // Reads into the batch from `used_` on. `overflow` is the socket's count of lost datagrams.
   std::size_t Receive(int socket, std::size_t limit, std::uint32_t& overflow);

@@ -23,47 +23,35 @@ RouteTable::PeerKey RouteTable::MakeKey(turn::RelayHandle relay, const base::End
 
 void RouteTable::Install(const RouteEntry& entry) {
   const turn::Route& route = entry.route;
-  const ChannelKey key = MakeKey(route.client.five_tuple, route.channel);
-  if (const auto found = by_channel_.find(key); found != by_channel_.end()) {
-    RouteEntry& old = *entries_[found->second];
-    if (old.route.relay == route.relay && old.route.peer == route.peer) {
-      old = entry;
+  if (RouteEntry* const old = FindByChannel(route.client.five_tuple, route.channel)) {
+    if (old->route.relay == route.relay && old->route.peer == route.peer) {
+      *old = entry;
       return;
     }
     // The channel was bound anew to another peer: the old direction back goes.
-    Remove({old.route.client, old.route.channel, old.route.relay, old.route.peer});
+    Remove({old->route.client, old->route.channel, old->route.relay, old->route.peer});
   }
-  std::uint32_t index;
-  if (free_.empty()) {
-    index = static_cast<std::uint32_t>(entries_.size());
-    entries_.push_back(std::make_unique<RouteEntry>(entry));
-  } else {
-    index = free_.back();
-    free_.pop_back();
-    *entries_[index] = entry;
-  }
-  by_channel_.emplace(key, index);
-  by_peer_.insert_or_assign(MakeKey(route.relay, route.peer.endpoint), index);
+  const auto [place, is_new] = by_channel_.insert(std::make_unique<RouteEntry>(entry));
+  by_peer_.erase(MakeKey(route.relay, route.peer.endpoint));
+  by_peer_.insert(place->get());
 }
 
 void RouteTable::Remove(const turn::RouteKey& key) {
   const auto found = by_channel_.find(MakeKey(key.client.five_tuple, key.channel));
   if (found == by_channel_.end()) return;
-  const std::uint32_t index = found->second;
+  const turn::Route& route = (*found)->route;
+  by_peer_.erase(MakeKey(route.relay, route.peer.endpoint));
   by_channel_.erase(found);
-  const RouteEntry& entry = *entries_[index];
-  by_peer_.erase(MakeKey(entry.route.relay, entry.route.peer.endpoint));
-  free_.push_back(index);
 }
 
 RouteEntry* RouteTable::FindByChannel(const base::FiveTuple& client, stun::ChannelNumber channel) {
   const auto found = by_channel_.find(MakeKey(client, channel));
-  return found == by_channel_.end() ? nullptr : entries_[found->second].get();
+  return found == by_channel_.end() ? nullptr : found->get();
 }
 
 RouteEntry* RouteTable::FindByPeer(turn::RelayHandle relay, const base::Endpoint& peer) {
   const auto found = by_peer_.find(MakeKey(relay, peer));
-  return found == by_peer_.end() ? nullptr : entries_[found->second].get();
+  return found == by_peer_.end() ? nullptr : *found;
 }
 
 std::vector<turn::RouteKey> RouteTable::ListKeys() const {

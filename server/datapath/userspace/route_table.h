@@ -1,11 +1,10 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "protocol/base/five_tuple.h"
 #include "protocol/base/hash.h"
@@ -52,8 +51,8 @@ struct RouteEntry {
   ClientPath client_path;  // for clients over plain UDP; the others are their connections' business
 };
 
-// Routes by both directions: flat hash tables of packed keys. A lookup takes no lock and no heap.
-// One table per shard.
+// Routes by both directions: flat hash tables of pointers, which are all that a table grows by; keys
+// are read from the routes. A lookup takes no lock and no heap. One table per shard.
 class RouteTable {
  public:
   // Replaces the entry with the same key.
@@ -72,23 +71,47 @@ class RouteTable {
   // Client and server transport address, channel and transport; relay, peer address and port.
   using ChannelKey = std::array<std::uint64_t, 5>;
   using PeerKey = std::array<std::uint64_t, 3>;
-  struct KeyHash {
-    using is_avalanching = void;
-    std::size_t operator()(const ChannelKey& key) const noexcept {
-      return base::HashWords({key[0], key[1], key[2], key[3], key[4]});
-    }
-    std::size_t operator()(const PeerKey& key) const noexcept {
-      return base::HashWords({key[0], key[1], key[2]});
-    }
-  };
 
   static ChannelKey MakeKey(const base::FiveTuple& client, stun::ChannelNumber channel);
   static PeerKey MakeKey(turn::RelayHandle relay, const base::Endpoint& peer);
+  static void KeyOf(const RouteEntry& entry, ChannelKey& key) {
+    key = MakeKey(entry.route.client.five_tuple, entry.route.channel);
+  }
+  static void KeyOf(const RouteEntry& entry, PeerKey& key) {
+    key = MakeKey(entry.route.relay, entry.route.peer.endpoint);
+  }
 
-  std::vector<std::unique_ptr<RouteEntry>> entries_;
-  std::vector<std::uint32_t> free_;
-  boost::unordered_flat_map<ChannelKey, std::uint32_t, KeyHash> by_channel_;
-  boost::unordered_flat_map<PeerKey, std::uint32_t, KeyHash> by_peer_;
+  // Hashes and compares entries by one of their keys, and with such a key.
+  template <typename Key>
+  struct By {
+    using is_transparent = void;
+    using is_avalanching = void;
+    static const Key& Of(const Key& key) { return key; }
+    template <typename Pointer>
+    static Key Of(const Pointer& entry) {
+      Key key;
+      KeyOf(*entry, key);
+      return key;
+    }
+    template <typename Any>
+    std::size_t operator()(const Any& any) const noexcept {
+      return Hash(Of(any));
+    }
+    template <typename One, typename Other>
+    bool operator()(const One& one, const Other& other) const noexcept {
+      return Of(one) == Of(other);
+    }
+  };
+  static std::size_t Hash(const ChannelKey& key) noexcept {
+    return base::HashWords({key[0], key[1], key[2], key[3], key[4]});
+  }
+  static std::size_t Hash(const PeerKey& key) noexcept {
+    return base::HashWords({key[0], key[1], key[2]});
+  }
+
+  boost::unordered_flat_set<std::unique_ptr<RouteEntry>, By<ChannelKey>, By<ChannelKey>>
+      by_channel_;
+  boost::unordered_flat_set<RouteEntry*, By<PeerKey>, By<PeerKey>> by_peer_;
 };
 
 }  // namespace relay

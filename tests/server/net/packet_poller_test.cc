@@ -1,0 +1,110 @@
+#include "server/net/packet_poller.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <cstdint>
+
+namespace relay {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr microseconds kNever{0};
+constexpr microseconds kWithoutEnd = std::chrono::hours(24);
+
+// A poller with one socket, whose other end is the test's.
+class PacketPollerTest : public testing::Test {
+ protected:
+  PacketPollerTest() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends_.data()), 0); }
+  ~PacketPollerTest() override {
+    for (const int end : ends_) ::close(end);
+  }
+
+  void Start(microseconds busy_poll) {
+    poller_ = std::make_unique<PacketPoller>(
+        io_, busy_poll, [this](std::span<const PacketPoller::Ready> sockets) {
+          for (const PacketPoller::Ready& ready : sockets) {
+            std::uint8_t octet = 0;
+            if (::recv(ready.socket, &octet, 1, MSG_DONTWAIT) == 1) ++packets_;
+          }
+        });
+    ASSERT_TRUE(poller_->Add(ends_[0]));
+    poller_->Start();
+  }
+  void SendPacket() { ASSERT_EQ(::send(ends_[1], "x", 1, 0), 1); }
+  // Whether some handler was ready to run; runs one.
+  bool Step() { return io_.poll_one() == 1; }
+  void RunAll() {
+    while (Step()) {
+    }
+  }
+
+  boost::asio::io_context io_;
+  std::array<int, 2> ends_{};
+  std::unique_ptr<PacketPoller> poller_;
+  int packets_ = 0;
+};
+
+TEST_F(PacketPollerTest, WaitsToBeWokenWithoutBusyPolling) {
+  Start(kNever);
+  EXPECT_FALSE(Step());
+  SendPacket();
+  RunAll();
+  EXPECT_EQ(packets_, 1);
+  EXPECT_FALSE(Step());
+}
+
+TEST_F(PacketPollerTest, DoesNotPollBeforeTheFirstPacket) {
+  Start(kWithoutEnd);
+  EXPECT_FALSE(Step());
+}
+
+TEST_F(PacketPollerTest, GoesOnAskingAfterAPacketWithBusyPolling) {
+  Start(kWithoutEnd);
+  SendPacket();
+  EXPECT_TRUE(Step());
+  EXPECT_EQ(packets_, 1);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Step()) << i;
+  SendPacket();
+  EXPECT_TRUE(Step());
+  EXPECT_EQ(packets_, 2);
+}
+
+TEST_F(PacketPollerTest, LetsOtherHandlersRunBetweenTwoQuestions) {
+  Start(kWithoutEnd);
+  SendPacket();
+  EXPECT_TRUE(Step());
+  bool has_run = false;
+  boost::asio::post(io_, [&] { has_run = true; });
+  EXPECT_TRUE(Step());
+  EXPECT_TRUE(Step());
+  EXPECT_TRUE(has_run);
+}
+
+TEST_F(PacketPollerTest, StopsAskingWhenTheTimeIsOver) {
+  Start(microseconds(1));
+  SendPacket();
+  // Ends whatever the clock says: the time after the last packet passes by itself.
+  RunAll();
+  EXPECT_EQ(packets_, 1);
+  SendPacket();
+  RunAll();
+  EXPECT_EQ(packets_, 2);
+}
+
+TEST_F(PacketPollerTest, ForgetsASocketThatWasRemoved) {
+  Start(kNever);
+  poller_->Remove(ends_[0]);
+  SendPacket();
+  RunAll();
+  EXPECT_EQ(packets_, 0);
+}
+
+}  // namespace
+}  // namespace relay
