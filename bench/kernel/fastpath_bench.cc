@@ -7,6 +7,7 @@
 #include <benchmark/benchmark.h>
 #include <bpf/bpf.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -63,10 +64,19 @@ class Bench {
     link.ifindex = 1;
     link.mtu = 1500;
     maps.SetNextHop(1, link);
+    // That of test runs.
+    maps.SetInterface(1, std::array<std::uint8_t, 6>{});
   }
 
   const std::string& problem() const { return problem_; }
   relay::FastpathMaps& maps() { return program_->maps(); }
+  // Its packets are the program's from the start.
+  bool Install(std::uint32_t index, const fastpath_route& route) {
+    if (!maps().InstallRoute(index, route).ok()) return false;
+    maps().handover(index, FASTPATH_CLIENT_TO_PEER) = FASTPATH_TAKEN_OVER;
+    maps().handover(index, FASTPATH_PEER_TO_CLIENT) = FASTPATH_TAKEN_OVER;
+    return true;
+  }
 
   // Seconds for one packet.
   double Run(Attachment attachment, const std::vector<std::uint8_t>& frame) {
@@ -168,7 +178,7 @@ void BothDirections(benchmark::State& state, Attachment attachment) {
                .relayed_port = sent.peer.peer_port,
                .peer_port = sent.peer.relayed_port};
   bench.maps().SetLimits(state.range(2) != 0 ? UINT64_MAX / 4 : 0, 0);
-  if (!bench.maps().InstallRoute(0, sent).ok() || !bench.maps().InstallRoute(1, back).ok())
+  if (!bench.Install(0, sent) || !bench.Install(1, back))
     return state.SkipWithError("the routes are not taken");
   Measure(state, bench, attachment, Frame(sent, is_v6, static_cast<std::size_t>(state.range(1))),
           1);
@@ -191,7 +201,7 @@ void RelayToRelay(benchmark::State& state, Attachment attachment) {
   second.peer.relayed_port = first.peer.peer_port;
   second.peer.peer_port = first.peer.relayed_port;
   bench.maps().SetLimits(state.range(2) != 0 ? UINT64_MAX / 4 : 0, 0);
-  if (!bench.maps().InstallRoute(0, first).ok() || !bench.maps().InstallRoute(1, second).ok())
+  if (!bench.Install(0, first) || !bench.Install(1, second))
     return state.SkipWithError("the routes are not taken");
   Measure(state, bench, attachment, Frame(first, is_v6, static_cast<std::size_t>(state.range(1))),
           2);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+
 #include "protocol/turn/route.h"
+#include "server/datapath/kernel_share.h"
 
 namespace relay {
 
@@ -13,6 +16,12 @@ class Datapath {
   virtual void Install(const turn::Route& route) = 0;
   // Nothing is forwarded along it any more when this returns. Unknown ones are ignored.
   virtual void Remove(const turn::RouteKey& key) = 0;
+
+  // In the kernel: what it has in common with userspace. nullopt: it does not have the route.
+  virtual std::optional<KernelShare> ShareOf(const turn::RouteKey& /*key*/) { return std::nullopt; }
+  // In userspace: the installed route is in the kernel as well now; nullopt: it is not any more.
+  virtual void SetShare(const turn::RouteKey& /*key*/,
+                        const std::optional<KernelShare>& /*share*/) {}
 };
 
 }  // namespace relay

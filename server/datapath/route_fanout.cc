@@ -17,7 +17,10 @@ void RouteFanout::Install(const turn::Route& route) {
 }
 
 void RouteFanout::ShowKernel(const turn::Route& route) {
-  if (IsForKernel(route.client)) kernel_->Install(route);
+  if (!IsForKernel(route.client)) return;
+  kernel_->Install(route);
+  const turn::RouteKey key{route.client, route.channel, route.relay, route.peer};
+  userspace_.SetShare(key, kernel_->ShareOf(key));
 }
 
 void RouteFanout::Remove(const turn::RouteKey& key) {

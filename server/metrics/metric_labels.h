@@ -82,11 +82,12 @@ enum class KernelPass : std::uint8_t {
   kControl,  // not ChannelData: requests, indications, DTLS
   kSegmented,
   kVlan,
+  kHandover,  // must not overtake what still waits in userspace
   kSystem,
 };
 inline constexpr auto kKernelPassLabels = std::to_array<std::string_view>(
     {"miss", "expired", "ip_options", "fragment", "no_neighbour", "over_mtu", "zero_checksum",
-     "malformed", "padded", "control", "segmented", "vlan", "system"});
+     "malformed", "padded", "control", "segmented", "vlan", "handover", "system"});
 
 // What the control plane counts.
 enum class ReloadOutcome : std::uint8_t { kSuccess, kFailure };

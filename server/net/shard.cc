@@ -38,13 +38,16 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
       connected_(streams_, dtls_, proxied_),
       datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, proxied_, counters_,
                  clock_),
-      poller_(
-          io_, options.busy_poll,
-          [this](std::span<const PacketPoller::Ready> sockets) { datagrams_.OnReady(sockets); }),
+      poller_(io_, options.busy_poll,
+              [this](std::span<const PacketPoller::Ready> sockets) {
+                datagrams_.OnReady(sockets);
+                StepHandovers();
+              }),
       effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),
-      tick_(io_) {
+      tick_(io_),
+      handover_tick_(io_) {
   if (options.discovery) engine_.SetDiscovery(*options.discovery);
   ApplyPolicy(options.policy);
   SetTls(std::move(options.tls));
@@ -87,7 +90,23 @@ void Shard::Tick() {
     dtls_.Advance();
     proxied_.Expire(clock_.now().monotonic);
     queue_.Flush();
+    StepHandovers();
     Tick();
+  });
+}
+
+void Shard::StepHandovers() {
+  Handovers& handovers = forwarder_.handovers();
+  if (handovers.empty()) return;
+  queue_.Flush();
+  handovers.Step(base::ReadClocks().monotonic);
+  if (handovers.empty() || has_handover_tick_) return;
+  // Those that are silent now wake nobody.
+  has_handover_tick_ = true;
+  handover_tick_.expires_after(kHandoverTick);
+  handover_tick_.async_wait([this](boost::system::error_code error) {
+    has_handover_tick_ = false;
+    if (!error) StepHandovers();
   });
 }
 
@@ -126,8 +145,9 @@ void Shard::SetSettings(const ShardSettings& settings) {
 }
 
 void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
-  unshown_routes_.clear();
-  if (kernel != nullptr) unshown_routes_ = forwarder_.ListRoutes();
+  unshown_routes_ = forwarder_.ListRoutes();
+  for (const turn::RouteKey& key : unshown_routes_) forwarder_.SetShare(key, std::nullopt);
+  if (kernel == nullptr) unshown_routes_.clear();
   routes_.SetKernel(std::move(kernel));
   ShowRoutesToKernel();
 }

@@ -99,11 +99,14 @@ class Shard {
 
  private:
   static constexpr std::chrono::milliseconds kTick{250};
+  static constexpr std::chrono::milliseconds kHandoverTick{1};
 
   // What of the policy the transports have to know.
   void ApplyPolicy(std::shared_ptr<const turn::Policy> policy);
   void Tick();
   void ShowRoutesToKernel();
+  // Lets the kernel go on with routes whose packets came by here, now and until that is done.
+  void StepHandovers();
 
   boost::asio::io_context io_;
   ShardMailbox mailbox_;
@@ -127,6 +130,8 @@ class Shard {
   turn::Engine engine_;
   std::vector<std::unique_ptr<StreamListener>> stream_listeners_;
   boost::asio::steady_timer tick_;
+  boost::asio::steady_timer handover_tick_;
+  bool has_handover_tick_ = false;
 };
 
 }  // namespace relay

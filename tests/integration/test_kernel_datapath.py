@@ -10,6 +10,7 @@ import platform
 import signal
 import struct
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -213,7 +214,9 @@ def test_relay_to_relay_passes_in_one_go(connect, server):
         before = relayed(server, "client_to_peer")
         left.send_channel(CHANNEL, b"first")
         assert right.receive().payload == b"first"
-        return relayed(server, "client_to_peer") > before
+        right.send_channel(CHANNEL, b"second")
+        assert left.receive().payload == b"second"
+        return relayed(server, "client_to_peer") == before + 2
 
     assert eventually(passes_in_the_kernel)
     before = {path: server.metric("senso_turn_relayed_packets_total", path=path) for path in ("kernel", "userspace")}
@@ -340,6 +343,32 @@ def test_what_is_over_the_limit_is_dropped_and_counted(connect, make_peer, serve
         client.send_channel(CHANNEL, b"x")
     for _ in range(sent):
         peer.receive()
+
+
+def test_the_limit_holds_over_both_datapaths_together(connect, make_peer, serve):
+    limit, sent = 20, 100
+    server = serve("tc", limits={"packets_per_allocation": limit})
+    peer = make_peer()
+    client = bound(connect(at=server), peer)
+    warmed_up(server, client, peer)
+    # A full second's worth is gone in the kernel; Send indications find nothing left.
+    before = {path: relayed(server, "client_to_peer", path) for path in ("kernel", "userspace")}
+    start = time.monotonic()
+    for _ in range(sent):
+        client.send_channel(CHANNEL, b"x")
+        client.send_indication(peer.endpoint, b"x")
+
+    def is_settled() -> bool:
+        dropped = server.metric("senso_turn_dropped_packets_total", reason="over_limit")
+        passed = sum(relayed(server, "client_to_peer", path) - before[path] for path in before)
+        return dropped + passed == 2 * sent
+
+    assert eventually(is_settled)
+    seconds = time.monotonic() - start
+    of_each = [relayed(server, "client_to_peer", path) - before[path] for path in ("kernel", "userspace")]
+    assert of_each[0] > 0
+    # Two meters would have let a second's worth pass in each.
+    assert sum(of_each) <= limit * (1 + seconds) + 1
 
 
 # -- the network around it --------------------------------------------------------------------------------------------

@@ -116,7 +116,6 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
     return base::Error{"the kernel datapath needs " + missing +
                        ", which this process does not have"};
 
-  libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   const LibbpfLog log;
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
@@ -142,7 +141,8 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
       .totals = MapDescriptor(object.get(), "totals"),
       .next_hops = MapDescriptor(object.get(), "next_hops"),
       .config = MapDescriptor(object.get(), "config"),
-      .ports = MapDescriptor(object.get(), "ports")};
+      .ports = MapDescriptor(object.get(), "ports"),
+      .interfaces = MapDescriptor(object.get(), "interfaces")};
   base::Result<FastpathMaps> maps = FastpathMaps::Open(descriptors, sizes);
   if (!maps.ok()) return maps.error();
   const int tc = ProgramDescriptor(object.get(), "turn_fastpath_tc");

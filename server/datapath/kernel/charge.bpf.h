@@ -3,25 +3,6 @@
 
 #include "server/datapath/kernel/route.bpf.h"
 
-#define BURST_NS 1000000000ULL
-
-// The leaky bucket of server/datapath/userspace/rate_meter.h: the time at which it is empty again
-// after `units` more.
-static __always_inline __u64 empty_after(__u64 empty_at, __u64 units, __u64 rate, __u64 now) {
-  if (rate == 0) return empty_at;
-  return (empty_at > now ? empty_at : now) + units * 1000000000ULL / rate;
-}
-
-// Several CPUs may charge at once; none of it is lost.
-static __always_inline void move_forward(__u64* empty_at, __u64 before, __u64 after, __u64 now) {
-  if (before == after) return;
-  if (before < now) {
-    if (__sync_val_compare_and_swap(empty_at, before, after) == before) return;
-    before = now;
-  }
-  __sync_fetch_and_add(empty_at, after - before);
-}
-
 static __always_inline int admit(const struct fastpath_config* settings, __u32 index,
                                  enum fastpath_direction direction, __u64 bytes, __u64 now) {
   const __u64 bytes_rate = settings->bytes_per_second;
@@ -29,15 +10,7 @@ static __always_inline int admit(const struct fastpath_config* settings, __u32 i
   if (bytes_rate == 0 && packets_rate == 0) return 1;
   struct fastpath_slot* slot = bpf_map_lookup_elem(&slots, &index);
   if (!slot) return 0;
-  struct fastpath_meter* meter = &slot->meters[direction];
-  const __u64 bytes_before = *(volatile __u64*)&meter->bytes_empty_at_ns;
-  const __u64 packets_before = *(volatile __u64*)&meter->packets_empty_at_ns;
-  const __u64 bytes_after = empty_after(bytes_before, bytes, bytes_rate, now);
-  const __u64 packets_after = empty_after(packets_before, 1, packets_rate, now);
-  if (bytes_after > now + BURST_NS || packets_after > now + BURST_NS) return 0;
-  move_forward(&meter->bytes_empty_at_ns, bytes_before, bytes_after, now);
-  move_forward(&meter->packets_empty_at_ns, packets_before, packets_after, now);
-  return 1;
+  return leaky_admit(&slot->meters[direction], bytes_rate, packets_rate, bytes, now);
 }
 
 static __always_inline void count(struct fastpath_traffic* traffic, __u64 bytes) {

@@ -2,6 +2,8 @@
 
 #include <linux/types.h>
 
+#include "server/datapath/leaky_buckets.h"
+
 // What the program in the kernel and the process agree on: the one description of keys, records and
 // counters, included by C (turn_fastpath.bpf.c) and C++. Addresses are 16 octets, IPv4 as
 // ::ffff:a.b.c.d. Addresses, ports and channel numbers stand as on the wire; every other number is
@@ -45,9 +47,23 @@ struct fastpath_sums {
   __u32 ports;
 };
 
+enum fastpath_direction {
+  FASTPATH_CLIENT_TO_PEER = 0,
+  FASTPATH_PEER_TO_CLIENT = 1,
+  FASTPATH_DIRECTIONS = 2,
+};
+
+// The word of a route and direction that keeps packets in order between the program and userspace
+// (docs/adr/0015). The program relays only with FASTPATH_TAKEN_OVER, which userspace sets when
+// nothing waits there any more. Whatever of the route passes takes that away and adds
+// FASTPATH_PASSED_ONE, which wraps around.
+#define FASTPATH_TAKEN_OVER 1U
+#define FASTPATH_PASSED_ONE 2U
+
 // One channel, for both directions. While a hash entry leads to a record, and for
 // FASTPATH_QUARANTINE_NS after that, only `deadline_ns` and the next hops may be written, each by
-// one store.
+// one store, and the hand-over words, atomically. From relay to relay only the word of the route
+// that the packet came in by counts.
 struct fastpath_route {
   struct fastpath_channel_key channel;
   struct fastpath_peer_key peer;
@@ -58,7 +74,8 @@ struct fastpath_route {
   __u32 flags;
   struct fastpath_sums channel_sums;  // of client and server; made by FastpathMaps::InstallRoute
   struct fastpath_sums peer_sums;     // of relayed and peer; likewise
-  __u32 reserved[3];
+  __u32 handovers[FASTPATH_DIRECTIONS];
+  __u32 reserved;
 };
 
 // Longer than any run of the program.
@@ -86,21 +103,9 @@ struct fastpath_next_hop {
   struct fastpath_link versions[FASTPATH_LINK_VERSIONS];
 };
 
-enum fastpath_direction {
-  FASTPATH_CLIENT_TO_PEER = 0,
-  FASTPATH_PEER_TO_CLIENT = 1,
-  FASTPATH_DIRECTIONS = 2,
-};
-
-// The leaky buckets of server/datapath/userspace/rate_meter.h, one pair for each direction of an
-// allocation.
-struct fastpath_meter {
-  __u64 bytes_empty_at_ns;
-  __u64 packets_empty_at_ns;
-};
-
+// The limits of an allocation, charged by the program and by userspace.
 struct fastpath_slot {
-  struct fastpath_meter meters[FASTPATH_DIRECTIONS];
+  struct leaky_buckets meters[FASTPATH_DIRECTIONS];
 };
 
 struct fastpath_traffic {
@@ -127,6 +132,7 @@ enum fastpath_outcome {
   FASTPATH_PASS_CONTROL,        // at a listener, and not ChannelData
   FASTPATH_PASS_SEGMENTED,      // several datagrams in one buffer
   FASTPATH_PASS_VLAN,           // tagged: the VLAN's own interface comes next
+  FASTPATH_PASS_HANDOVER,       // must not overtake what still waits in userspace
   FASTPATH_PASS_SYSTEM,         // no memory for the change
   FASTPATH_DROP_OVER_LIMIT,
   FASTPATH_DROP_HOP_LIMIT,  // its TTL, or hop limit, ends here
@@ -139,6 +145,14 @@ struct fastpath_totals {
   struct fastpath_traffic relayed[FASTPATH_DIRECTIONS];
   __u64 outcomes[FASTPATH_OUTCOMES];
 };
+
+// An interface with XDP: what comes in for another link-layer address is not for this host.
+struct fastpath_interface {
+  __u8 address[6];
+  __u16 zero;
+};
+
+#define FASTPATH_INTERFACES 256U
 
 // Each value is changed by one store.
 struct fastpath_config {

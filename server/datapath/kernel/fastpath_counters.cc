@@ -22,6 +22,7 @@ constexpr auto kPasses = std::to_array<std::pair<fastpath_outcome, KernelPass>>(
      {FASTPATH_PASS_CONTROL, KernelPass::kControl},
      {FASTPATH_PASS_SEGMENTED, KernelPass::kSegmented},
      {FASTPATH_PASS_VLAN, KernelPass::kVlan},
+     {FASTPATH_PASS_HANDOVER, KernelPass::kHandover},
      {FASTPATH_PASS_SYSTEM, KernelPass::kSystem}});
 static_assert(kPasses.size() == kKernelPassLabels.size());
 

@@ -77,6 +77,14 @@ struct {
   __type(value, struct fastpath_ports);
 } ports SEC(".maps");
 
+// By the index of the interface. Only XDP asks: tc is told by the system.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, FASTPATH_INTERFACES);
+  __type(key, __u32);
+  __type(value, struct fastpath_interface);
+} interfaces SEC(".maps");
+
 // Octets on their way, or into a checksum.
 #define SCRATCH_BYTES 2048U
 struct scratch {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/base/check.h"
+#include "server/datapath/kernel_share.h"
 
 namespace relay {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 static_assert(sizeof(fastpath_channel_key) == 40 && sizeof(fastpath_peer_key) == 36,
               "keys have no padding: the kernel compares all of their octets");
 static_assert(sizeof(fastpath_route) == 128);
+static_assert(FASTPATH_TAKEN_OVER == KernelShare::kTakenOver &&
+              FASTPATH_PASSED_ONE == KernelShare::kPassedOne);
 static_assert(sizeof(fastpath_link) == 24);
 static_assert(sizeof(fastpath_next_hop) == 8 + FASTPATH_LINK_VERSIONS * sizeof(fastpath_link));
 
@@ -74,8 +77,8 @@ base::Result<FastpathMaps> FastpathMaps::Open(const Descriptors& descriptors,
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) return base::Error{"the number of CPUs is not known"};
   maps.cpus_ = static_cast<std::size_t>(cpus);
-  if (!maps.routes_.Map(descriptors.routes, sizes.routes) ||
-      !maps.slots_.Map(descriptors.slots, sizes.slots) ||
+  if (!maps.shares_->routes.Map(descriptors.routes, sizes.routes) ||
+      !maps.shares_->slots.Map(descriptors.slots, sizes.slots) ||
       !maps.next_hops_.Map(descriptors.next_hops, sizes.next_hops) ||
       !maps.config_.Map(descriptors.config, 1) || !maps.ports_.Map(descriptors.ports, 1))
     return SystemError("the maps of the kernel datapath cannot be shared");
@@ -106,15 +109,23 @@ void FastpathMaps::SetPortRole(std::uint16_t port, fastpath_port_role role) {
   Store(ports_[0].roles[port], static_cast<std::uint8_t>(role));
 }
 
+void FastpathMaps::SetInterface(std::uint32_t interface_index,
+                                std::span<const std::uint8_t, 6> address) {
+  fastpath_interface value{};
+  std::ranges::copy(address, value.address);
+  bpf_map_update_elem(descriptors_.interfaces, &interface_index, &value, BPF_ANY);
+}
+
 base::Result<void> FastpathMaps::InstallRoute(std::uint32_t index, const fastpath_route& route) {
   CHECK(route.slot < sizes_.slots);
   CHECK(std::max(route.next_hop_to_client, route.next_hop_to_peer) < sizes_.next_hops);
-  fastpath_route& record = routes_[index];
+  fastpath_route& record = shares_->routes[index];
   record = route;
   record.channel_sums = MakeSums(route.channel.client, route.channel.server,
                                  route.channel.client_port, route.channel.server_port);
   record.peer_sums =
       MakeSums(route.peer.relayed, route.peer.peer, route.peer.relayed_port, route.peer.peer_port);
+  for (__u32& handover : record.handovers) handover = 0;
   if (bpf_map_update_elem(descriptors_.by_channel, &route.channel, &index, BPF_ANY) != 0)
     return SystemError("no room for a channel in the kernel datapath");
   if (bpf_map_update_elem(descriptors_.by_peer, &route.peer, &index, BPF_ANY) != 0) {
@@ -126,31 +137,29 @@ base::Result<void> FastpathMaps::InstallRoute(std::uint32_t index, const fastpat
 }
 
 void FastpathMaps::SetDeadline(std::uint32_t index, base::MonotonicTime deadline) {
-  Store(routes_[index].deadline_ns, ToFastpathTime(deadline));
+  Store(shares_->routes[index].deadline_ns, ToFastpathTime(deadline));
 }
 
 void FastpathMaps::SetRouteNextHops(std::uint32_t index, std::uint32_t to_client,
                                     std::uint32_t to_peer) {
   CHECK(std::max(to_client, to_peer) < sizes_.next_hops);
-  Store(routes_[index].next_hop_to_client, to_client);
-  Store(routes_[index].next_hop_to_peer, to_peer);
+  Store(shares_->routes[index].next_hop_to_client, to_client);
+  Store(shares_->routes[index].next_hop_to_peer, to_peer);
 }
 
 void FastpathMaps::RemoveRoute(std::uint32_t index) {
-  fastpath_route& route = routes_[index];
+  fastpath_route& route = shares_->routes[index];
   Store(route.deadline_ns, 0);
   RemoveEntry(descriptors_.by_channel, route.channel, index);
   RemoveEntry(descriptors_.by_peer, route.peer, index);
 }
 
 void FastpathMaps::ResetSlot(std::uint32_t slot) {
-  for (fastpath_meter& meter : slots_[slot].meters) {
+  for (leaky_buckets& meter : shares_->slots[slot].meters) {
     Store(meter.bytes_empty_at_ns, 0);
     Store(meter.packets_empty_at_ns, 0);
   }
 }
-
-const fastpath_slot& FastpathMaps::slot(std::uint32_t slot) const { return slots_[slot]; }
 
 void FastpathMaps::SetNextHop(std::uint32_t index, const fastpath_link& link) {
   CHECK(index != 0);

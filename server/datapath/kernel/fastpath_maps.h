@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
@@ -35,6 +37,7 @@ class FastpathMaps {
     int next_hops = -1;
     int config = -1;
     int ports = -1;
+    int interfaces = -1;
   };
   static base::Result<FastpathMaps> Open(const Descriptors& descriptors,
                                          const FastpathSizes& sizes);
@@ -51,7 +54,12 @@ class FastpathMaps {
   void SetLastChannel(std::uint16_t channel);
   void SetPortRole(std::uint16_t port, fastpath_port_role role);
 
-  // Writes a record and has both hash entries lead to it. The index must not lead to a route, nor
+  // The link-layer address of an interface, which XDP relays nothing by before it knows it. Not for
+  // more interfaces than FASTPATH_INTERFACES; those beyond pass everything.
+  void SetInterface(std::uint32_t interface_index, std::span<const std::uint8_t, 6> address);
+
+  // Writes a record and has both hash entries lead to it. Its packets pass until they are taken
+  // over. The index must not lead to a route, nor
   // have done so in the last FASTPATH_QUARANTINE_NS (FastpathIndices sees to that). An entry of
   // another record with the same key is replaced. Error: the map is full; nothing is installed.
   base::Result<void> InstallRoute(std::uint32_t index, const fastpath_route& route);
@@ -60,11 +68,18 @@ class FastpathMaps {
   void SetRouteNextHops(std::uint32_t index, std::uint32_t to_client, std::uint32_t to_peer);
   // Takes the hash entries away, where they still lead to this record.
   void RemoveRoute(std::uint32_t index);
+  // Where the hand-over of a direction is agreed upon with the program.
+  std::uint32_t& handover(std::uint32_t index, fastpath_direction direction) {
+    return shares_->routes[index].handovers[direction];
+  }
 
   // A new allocation: empty meters. Counters go on; remember ReadSlot as where they begin.
   void ResetSlot(std::uint32_t slot);
   // Shared with the program, which changes them at any time.
-  const fastpath_slot& slot(std::uint32_t slot) const;
+  fastpath_slot& slot(std::uint32_t slot) { return shares_->slots[slot]; }
+
+  // Keeps the memory of hand-over words and slots, also when the object is gone.
+  std::shared_ptr<const void> memory() const { return shares_; }
 
   // Takes effect at once for every route that uses it. Index 0 is never resolved.
   void SetNextHop(std::uint32_t index, const fastpath_link& link);
@@ -75,11 +90,16 @@ class FastpathMaps {
   base::Result<fastpath_totals> ReadTotals() const;
 
  private:
+  // What userspace takes part in, by KernelShare.
+  struct Shares {
+    SharedArray<fastpath_route> routes;
+    SharedArray<fastpath_slot> slots;
+  };
+
   Descriptors descriptors_;
   FastpathSizes sizes_;
   std::size_t cpus_ = 0;
-  SharedArray<fastpath_route> routes_;
-  SharedArray<fastpath_slot> slots_;
+  std::shared_ptr<Shares> shares_ = std::make_shared<Shares>();
   SharedArray<fastpath_next_hop> next_hops_;
   SharedArray<fastpath_config> config_;
   SharedArray<fastpath_ports> ports_;

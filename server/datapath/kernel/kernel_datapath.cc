@@ -140,6 +140,7 @@ KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueri
     program_->maps().SetPortRole(port, FASTPATH_PORT_LISTENER);
   refreshed_at_ = base::ReadClocks().monotonic;
   attachments_.Reconcile({});
+  TellAddresses();
   RenewLease(refreshed_at_);
 }
 
@@ -197,6 +198,20 @@ void KernelDatapath::Remove(const turn::RouteKey& key) {
   if (found == routes_.end() || found->second.relay != key.relay) return;
   Forget(found->second, base::ReadClocks().monotonic);
   routes_.erase(found);
+}
+
+std::optional<KernelShare> KernelDatapath::ShareOf(const turn::RouteKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = routes_.find(NameOf(key.client, key.channel));
+  if (found == routes_.end() || found->second.relay != key.relay) return std::nullopt;
+  FastpathMaps& maps = program_->maps();
+  const std::uint32_t index = found->second.index;
+  fastpath_slot& slot = maps.slot(slots_.find(key.relay)->second.index);
+  return KernelShare{
+      .handovers = {&maps.handover(index, FASTPATH_CLIENT_TO_PEER),
+                    &maps.handover(index, FASTPATH_PEER_TO_CLIENT)},
+      .buckets = {&slot.meters[FASTPATH_CLIENT_TO_PEER], &slot.meters[FASTPATH_PEER_TO_CLIENT]},
+      .memory = maps.memory()};
 }
 
 std::optional<KernelDatapath::Installed> KernelDatapath::Prepare(const turn::Route& route,
@@ -331,6 +346,16 @@ void KernelDatapath::Reconcile() {
       Log(LogLevel::kWarning, "packets that come in by an interface are relayed in userspace only",
           {{"interface", state.interface_name}, {"reason", state.problem}});
     }
+  }
+  TellAddresses();
+}
+
+void KernelDatapath::TellAddresses() {
+  if (attachments_.kind() != AttachmentKind::kXdp) return;
+  for (const Attachments::State& state : attachments_.states()) {
+    const std::uint32_t index = ::if_nametoindex(state.interface_name.c_str());
+    if (const auto found = queries_.FindInterface(index))
+      program_->maps().SetInterface(index, found->address);
   }
 }
 

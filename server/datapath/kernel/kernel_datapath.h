@@ -59,6 +59,7 @@ class KernelDatapath final : public Datapath {
 
   void Install(const turn::Route& route) override;
   void Remove(const turn::RouteKey& key) override;
+  std::optional<KernelShare> ShareOf(const turn::RouteKey& key) override;
   void SetSettings(const Settings& settings);
 
   // How it is attached: "tcx", "clsact" or "xdp".
@@ -111,6 +112,8 @@ class KernelDatapath final : public Datapath {
   bool MissesInterface() const;
   void Reconcile();
   void FollowNetwork(base::MonotonicTime now);
+  // To XDP, whose link-layer address each interface has.
+  void TellAddresses();
   // False: it is to end.
   bool DoRound(base::MonotonicTime now, bool* is_more);
 

@@ -30,8 +30,10 @@ struct packet {
   __u8 traffic_class;
   __u8 hop_limit;
   __u8 dont_fragment;
-  __u8 role;         // enum fastpath_port_role of the destination port
-  __u32 first_word;  // of the payload, or 0
+  __u8 is_segmented;  // several datagrams in one buffer
+  __u8 is_fragment;   // the first one of an IPv4 datagram
+  __u8 role;          // enum fastpath_port_role of the destination port
+  __u32 first_word;   // of the payload, or 0
 };
 
 static __always_inline void set_v4(struct fastpath_address* address, __u32 v4) {
@@ -68,14 +70,16 @@ static __always_inline int parse_v4(struct packet* packet, const struct iphdr* i
                                     __u32 ip_packet_bytes) {
   if ((const void*)(ip + 1) > end || ip->protocol != IPPROTO_UDP) return FOREIGN;
   if (ip->ihl != 5) return FASTPATH_PASS_IP_OPTIONS;
-  if (ip->frag_off & bpf_htons(0x3fff)) return FASTPATH_PASS_FRAGMENT;
+  if (ip->frag_off & bpf_htons(0x1fff)) return FASTPATH_PASS_FRAGMENT;
   const struct udphdr* udp = (const struct udphdr*)(ip + 1);
   if ((const void*)(udp + 1) > end) return FASTPATH_PASS_MALFORMED;
   const int verdict = parse_udp(packet, udp, end);
   if (verdict != GO_ON) return verdict;
   const __u32 total_bytes = bpf_ntohs(ip->tot_len);
+  packet->is_fragment = (ip->frag_off & bpf_htons(0x2000)) != 0;
   if (ip->version != 4 || !has_sound_checksum(ip) || total_bytes > ip_packet_bytes ||
-      packet->udp_bytes < sizeof(*udp) || total_bytes != sizeof(*ip) + packet->udp_bytes)
+      packet->udp_bytes < sizeof(*udp) ||
+      (total_bytes != sizeof(*ip) + packet->udp_bytes && !packet->is_fragment))
     return FASTPATH_PASS_MALFORMED;
   set_v4(&packet->source, ip->saddr);
   set_v4(&packet->destination, ip->daddr);

@@ -17,6 +17,8 @@ struct plan {
   __u8 removes_header;  // ChannelData came in
   __u8 adds_header;     // ChannelData goes out
   __u8 hop_limit;
+  __u32 route;           // its place in `routes`, and one more; 0: none was found
+  __u32 direction;       // of what came in along `route`
   __u32 to_peer_slot;    // only with `removes_header`
   __u32 to_client_slot;  // only with `adds_header`
   __u32 next_hop;
@@ -52,25 +54,60 @@ static __always_inline int is_same_peer(const struct fastpath_peer_key* left,
 }
 
 static __always_inline const struct fastpath_route* route_of_channel(
-    const struct fastpath_channel_key* key) {
+    struct plan* plan, const struct fastpath_channel_key* key) {
   const __u32* found = bpf_map_lookup_elem(&by_channel, key);
   if (!found) return 0;
   const __u32 index = *found;
   const struct fastpath_route* route = bpf_map_lookup_elem(&routes, &index);
-  return route && is_same_channel(&route->channel, key) ? route : 0;
+  if (!route || !is_same_channel(&route->channel, key)) return 0;
+  plan->route = index + 1;
+  plan->direction = FASTPATH_CLIENT_TO_PEER;
+  return route;
 }
 
 static __always_inline const struct fastpath_route* route_of_peer(
-    const struct fastpath_peer_key* key) {
+    const struct fastpath_peer_key* key, __u32* index) {
   const __u32* found = bpf_map_lookup_elem(&by_peer, key);
   if (!found) return 0;
-  const __u32 index = *found;
-  const struct fastpath_route* route = bpf_map_lookup_elem(&routes, &index);
+  *index = *found;
+  const struct fastpath_route* route = bpf_map_lookup_elem(&routes, index);
   return route && is_same_peer(&route->peer, key) ? route : 0;
 }
 
 static __always_inline __u64 deadline_of(const struct fastpath_route* route) {
   return *(const volatile __u64*)&route->deadline_ns;
+}
+
+// A sender that no packet would leave for sits on this host, or nowhere: from outside, its address
+// is a false one, and the system knows what to do about that.
+static __always_inline int is_outside(const __u32* next_hop) {
+  const __u32 index = *(const volatile __u32*)next_hop;
+  const struct fastpath_next_hop* hop = bpf_map_lookup_elem(&next_hops, &index);
+  return hop && index != 0 && *(const volatile __u32*)&hop->current < FASTPATH_LINK_VERSIONS;
+}
+
+// Added first: with the bit, userspace leaves the word alone.
+static __always_inline void hold_back(__u32* word) {
+  if (__sync_fetch_and_add(word, FASTPATH_PASSED_ONE) & FASTPATH_TAKEN_OVER)
+    __sync_fetch_and_and(word, ~FASTPATH_TAKEN_OVER);
+}
+
+// What is passed must not be overtaken by what comes after it.
+static __always_inline void leave_to_userspace(const struct plan* plan) {
+  if (plan->route == 0) return;
+  const __u32 index = plan->route - 1;
+  struct fastpath_route* route = bpf_map_lookup_elem(&routes, &index);
+  if (!route) return;
+  // Without CAP_PERFMON, no pointer may be the sum of something that is not known.
+  if (plan->direction == FASTPATH_PEER_TO_CLIENT)
+    hold_back(&route->handovers[FASTPATH_PEER_TO_CLIENT]);
+  else
+    hold_back(&route->handovers[FASTPATH_CLIENT_TO_PEER]);
+}
+
+static __always_inline int is_taken_over(const struct fastpath_route* route,
+                                         enum fastpath_direction direction) {
+  return *(const volatile __u32*)&route->handovers[direction] & FASTPATH_TAKEN_OVER;
 }
 
 static __always_inline int resolve(struct plan* plan, __u32 next_hop) {
@@ -110,14 +147,10 @@ static __always_inline int plan_to_peer(struct plan* plan, const struct fastpath
   return resolve(plan, *(const volatile __u32*)&route->next_hop_to_peer);
 }
 
-// From a peer, or from another relayed transport address of this server.
-static __always_inline int plan_from_relay(struct plan* plan, const struct fastpath_peer_key* key,
-                                           __u64 now) {
-  const struct fastpath_route* route = route_of_peer(key);
-  if (!route) return FASTPATH_PASS_MISS;
-  if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
-  if (!plan->removes_header) plan->old_sums = route->peer_sums;
-  return plan_to_client(plan, route);
+// What a packet of a live route must not be.
+static __always_inline int judge_shape(const struct packet* packet) {
+  if (packet->is_segmented) return FASTPATH_PASS_SEGMENTED;
+  return packet->is_fragment ? FASTPATH_PASS_FRAGMENT : GO_ON;
 }
 
 // ChannelData (RFC 8656 section 12.4).
@@ -130,27 +163,38 @@ static __always_inline int plan_for_client(struct plan* plan, const struct packe
     return FASTPATH_PASS_CONTROL;
   plan->data_bytes = header & 0xffff;
   if (plan->data_bytes + CHANNEL_HEADER_BYTES > payload_bytes) return FASTPATH_PASS_MALFORMED;
-  if (plan->data_bytes + CHANNEL_HEADER_BYTES < payload_bytes) return FASTPATH_PASS_PADDED;
 
   const struct fastpath_channel_key key = {.client = packet->source,
                                            .server = packet->destination,
                                            .client_port = packet->source_port,
                                            .server_port = packet->destination_port,
                                            .channel = bpf_htons((__u16)channel)};
-  const struct fastpath_route* route = route_of_channel(&key);
+  const struct fastpath_route* route = route_of_channel(plan, &key);
   if (!route) return FASTPATH_PASS_MISS;
   if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
+  int verdict = judge_shape(packet);
+  if (verdict != GO_ON) return verdict;
+  if (plan->data_bytes + CHANNEL_HEADER_BYTES < payload_bytes) return FASTPATH_PASS_PADDED;
+  if (!is_outside(&route->next_hop_to_client)) return FASTPATH_PASS_NO_NEXT_HOP;
   plan->removes_header = 1;
   plan->old_sums = route->channel_sums;
   plan->to_peer_slot = route->slot;
-  if (!(route->flags & FASTPATH_PEER_IS_OWN_RELAY)) return plan_to_peer(plan, route);
-
-  // The other allocation receives what would be sent to it.
-  const struct fastpath_peer_key other = {.relayed = route->peer.peer,
-                                          .peer = route->peer.relayed,
-                                          .relayed_port = route->peer.peer_port,
-                                          .peer_port = route->peer.relayed_port};
-  return plan_from_relay(plan, &other, now);
+  if (!(route->flags & FASTPATH_PEER_IS_OWN_RELAY)) {
+    verdict = plan_to_peer(plan, route);
+  } else {
+    // The other allocation receives what would be sent to it.
+    const struct fastpath_peer_key other = {.relayed = route->peer.peer,
+                                            .peer = route->peer.relayed,
+                                            .relayed_port = route->peer.peer_port,
+                                            .peer_port = route->peer.relayed_port};
+    __u32 index;
+    const struct fastpath_route* onward = route_of_peer(&other, &index);
+    if (!onward) return FASTPATH_PASS_MISS;
+    if (now >= deadline_of(onward)) return FASTPATH_PASS_EXPIRED;
+    verdict = plan_to_client(plan, onward);
+  }
+  if (verdict != GO_ON) return verdict;
+  return is_taken_over(route, FASTPATH_CLIENT_TO_PEER) ? GO_ON : FASTPATH_PASS_HANDOVER;
 }
 
 static __always_inline int plan_for_peer(struct plan* plan, const struct packet* packet,
@@ -160,7 +204,19 @@ static __always_inline int plan_for_peer(struct plan* plan, const struct packet*
                                         .peer = packet->source,
                                         .relayed_port = packet->destination_port,
                                         .peer_port = packet->source_port};
-  return plan_from_relay(plan, &key, now);
+  __u32 index;
+  const struct fastpath_route* route = route_of_peer(&key, &index);
+  if (!route) return FASTPATH_PASS_MISS;
+  plan->route = index + 1;
+  plan->direction = FASTPATH_PEER_TO_CLIENT;
+  if (now >= deadline_of(route)) return FASTPATH_PASS_EXPIRED;
+  int verdict = judge_shape(packet);
+  if (verdict != GO_ON) return verdict;
+  if (!is_outside(&route->next_hop_to_peer)) return FASTPATH_PASS_NO_NEXT_HOP;
+  plan->old_sums = route->peer_sums;
+  verdict = plan_to_client(plan, route);
+  if (verdict != GO_ON) return verdict;
+  return is_taken_over(route, FASTPATH_PEER_TO_CLIENT) ? GO_ON : FASTPATH_PASS_HANDOVER;
 }
 
 // Everything that can leave a packet to userspace is decided here, before anything is charged. Not
@@ -170,8 +226,17 @@ __attribute__((noinline)) int fastpath_plan(struct plan* plan, const struct pack
                                             __u64 now) {
   const struct fastpath_config* settings = find_config();
   if (!plan || !packet || !settings) return FASTPATH_PASS_SYSTEM;
-  return packet->role == FASTPATH_PORT_LISTENER ? plan_for_client(plan, packet, settings, now)
-                                                : plan_for_peer(plan, packet, now);
+  const int verdict = packet->role == FASTPATH_PORT_LISTENER
+                          ? plan_for_client(plan, packet, settings, now)
+                          : plan_for_peer(plan, packet, now);
+  if (verdict != GO_ON) leave_to_userspace(plan);
+  return verdict;
+}
+
+// What could not be seen before.
+__attribute__((noinline)) int fastpath_leave(const struct plan* plan) {
+  if (plan) leave_to_userspace(plan);
+  return FASTPATH_PASS_SYSTEM;
 }
 
 static __always_inline const struct fastpath_link* link_of(const struct plan* plan) {

@@ -18,12 +18,6 @@
 
 #define ADJUST_FLAGS (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
 
-static __always_inline int obstacle(const struct __sk_buff* skb) {
-  if (skb->gso_segs > 1 || skb->gso_size != 0) return FASTPATH_PASS_SEGMENTED;
-  if (skb->vlan_present) return FASTPATH_PASS_VLAN;
-  return GO_ON;
-}
-
 // What of the payload is cut off together with the headers by settle_checksum.
 struct cut_payload {
   __u8 octets[8];
@@ -133,8 +127,9 @@ static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
   struct packet packet;
   __builtin_memset(&packet, 0, sizeof(packet));
   int verdict = parse(&packet, (void*)(long)skb->data, (void*)(long)skb->data_end, skb->len);
-  if (verdict == GO_ON) verdict = obstacle(skb);
   if (verdict != GO_ON) return verdict;
+  if (skb->vlan_present) return FASTPATH_PASS_VLAN;
+  packet.is_segmented = skb->gso_segs > 1 || skb->gso_size != 0;
   struct plan plan;
   start_plan(&plan, &packet);
   verdict = fastpath_plan(&plan, &packet, now);
@@ -150,7 +145,7 @@ static __always_inline int relay_tc(struct __sk_buff* skb, __u32* ifindex) {
     check = unfinished_check(&plan);
   } else if (kind == CHECK_SUMMED) {
     const __s64 sum = fastpath_sum_tc(skb, data_offset(&packet, &plan), plan.data_bytes);
-    if (sum < 0) return FASTPATH_PASS_SYSTEM;
+    if (sum < 0) return fastpath_leave(&plan);
     check = new_check(sum, &plan);
   } else {
     check = changed_check(&packet, &plan);

@@ -33,6 +33,17 @@ static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* pac
   return write_headers(tag + 1, end, packet, plan, check);
 }
 
+// An interface that listens to everything has frames for others.
+static __always_inline int is_for_interface(const struct xdp_md* xdp) {
+  const __u32 ifindex = xdp->ingress_ifindex;
+  const struct fastpath_interface* own = bpf_map_lookup_elem(&interfaces, &ifindex);
+  const struct ethhdr* ethernet = (void*)(long)xdp->data;
+  if (!own || (const void*)(ethernet + 1) > (const void*)(long)xdp->data_end) return 0;
+  const __u16* left = __builtin_assume_aligned(ethernet->h_dest, 2);
+  const __u16* right = __builtin_assume_aligned(own->address, 2);
+  return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2])) == 0;
+}
+
 // The interface to leave by is `*ifindex`.
 static __always_inline int relay_xdp(struct xdp_md* xdp, __u32* ifindex) {
   const struct fastpath_config* settings = find_config();
@@ -43,6 +54,7 @@ static __always_inline int relay_xdp(struct xdp_md* xdp, __u32* ifindex) {
   const __u32 frame_bytes = (__u32)bpf_xdp_get_buff_len(xdp);
   int verdict = parse(&packet, (void*)(long)xdp->data, (void*)(long)xdp->data_end, frame_bytes);
   if (verdict != GO_ON) return verdict;
+  if (!is_for_interface(xdp)) return FOREIGN;
   struct plan plan;
   start_plan(&plan, &packet);
   verdict = fastpath_plan(&plan, &packet, now);
@@ -51,7 +63,7 @@ static __always_inline int relay_xdp(struct xdp_md* xdp, __u32* ifindex) {
   __u16 check;
   if (needs_payload_sum(&packet, &plan)) {
     const __s64 sum = fastpath_sum_xdp(xdp, data_offset(&packet, &plan), plan.data_bytes);
-    if (sum < 0) return FASTPATH_PASS_SYSTEM;
+    if (sum < 0) return fastpath_leave(&plan);
     check = new_check(sum, &plan);
   } else {
     check = changed_check(&packet, &plan);

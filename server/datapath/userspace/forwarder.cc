@@ -51,7 +51,7 @@ void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& addres
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   relays_[index] = std::make_unique<RelaySocket>(
-      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}});
+      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0});
 }
 
 void Forwarder::RemoveRelay(int socket) {
@@ -78,11 +78,53 @@ const turn::Route* Forwarder::FindRoute(const turn::RouteKey& key) {
 void Forwarder::Install(const turn::Route& route) {
   RelaySocket* relay = FindRelay(route.relay.value);
   CHECK(relay != nullptr);
-  RouteEntry entry{.route = route, .relay = relay, .peer_address = {}, .client_path = {}};
+  RouteEntry entry{
+      .route = route, .relay = relay, .peer_address = {}, .client_path = {}, .kernel = {}};
   entry.peer_address = ToSocketAddress(route.peer.endpoint);
   if (route.client.five_tuple.transport == base::Transport::kUdp)
     entry.client_path = PathOf(route.client);
+  if (RouteEntry* old = routes_.FindByChannel(route.client.five_tuple, route.channel)) {
+    if (old->route.relay == route.relay && old->route.peer == route.peer)
+      entry.kernel = old->kernel;
+    else
+      Unshare(*old);
+  }
   routes_.Install(entry);
+}
+
+void Forwarder::Remove(const turn::RouteKey& key) {
+  if (RouteEntry* entry = routes_.FindByChannel(key.client.five_tuple, key.channel))
+    Unshare(*entry);
+  routes_.Remove(key);
+}
+
+void Forwarder::SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) {
+  RouteEntry* entry = routes_.FindByChannel(key.client.five_tuple, key.channel);
+  if (entry == nullptr) return;
+  if (share && entry->kernel != nullptr && entry->kernel->share.handovers == share->handovers)
+    return;
+  Unshare(*entry);
+  if (!share) return;
+  RelaySocket& relay = *entry->relay;
+  ++relay.kernel_routes;
+  relay.client_to_peer.ShareWith(share->buckets[LabelIndex(Direction::kClientToPeer)]);
+  relay.peer_to_client.ShareWith(share->buckets[LabelIndex(Direction::kPeerToClient)]);
+  entry->kernel = std::make_shared<KernelRoute>(
+      KernelRoute{.share = *share,
+                  .sockets = {entry->client_path.socket, relay.socket},
+                  .is_to_own_relay = entry->route.peer_is_own_relay});
+  handovers_.Add(entry->kernel, Direction::kClientToPeer);
+  handovers_.Add(entry->kernel, Direction::kPeerToClient);
+}
+
+void Forwarder::Unshare(RouteEntry& entry) {
+  if (entry.kernel == nullptr) return;
+  entry.kernel->is_removed = true;
+  entry.kernel.reset();
+  RelaySocket* relay = FindRelay(entry.route.relay.value);
+  if (relay == nullptr || --relay->kernel_routes != 0) return;
+  relay->client_to_peer.ShareWith(nullptr);
+  relay->peer_to_client.ShareWith(nullptr);
 }
 
 void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
@@ -92,6 +134,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
     entry = OnMissingRoute(client, message, now);
     if (entry == nullptr) return;
   }
+  if (entry->kernel != nullptr) handovers_.Add(entry->kernel, Direction::kClientToPeer);
   if (entry->route.peer_is_own_relay && !ledger_.IsLive(entry->route.peer.endpoint)) {
     CountDrop(counters_, turn::DropReason::kPolicy);
     return;
@@ -128,6 +171,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
                                            base::MutableBytes* message) {
   RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
   if (entry == nullptr || now >= entry->route.deadline) return PeerVerdict::kToEngine;
+  if (entry->kernel != nullptr) handovers_.Add(entry->kernel, Direction::kPeerToClient);
   const base::Transport transport = entry->route.client.five_tuple.transport;
   // To a connection nothing of the header goes along (RFC 8656 section 16).
   const bool is_udp = transport == base::Transport::kUdp;

@@ -14,6 +14,7 @@
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/route.h"
 #include "server/datapath/datapath.h"
+#include "server/datapath/userspace/handovers.h"
 #include "server/datapath/userspace/ip_fields.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/route_table.h"
@@ -51,7 +52,10 @@ class Forwarder final : public Datapath {
   std::size_t listener_count() const { return listeners_.size(); }
 
   void Install(const turn::Route& route) override;
-  void Remove(const turn::RouteKey& key) override { routes_.Remove(key); }
+  void Remove(const turn::RouteKey& key) override;
+  void SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) override;
+  // Routes that the kernel has, while their packets still come by here.
+  Handovers& handovers() { return handovers_; }
   std::size_t route_count() const { return routes_.size(); }
   std::vector<turn::RouteKey> ListRoutes() const { return routes_.ListKeys(); }
   // nullptr: there is none, or another one by now. Good until the next Install or Remove.
@@ -105,6 +109,8 @@ class Forwarder final : public Datapath {
 
  private:
   ClientPath PathOf(const turn::Client& client) const;
+  // The kernel does not have the route any more.
+  void Unshare(RouteEntry& entry);
   // nullptr: none, and the message is counted or in other hands.
   RouteEntry* OnMissingRoute(const base::FiveTuple& client, const stun::ChannelDataView& message,
                              base::MonotonicTime now);
@@ -122,6 +128,7 @@ class Forwarder final : public Datapath {
   std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor
   std::unordered_map<std::uint32_t, ClientPath> paths_;
   RouteTable routes_;
+  Handovers handovers_;
   OnUnrouted on_unrouted_;
   IpFields arrived_;  // of what the engine is working on
 };

@@ -1,27 +1,36 @@
 #include "server/datapath/userspace/rate_meter.h"
 
-#include <algorithm>
-
 namespace relay {
 namespace {
 
-constexpr std::chrono::nanoseconds kBurst = std::chrono::seconds(1);
-
-base::MonotonicTime After(base::MonotonicTime empty_at, std::uint64_t units, std::uint64_t rate,
-                          base::MonotonicTime now) {
-  if (rate == 0) return empty_at;
-  return std::max(empty_at, now) + std::chrono::nanoseconds(units * 1'000'000'000 / rate);
+std::uint64_t Nanoseconds(base::MonotonicTime time) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count());
 }
 
 }  // namespace
 
 bool RateMeter::Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now) {
-  const auto bytes_after = After(bytes_empty_at_, bytes, limits.bytes_per_second, now);
-  const auto packets_after = After(packets_empty_at_, 1, limits.packets_per_second, now);
-  if (bytes_after > now + kBurst || packets_after > now + kBurst) return false;
-  bytes_empty_at_ = bytes_after;
-  packets_empty_at_ = packets_after;
-  return true;
+  if (limits.bytes_per_second == 0 && limits.packets_per_second == 0) return true;
+  return leaky_admit(shared_ != nullptr ? shared_ : &own_, limits.bytes_per_second,
+                     limits.packets_per_second, bytes, Nanoseconds(now)) != 0;
+}
+
+bool RateMeter::IsEmpty(base::MonotonicTime now) const {
+  const leaky_buckets& buckets = shared_ != nullptr ? *shared_ : own_;
+  return leaky_read(&buckets.bytes_empty_at_ns) <= Nanoseconds(now) &&
+         leaky_read(&buckets.packets_empty_at_ns) <= Nanoseconds(now);
+}
+
+void RateMeter::ShareWith(leaky_buckets* shared) {
+  if (shared == shared_) return;
+  if (shared_ != nullptr) own_ = Read(*shared_);
+  if (shared != nullptr) *shared = own_;
+  shared_ = shared;
+}
+
+leaky_buckets RateMeter::Read(const leaky_buckets& buckets) {
+  return {.bytes_empty_at_ns = leaky_read(&buckets.bytes_empty_at_ns),
+          .packets_empty_at_ns = leaky_read(&buckets.packets_empty_at_ns)};
 }
 
 }  // namespace relay

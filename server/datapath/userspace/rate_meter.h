@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "protocol/base/time.h"
+#include "server/datapath/leaky_buckets.h"
 
 namespace relay {
 
@@ -14,21 +15,23 @@ struct RateLimits {
   std::uint64_t packets_per_second = 0;
 };
 
-// Two leaky buckets, each held as the time at which it would be empty again: 16 octets, no timer. A
-// second's worth may come at once. What does not fit is dropped by the caller; the allocation
-// stays.
+// What does not fit is dropped by the caller; the allocation stays. The buckets are its own, or
+// such as others charge at the same time. One thread.
 class RateMeter {
  public:
   // False: over a limit, and nothing was charged.
   bool Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now);
   // Whether everything has leaked away, so that a new meter would do as well.
-  bool IsEmpty(base::MonotonicTime now) const {
-    return bytes_empty_at_ <= now && packets_empty_at_ <= now;
-  }
+  bool IsEmpty(base::MonotonicTime now) const;
+  // What is in its buckets goes to these, which nobody charges yet, and which are used until the
+  // next call. nullptr: it has its own again.
+  void ShareWith(leaky_buckets* shared);
 
  private:
-  base::MonotonicTime bytes_empty_at_{};
-  base::MonotonicTime packets_empty_at_{};
+  static leaky_buckets Read(const leaky_buckets& buckets);
+
+  leaky_buckets own_{};
+  leaky_buckets* shared_ = nullptr;
 };
 
 }  // namespace relay

@@ -57,8 +57,8 @@ RouteEntry* RouteTable::FindByPeer(turn::RelayHandle relay, const base::Endpoint
 std::vector<turn::RouteKey> RouteTable::ListKeys() const {
   std::vector<turn::RouteKey> keys;
   keys.reserve(size());
-  for (const auto& [key, index] : by_channel_) {
-    const turn::Route& route = entries_[index]->route;
+  for (const auto& entry : by_channel_) {
+    const turn::Route& route = entry->route;
     keys.push_back({route.client, route.channel, route.relay, route.peer});
   }
   return keys;

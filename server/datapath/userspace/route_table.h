@@ -10,6 +10,7 @@
 #include "protocol/base/hash.h"
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/route.h"
+#include "server/datapath/userspace/handovers.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/read_limit.h"
 #include "server/datapath/userspace/socket_address.h"
@@ -26,6 +27,7 @@ struct RelaySocket {
   std::uint32_t receive_drops = 0;  // as the system last reported them (SO_RXQ_OVFL)
   ReadLimit read_limit;
   SteadyHopLimit hop_limit;
+  std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
 };
 
 // A UDP socket that clients send to.
@@ -49,6 +51,7 @@ struct RouteEntry {
   RelaySocket* relay;
   SocketAddress peer_address;
   ClientPath client_path;  // for clients over plain UDP; the others are their connections' business
+  std::shared_ptr<KernelRoute> kernel;  // nullptr: the kernel does not have it
 };
 
 // Routes by both directions: flat hash tables of pointers, which are all that a table grows by; keys

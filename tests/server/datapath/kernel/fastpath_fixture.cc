@@ -121,6 +121,8 @@ void FastpathFixture::Reset() {
   maps().SetPortRole(kListenerPort, FASTPATH_PORT_LISTENER);
   for (std::uint16_t port = kRelayPort; port < kRelayPort + 10; ++port)
     maps().SetPortRole(port, FASTPATH_PORT_RELAY);
+  // That of test runs.
+  maps().SetInterface(1, kServerMac);
   maps().SetNextHop(1, MakeLink());
   maps().SetNextHop(2, MakeLink());
   maps().SetLease(base::MonotonicTime::max());
@@ -129,10 +131,20 @@ void FastpathFixture::Reset() {
 std::uint32_t FastpathFixture::Install(const TestRoute& route) {
   const base::Result<void> result = maps().InstallRoute(next_route_, ToRecord(route));
   EXPECT_TRUE(result.ok());
-  return next_route_++;
+  ++next_route_;
+  if (takes_over_) TakeOver();
+  return next_route_ - 1;
+}
+
+void FastpathFixture::TakeOver() {
+  for (std::uint32_t route = 0; route < next_route_; ++route) {
+    maps().handover(route, FASTPATH_CLIENT_TO_PEER) |= FASTPATH_TAKEN_OVER;
+    maps().handover(route, FASTPATH_PEER_TO_CLIENT) |= FASTPATH_TAKEN_OVER;
+  }
 }
 
 RunResult FastpathFixture::Run(Attachment attachment, const Octets& frame, const Arrival& arrival) {
+  if (takes_over_) TakeOver();
   __sk_buff buffer{};
   buffer.gso_segs = arrival.gso_segs;
   buffer.gso_size = arrival.gso_size;

@@ -65,8 +65,12 @@ class FastpathFixture {
   FastpathMaps& maps() { return program_->maps(); }
   BpfProgram& program() { return *program_; }
 
-  // At the next index.
+  // At the next index. Its packets are taken over at once and before each run, unless that is
+  // switched off.
   std::uint32_t Install(const TestRoute& route);
+  void SetTakesOver(bool takes_over) { takes_over_ = takes_over; }
+  // All that was installed, in both directions.
+  void TakeOver();
   RunResult Run(Attachment attachment, const Octets& frame, const Arrival& arrival = {});
 
   std::uint64_t Outcomes(fastpath_outcome outcome);
@@ -80,6 +84,7 @@ class FastpathFixture {
   BpfProgram* program_ = nullptr;
   std::string skip_reason_;
   std::uint32_t next_route_ = 0;
+  bool takes_over_ = true;
   fastpath_totals totals_before_{};
   std::vector<fastpath_slot_counters> slots_before_;
 };

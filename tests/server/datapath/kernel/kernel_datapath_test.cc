@@ -126,6 +126,36 @@ TEST_F(KernelDatapathTest, WhatHasNoRoomIsIgnoredAndThereIsRoomAgain) {
   EXPECT_EQ(datapath->route_count(), 0U);
 }
 
+TEST_F(KernelDatapathTest, SharesWhatItKnowsOfARouteAlsoBeyondItsEnd) {
+  auto datapath = Open(Served("10.1.0.1"));
+  ASSERT_NE(datapath, nullptr);
+  const turn::Route route = RouteOf(1, 1);
+  EXPECT_FALSE(datapath->ShareOf(KeyOf(route)).has_value());
+  datapath->Install(route);
+  const auto share = datapath->ShareOf(KeyOf(route));
+  ASSERT_TRUE(share.has_value());
+  // Userspace has its packets first.
+  EXPECT_EQ(*share->handovers[0], 0U);
+  EXPECT_EQ(*share->handovers[1], 0U);
+  // A refresh keeps the place.
+  *share->handovers[0] = KernelShare::kTakenOver;
+  datapath->Install(route);
+  EXPECT_EQ(datapath->ShareOf(KeyOf(route))->handovers, share->handovers);
+  EXPECT_EQ(*share->handovers[0], KernelShare::kTakenOver);
+  // Another channel of the allocation has the same buckets.
+  turn::Route second = route;
+  second.channel = {0x4001};
+  second.peer = {At("10.1.0.4", 7)};
+  datapath->Install(second);
+  EXPECT_EQ(datapath->ShareOf(KeyOf(second))->buckets, share->buckets);
+  EXPECT_NE(datapath->ShareOf(KeyOf(second))->handovers, share->handovers);
+  datapath->Remove(KeyOf(route));
+  EXPECT_FALSE(datapath->ShareOf(KeyOf(route)).has_value());
+  datapath.reset();
+  *share->handovers[0] = 2;
+  EXPECT_EQ(*share->handovers[0], 2U);
+}
+
 TEST_F(KernelDatapathTest, CountersBeginAtZero) {
   const auto datapath = Open(Served("10.1.0.1"));
   ASSERT_NE(datapath, nullptr);

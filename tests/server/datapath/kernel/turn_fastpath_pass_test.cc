@@ -260,9 +260,12 @@ TEST_P(TurnFastpathPassTest, SegmentedBuffersPass) {
 TEST_P(TurnFastpathPassTest, AnUnresolvedNextHopPasses) {
   fastpath_.Install(Route());
   fastpath_.maps().ClearNextHop(2);
+  // Nor does what comes from where nothing is known to be.
   ExpectPass(MakeFrame(FromClient(Pattern(100))), FASTPATH_PASS_NO_NEXT_HOP);
-  ExpectRelayed(MakeFrame(FromPeer(Pattern(100))));
+  ExpectPass(MakeFrame(FromPeer(Pattern(100))), FASTPATH_PASS_NO_NEXT_HOP);
+  fastpath_.maps().SetNextHop(2, MakeLink());
   fastpath_.maps().ClearNextHop(1);
+  ExpectPass(MakeFrame(FromClient(Pattern(100))), FASTPATH_PASS_NO_NEXT_HOP);
   ExpectPass(MakeFrame(FromPeer(Pattern(100))), FASTPATH_PASS_NO_NEXT_HOP);
 }
 

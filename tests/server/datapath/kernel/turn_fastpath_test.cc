@@ -60,7 +60,7 @@ TEST_P(TurnFastpathTest, MetersHoldTheTimeAtWhichTheyAreEmpty) {
   ExpectRelayed(MakeFrame(FromPeer(Pattern(500))));
   ExpectRelayed(MakeFrame(FromPeer(Pattern(100))));
   const std::uint64_t after = ToFastpathTime(std::chrono::steady_clock::now());
-  const fastpath_meter& meter = fastpath_.maps().slot(3).meters[FASTPATH_PEER_TO_CLIENT];
+  const leaky_buckets& meter = fastpath_.maps().slot(3).meters[FASTPATH_PEER_TO_CLIENT];
   // The program's clock ticks a few milliseconds behind.
   constexpr std::uint64_t kTick = 20'000'000;
   EXPECT_GE(meter.bytes_empty_at_ns, before - kTick + 600'000'000);

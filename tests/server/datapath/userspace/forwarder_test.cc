@@ -294,5 +294,82 @@ TEST_F(ForwarderTest, IPH_06_ToAConnectionTheLastHopIsNone) {
   EXPECT_EQ(Dropped(turn::DropReason::kHopLimit), 0u);
 }
 
+// A route that the kernel has as well.
+class SharedRouteTest : public ForwarderTest {
+ protected:
+  SharedRouteTest() {
+    share_.handovers = {words_.data(), &words_[1]};
+    share_.buckets = {buckets_.data(), &buckets_[1]};
+    forwarder_.Install(MakeRoute());
+    forwarder_.SetShare(Key(), share_);
+  }
+  turn::RouteKey Key() const {
+    const turn::Route route = MakeRoute();
+    return {route.client, route.channel, route.relay, route.peer};
+  }
+  // Both directions, as nothing waits in their sockets.
+  void HandOver() {
+    forwarder_.handovers().Step(kNow);
+    forwarder_.handovers().Step(kNow + seconds(1));
+  }
+
+  std::array<std::uint32_t, 2> words_{};
+  std::array<leaky_buckets, 2> buckets_{};
+  KernelShare share_;
+};
+
+TEST_F(SharedRouteTest, IsHandedOverFromTheStartAndAgainWhenPacketsComeBy) {
+  HandOver();
+  EXPECT_EQ(words_[0], KernelShare::kTakenOver);
+  EXPECT_EQ(words_[1], KernelShare::kTakenOver);
+  words_ = {2, 2};
+  HandOver();
+  EXPECT_EQ(words_[0], 2U);
+  FromClient("x");
+  HandOver();
+  EXPECT_EQ(words_[0], 2U + KernelShare::kTakenOver);
+  EXPECT_EQ(words_[1], 2U);
+  FromPeer("x");
+  HandOver();
+  EXPECT_EQ(words_[1], 2U + KernelShare::kTakenOver);
+}
+
+TEST_F(SharedRouteTest, ARefreshChangesNothing) {
+  HandOver();
+  forwarder_.Install(MakeRoute());
+  forwarder_.SetShare(Key(), share_);
+  EXPECT_TRUE(forwarder_.handovers().empty());
+  words_ = {2, 2};
+  FromClient("x");
+  HandOver();
+  EXPECT_EQ(words_[0], 2U + KernelShare::kTakenOver);
+}
+
+TEST_F(SharedRouteTest, ARemovedRouteIsNotHandedOver) {
+  forwarder_.Remove(Key());
+  HandOver();
+  EXPECT_EQ(words_[0], 0U);
+  EXPECT_TRUE(forwarder_.handovers().empty());
+}
+
+TEST_F(SharedRouteTest, TURN_26_ItsMetersAreThoseOfTheKernel) {
+  forwarder_.SetLimits({.bytes_per_second = 10, .packets_per_second = 0});
+  const auto full =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(kNow.time_since_epoch()).count()) +
+      1'000'000'000;
+  buckets_[0].bytes_empty_at_ns = full;
+  FromClient("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), 1u);
+  FromPeer("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), 1u);
+  EXPECT_GT(buckets_[1].bytes_empty_at_ns, full - 1'000'000'000);
+  // Without a route in the kernel it goes on with what is in them.
+  forwarder_.Remove(Key());
+  buckets_ = {};
+  forwarder_.Install(MakeRoute());
+  FromClient("x");
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), 2u);
+}
+
 }  // namespace
 }  // namespace relay

@@ -46,5 +46,31 @@ TEST(RateMeter, ZeroMeansUnlimited) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(meter.Admit({}, 65535, kStart));
 }
 
+TEST(RateMeter, TURN_26_SharedBucketsAreChargedByAllWhoHaveThem) {
+  const RateLimits limits{.bytes_per_second = 1000, .packets_per_second = 0};
+  leaky_buckets shared{};
+  RateMeter one, other;
+  other.ShareWith(&shared);
+  ASSERT_TRUE(one.Admit(limits, 600, kStart));
+  // What it had charged before comes along.
+  one.ShareWith(&shared);
+  EXPECT_FALSE(other.Admit(limits, 401, kStart));
+  EXPECT_TRUE(other.Admit(limits, 400, kStart));
+  EXPECT_FALSE(one.Admit(limits, 1, kStart));
+  EXPECT_FALSE(one.IsEmpty(kStart));
+}
+
+TEST(RateMeter, WhatWasSharedStaysChargedWhenItIsSharedNoMore) {
+  const RateLimits limits{.bytes_per_second = 1000, .packets_per_second = 10};
+  leaky_buckets shared{};
+  RateMeter meter;
+  meter.ShareWith(&shared);
+  ASSERT_TRUE(meter.Admit(limits, 1000, kStart));
+  meter.ShareWith(&shared);
+  meter.ShareWith(nullptr);
+  shared = {};
+  EXPECT_FALSE(meter.Admit(limits, 1, kStart));
+}
+
 }  // namespace
 }  // namespace relay
