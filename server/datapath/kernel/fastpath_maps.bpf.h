@@ -77,9 +77,9 @@ struct {
   __type(value, struct fastpath_ports);
 } ports SEC(".maps");
 
-// By the index of the interface. Only XDP asks: tc is told by the system.
+// Only XDP asks: tc is told by the system.
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, FASTPATH_INTERFACES);
   __type(key, __u32);
   __type(value, struct fastpath_interface);

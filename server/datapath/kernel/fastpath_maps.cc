@@ -111,9 +111,11 @@ void FastpathMaps::SetPortRole(std::uint16_t port, fastpath_port_role role) {
 
 void FastpathMaps::SetInterface(std::uint32_t interface_index,
                                 std::span<const std::uint8_t, 6> address) {
+  const std::uint32_t place = interface_index % FASTPATH_INTERFACES;
   fastpath_interface value{};
+  value.index = interface_index;
   std::ranges::copy(address, value.address);
-  bpf_map_update_elem(descriptors_.interfaces, &interface_index, &value, BPF_ANY);
+  bpf_map_update_elem(descriptors_.interfaces, &place, &value, BPF_ANY);
 }
 
 base::Result<void> FastpathMaps::InstallRoute(std::uint32_t index, const fastpath_route& route) {

@@ -54,8 +54,7 @@ class FastpathMaps {
   void SetLastChannel(std::uint16_t channel);
   void SetPortRole(std::uint16_t port, fastpath_port_role role);
 
-  // The link-layer address of an interface, which XDP relays nothing by before it knows it. Not for
-  // more interfaces than FASTPATH_INTERFACES; those beyond pass everything.
+  // The link-layer address of an interface. XDP relays nothing that comes in there before it knows.
   void SetInterface(std::uint32_t interface_index, std::span<const std::uint8_t, 6> address);
 
   // Writes a record and has both hash entries lead to it. Its packets pass until they are taken

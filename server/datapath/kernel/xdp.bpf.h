@@ -35,10 +35,11 @@ static __always_inline int send_xdp(struct xdp_md* xdp, const struct packet* pac
 
 // An interface that listens to everything has frames for others.
 static __always_inline int is_for_interface(const struct xdp_md* xdp) {
-  const __u32 ifindex = xdp->ingress_ifindex;
-  const struct fastpath_interface* own = bpf_map_lookup_elem(&interfaces, &ifindex);
+  const __u32 place = xdp->ingress_ifindex % FASTPATH_INTERFACES;
+  const struct fastpath_interface* own = bpf_map_lookup_elem(&interfaces, &place);
   const struct ethhdr* ethernet = (void*)(long)xdp->data;
-  if (!own || (const void*)(ethernet + 1) > (const void*)(long)xdp->data_end) return 0;
+  if (!own || own->index != xdp->ingress_ifindex) return 0;
+  if ((const void*)(ethernet + 1) > (const void*)(long)xdp->data_end) return 0;
   const __u16* left = __builtin_assume_aligned(ethernet->h_dest, 2);
   const __u16* right = __builtin_assume_aligned(own->address, 2);
   return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2])) == 0;
