@@ -2,6 +2,8 @@
 
 #include <linux/types.h>
 
+// C, in the style of C. NOLINTBEGIN(readability-identifier-naming,modernize-macro-to-enum)
+
 // The meter of an allocation in one direction: two leaky buckets, each held as the time at which it
 // would be empty again (nanoseconds of CLOCK_MONOTONIC). A second's worth may come at once. C, as
 // the program in the kernel charges the same buckets with the same code at the same time.
@@ -43,3 +45,5 @@ LEAKY_INLINE int leaky_admit(struct leaky_buckets* buckets, __u64 bytes_rate, __
   leaky_move_forward(&buckets->packets_empty_at_ns, packets_before, packets_after, now);
   return 1;
 }
+
+// NOLINTEND(readability-identifier-naming,modernize-macro-to-enum)

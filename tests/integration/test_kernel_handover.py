@@ -21,7 +21,7 @@ from turn_client import Peer, TurnClient
 
 BURST = 24
 PAUSE_SECONDS = 0.002
-STREAM_SECONDS = 4.0
+STREAM_SECONDS = 3.0
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root")
 

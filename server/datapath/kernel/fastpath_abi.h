@@ -4,6 +4,8 @@
 
 #include "server/datapath/leaky_buckets.h"
 
+// C, in the style of C. NOLINTBEGIN(readability-identifier-naming,modernize-macro-to-enum)
+
 // What the program in the kernel and the process agree on: the one description of keys, records and
 // counters, included by C (turn_fastpath.bpf.c) and C++. Addresses are 16 octets, IPv4 as
 // ::ffff:a.b.c.d. Addresses, ports and channel numbers stand as on the wire; every other number is
@@ -175,3 +177,5 @@ enum fastpath_port_role {
 struct fastpath_ports {
   __u8 roles[65536];
 };
+
+// NOLINTEND(readability-identifier-naming,modernize-macro-to-enum)
