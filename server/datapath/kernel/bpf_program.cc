@@ -78,6 +78,7 @@ base::Error LoadError(int code, const LibbpfLog& log) {
   message += std::strerror(code < 0 ? -code : code);
   message += ")";
   if (const std::string line = log.MostTelling(); !line.empty()) message += ": " + line;
+  if (!HasPerfmonCapability()) message += "; one as old as 6.1 needs CAP_PERFMON for it";
   return {message};
 }
 

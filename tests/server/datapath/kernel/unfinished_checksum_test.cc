@@ -141,6 +141,11 @@ class UnfinishedChecksumTest : public TurnFastpathTest {
                     "address 02:00:00:00:00:03 && ip link add egress type veth peer name "
                     "far && for i in outside inside egress far; do ip link set $i up; "
                     "done"));
+    // Before that the system drops what leaves by them.
+    ASSERT_TRUE(
+        space_->Run("for i in $(seq 250); do "
+                    "[ $(ip -o link show | grep -c 'state UP') = 4 ] && exit 0; sleep 0.02; "
+                    "done; exit 1"));
     visit_.emplace(*space_);
     fastpath_link link = MakeLink();
     link.ifindex = ::if_nametoindex("egress");
