@@ -1,5 +1,6 @@
 #!/bin/sh
-# The first process of the emulated machine, run by dash (the shell of busybox prefers its own ip). Every line that begins with RESULT is for main.py:
+# The first process of the emulated machine, run by dash (the shell of busybox prefers its own ip). Every line that
+# begins with RESULT is for main.py:
 #   RESULT NAME passed | RESULT NAME failed REASON | RESULT NAME skipped REASON
 export PATH=/bin
 for command in $(/bin/busybox --list); do
@@ -19,7 +20,9 @@ for program in /bin/*_test; do
   name=${program##*/}
   "$program" --gtest_brief=0 > "/tmp/$name.log" 2>&1
   code=$?
-  sed -n "s/^\[       OK \] \([^ ,]*\).*/RESULT $name:\1 passed/p; s/^\[  SKIPPED \] \([^ ,]*\).* (.*ms)$/RESULT $name:\1 skipped not on this kernel/p; s/^\[  FAILED  \] \([^ ,]*\).* (.*ms)$/RESULT $name:\1 failed see above/p" "/tmp/$name.log"
+  sed -n -e "s/^\[       OK \] \([^ ,]*\).*/RESULT $name:\1 passed/p" \
+    -e "s/^\[  SKIPPED \] \([^ ,]*\).* (.*ms)$/RESULT $name:\1 skipped not on this kernel/p" \
+    -e "s/^\[  FAILED  \] \([^ ,]*\).* (.*ms)$/RESULT $name:\1 failed see above/p" "/tmp/$name.log"
   if [ $code -ne 0 ]; then
     grep -B 2 -A 10 Failure "/tmp/$name.log" | head -n 100
     echo "RESULT $name failed exit code $code"

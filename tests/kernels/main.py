@@ -18,6 +18,7 @@ COMMANDS = ("ip", "tc", "dash")
 EMULATOR = "qemu-system-x86_64"
 MEMORY_MIB = 1024
 BOOT_SECONDS = 1500
+WORDS = {"passed": "PASS", "failed": "FAIL", "skipped": "SKIP"}
 
 
 class Unavailable(Exception):
@@ -147,7 +148,7 @@ def main(arguments: list[str]) -> int:
     for name, outcome, reason in re.findall(r"^RESULT (.+?) (passed|failed|skipped)(.*)$", text, re.MULTILINE):
         counts[outcome] += 1
         if outcome != "passed" or name.startswith("end-to-end"):
-            print(f"{outcome.upper().removesuffix('ED').replace('SKIPP', 'SKIP')} kernels: {name}{':' if reason else ''}{reason}")
+            print(f"{WORDS[outcome]} kernels: {name}{':' if reason else ''}{reason}")
     if version is None or not re.search(r"^DONE", text, re.MULTILINE):
         counts["failed"] += 1
         print("FAIL kernels: the emulated machine did not come to its end; it said:\n" + text[-3000:])
