@@ -98,7 +98,6 @@ void SocketConnection::SendControl(base::Bytes message) {
 }
 
 void SocketConnection::SendData(base::Bytes message) {
-  if (HasWaiting()) return Count(output_.AddData(message, service_.now().monotonic));
   service_.Gather(client().handle, message);
 }
 
