@@ -13,9 +13,7 @@ std::size_t IndexOf(base::AddressFamily family) {
 
 }  // namespace
 
-Relay* Allocation::FindRelay(base::AddressFamily family) {
-  return relays_[IndexOf(family)].get();
-}
+Relay* Allocation::FindRelay(base::AddressFamily family) { return relays_[IndexOf(family)].get(); }
 
 const Relay* Allocation::FindRelay(base::AddressFamily family) const {
   return relays_[IndexOf(family)].get();

@@ -97,9 +97,7 @@ void SocketConnection::SendControl(base::Bytes message) {
   }
 }
 
-void SocketConnection::SendData(base::Bytes message) {
-  service_.Gather(client().handle, message);
-}
+void SocketConnection::SendData(base::Bytes message) { service_.Gather(client().handle, message); }
 
 void SocketConnection::SendGathered(GatheredData& data) {
   std::size_t taken = HasWaiting() ? 0 : WriteAtOnce(data.Joined());

@@ -54,8 +54,8 @@ struct RouteEntry {
   std::shared_ptr<KernelRoute> kernel;  // nullptr: the kernel does not have it
 };
 
-// Routes by both directions: flat hash tables of pointers, which are all that a table grows by; keys
-// are read from the routes. A lookup takes no lock and no heap. One table per shard.
+// Routes by both directions: flat hash tables of pointers, which are all that a table grows by;
+// keys are read from the routes. A lookup takes no lock and no heap. One table per shard.
 class RouteTable {
  public:
   // Replaces the entry with the same key.
