@@ -174,10 +174,9 @@ def _interrupt(*_: object) -> None:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    for program in (options.generator,):
-        if not os.access(program, os.X_OK):
-            print(f"bench: there is no program at {program}; ./dev build makes it", file=sys.stderr)
-            return 2
+    if not os.access(options.generator, os.X_OK):
+        print(f"bench: there is no program at {options.generator}; ./dev build makes it", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     machine.raise_descriptor_limit()
