@@ -10,12 +10,12 @@
 namespace relay {
 
 // Relayed data for one stream client, from the moment it was read until the end of the batch that
-// it came in, so that what is there for one client leaves in one write and one TLS record. The
-// messages are not copied before they are joined: they must stay where they are until Clear.
+// it came in, so that what is there for one client leaves together. The messages are not copied
+// before they are joined: they must stay where they are until Clear.
 class GatheredData {
  public:
   static constexpr std::size_t kMaxMessages = 64;
-  static constexpr std::size_t kMaxBytes = 16 * 1024;  // what a TLS record holds
+  static constexpr std::size_t kMaxBytes = 16 * 1024;
 
   // False: it has no room, and whoever has gathered must take it out first. An empty one takes any
   // message.

@@ -100,6 +100,7 @@ void SocketConnection::SendControl(base::Bytes message) {
 void SocketConnection::SendData(base::Bytes message) { service_.Gather(client().handle, message); }
 
 void SocketConnection::SendGathered(GatheredData& data) {
+  if (socket_.is_tls()) return SendRecords(data.messages());
   std::size_t taken = HasWaiting() ? 0 : WriteAtOnce(data.Joined());
   for (const base::Bytes message : data.messages()) {
     if (taken >= message.size()) {
@@ -113,8 +114,22 @@ void SocketConnection::SendGathered(GatheredData& data) {
   if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
 }
 
-std::size_t SocketConnection::WriteAtOnce(base::Bytes octets) {
-  const StreamOutcome outcome = socket_.Write(octets);
+// turnutils_uclient, for one, takes what a record holds for one message.
+void SocketConnection::SendRecords(std::span<const base::Bytes> messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const base::Bytes message = messages[i];
+    if (HasWaiting()) {
+      Count(output_.AddData(message, service_.now().monotonic));
+    } else if (const std::size_t taken = WriteAtOnce(message, i + 1 < messages.size());
+               taken < message.size()) {
+      output_.Begin(message, taken);
+    }
+  }
+  if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
+}
+
+std::size_t SocketConnection::WriteAtOnce(base::Bytes octets, bool more_follow) {
+  const StreamOutcome outcome = socket_.Write(octets, more_follow);
   if (outcome.status == Status::kDone) return outcome.bytes;
   if (MustWait(outcome)) {
     output_.Begin(octets, 0);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "server/net/gathered_data.h"
@@ -52,7 +53,9 @@ class SocketConnection final : public StreamConnection {
   bool HasWaiting() const { return !output_.empty() || read_wants_write_; }
   // Offers octets to the system, which needs that nothing waits, and says how many are done with.
   // All are if the system takes none: they are in front of the output then.
-  std::size_t WriteAtOnce(base::Bytes octets);
+  std::size_t WriteAtOnce(base::Bytes octets, bool more_follow = false);
+  // Each message in a TLS record of its own, and all of them in as few segments as they fit into.
+  void SendRecords(std::span<const base::Bytes> messages);
   // Writes what waits, as far as the system takes it.
   void WriteWaiting();
   // Ends once what waits has left (immediately: without waiting).

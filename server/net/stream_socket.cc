@@ -63,11 +63,11 @@ StreamOutcome StreamSocket::Read(base::MutableBytes into) {
   return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT), Status::kWantRead);
 }
 
-StreamOutcome StreamSocket::Write(base::Bytes octets) {
+StreamOutcome StreamSocket::Write(base::Bytes octets, bool more_follow) {
   if (!socket_.is_open()) return {Status::kFailed};
-  if (tls_ != nullptr) return tls_->Write(octets);
-  return Judge(::send(descriptor(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
-               Status::kWantWrite);
+  if (tls_ != nullptr) return tls_->Write(octets, more_follow);
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more_follow ? MSG_MORE : 0);
+  return Judge(::send(descriptor(), octets.data(), octets.size(), flags), Status::kWantWrite);
 }
 
 void StreamSocket::EndWriting() {

@@ -33,8 +33,9 @@ class StreamSocket {
   bool is_tls() const { return tls_ != nullptr; }
 
   StreamOutcome Read(base::MutableBytes into);
-  // After kWantWrite or kWantRead the same octets must be offered again.
-  StreamOutcome Write(base::Bytes octets);
+  // After kWantWrite or kWantRead the same octets must be offered again. When more follow at once,
+  // the system may wait for them before it sends.
+  StreamOutcome Write(base::Bytes octets, bool more_follow = false);
   // Whether Read gives octets though the system has none.
   bool has_buffered() const { return tls_ != nullptr && tls_->has_buffered(); }
 

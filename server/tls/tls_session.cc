@@ -28,6 +28,8 @@ class SocketPort {
     return AttachPort(session, method, this);
   }
 
+  // Whether what is written next goes out together with what follows it.
+  void SetMoreFollow(bool more_follow) { more_flag_ = more_follow ? MSG_MORE : 0; }
   bool has_received() const { return has_received_; }
   bool is_at_end() const { return is_at_end_; }
 
@@ -52,8 +54,8 @@ class SocketPort {
     BIO_clear_retry_flags(bio);
     ssize_t count;
     do {
-      count =
-          ::send(port.socket_, octets, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
+      count = ::send(port.socket_, octets, static_cast<std::size_t>(size),
+                     MSG_DONTWAIT | MSG_NOSIGNAL | port.more_flag_);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
     return static_cast<int>(count);
@@ -67,6 +69,7 @@ class SocketPort {
   }
 
   int socket_;
+  int more_flag_ = 0;
   bool has_received_ = false;
   bool is_at_end_ = false;
 };
@@ -117,12 +120,14 @@ StreamOutcome TlsSession::Peek(base::MutableBytes into) {
   return result == 1 ? outcome : Judge(result);
 }
 
-StreamOutcome TlsSession::Write(base::Bytes octets) {
+StreamOutcome TlsSession::Write(base::Bytes octets, bool more_follow) {
   if (handle_->has_failed) return kFailure;
   StreamOutcome outcome{StreamOutcome::Status::kDone};
   if (octets.empty()) return outcome;
   ERR_clear_error();
+  handle_->port.SetMoreFollow(more_follow);
   const int result = SSL_write_ex(handle_->ssl.get(), octets.data(), octets.size(), &outcome.bytes);
+  handle_->port.SetMoreFollow(false);
   return result == 1 ? outcome : Judge(result);
 }
 

@@ -37,9 +37,10 @@ class TlsSession {
   StreamOutcome Read(base::MutableBytes into);
   // The same octets without taking them.
   StreamOutcome Peek(base::MutableBytes into);
-  // May take fewer octets than offered. After kWantRead or kWantWrite the next call must offer the
-  // same octets again, at least as many; they may lie elsewhere.
-  StreamOutcome Write(base::Bytes octets);
+  // Up to 16 KiB make one record. May take fewer octets than offered. After kWantRead or kWantWrite
+  // the next call must offer the same octets again, at least as many; they may lie elsewhere. When
+  // more follow at once, the system may wait for them before it sends.
+  StreamOutcome Write(base::Bytes octets, bool more_follow = false);
   // Whether decrypted octets are waiting, so that Read gives some though the socket has none.
   bool has_buffered() const;
   // Tells the other side that nothing follows, if the socket takes it.

@@ -11,6 +11,7 @@ import pytest
 
 from server_fixture import LISTENER, LISTENER_V6, PEER, PEER_V6, needs_ipv6
 from stun_message import IPV4, IPV6
+from turn_client import ANSWER_SECONDS
 
 CHANNEL = 0x4000
 
@@ -91,6 +92,26 @@ def test_DATA_11_bursts_of_many_flows_keep_their_order_each(server, connect, mak
     for client, peer in flows:
         assert [peer.receive_from() for _ in sent] == [(octets, client.relayed) for octets in sent]
         assert [client.receive_channel_data().payload for _ in sent] == sent
+
+
+@pytest.mark.parametrize("sizes", [SIZES["equal"], SIZES["mixed"], SIZES["many"]], ids=["equal", "mixed", "many"])
+@pytest.mark.parametrize("transport", ["tls", "edge"])
+def test_DATA_11_a_burst_for_a_tls_client_comes_with_one_message_in_each_record(
+    server, connect, make_peer, transport, sizes
+):
+    """turnutils_uclient takes what a record holds for one message."""
+    client, peer = connect(transport), make_peer(PEER)
+    client.allocate()
+    client.channel_bind(CHANNEL, peer.endpoint)
+    sent = [payload(number, size) for number, size in enumerate(sizes)]
+    with held(server):
+        for octets in sent:
+            peer.send(octets, client.relayed)
+    client.transport.socket.settimeout(ANSWER_SECONDS)
+    records = [client.transport.socket.recv(65536) for _ in sent]
+    headers = [CHANNEL.to_bytes(2, "big") + size.to_bytes(2, "big") for size in sizes]
+    padding = [bytes(-size % 4) for size in sizes]
+    assert records == [b"".join(parts) for parts in zip(headers, sent, padding)]
 
 
 def test_CHAN_22_channels_and_indications_of_one_peer_keep_their_order(server, connect, make_peer):

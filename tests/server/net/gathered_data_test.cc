@@ -38,7 +38,7 @@ TEST_F(GatheredDataTest, DoesNotCopyASingleMessage) {
   EXPECT_EQ(data_.Joined().data(), base::AsBytes(only).data());
 }
 
-TEST_F(GatheredDataTest, TakesNoMoreThanARecordHolds) {
+TEST_F(GatheredDataTest, TakesNoMoreThanItHasRoomFor) {
   const std::string half(GatheredData::kMaxBytes / 2, 'h');
   const std::string octet = "o";
   EXPECT_TRUE(Add(half));
