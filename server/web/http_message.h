@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ struct HttpResponse {
   HttpHeaders headers;  // without Content-Length, Date and Connection, which the front adds
   std::string body;
 };
+
+// Takes the answer to a request, once. The thread that answers calls it.
+using HttpReply = std::function<void(HttpResponse)>;
 
 HttpResponse TextResponse(int status, std::string body);
 HttpResponse JsonResponse(int status, std::string body);

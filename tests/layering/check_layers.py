@@ -31,6 +31,7 @@ FLOORS = [
 SIDEWAYS = {
     "server/datapath/userspace": {"server/datapath"},
     "server/datapath/kernel": {"server/datapath"},
+    "server/fleet": {"server/http"},
     "server/cli": {"server/app"},
     "server": {"server/app", "server/cli"},
 }

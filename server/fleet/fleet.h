@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "auth/revocation.h"
+#include "protocol/base/result.h"
+#include "protocol/base/time.h"
+
+namespace relay {
+
+// A relay as the others know it.
+struct FleetNode {
+  std::string name;    // the name that clients are given
+  std::string region;  // empty: none
+  std::vector<std::string> stun_urls;
+  std::vector<std::string> turn_urls;  // the best first
+  std::vector<std::string> addresses;  // its relay addresses as the world knows them
+  std::uint32_t allocations = 0;
+  std::uint32_t allocations_limit = 0;  // 0: unlimited
+  std::uint32_t free_ports = 0;
+  bool is_draining = false;
+  bool is_ready = true;  // other reasons to send it nobody
+  base::WallTime announced_at;
+
+  friend bool operator==(const FleetNode&, const FleetNode&) = default;
+};
+
+// The relays of the fleet and what they tell each other. Control thread only; nothing waits.
+class Fleet {
+ public:
+  virtual ~Fleet() = default;
+
+  // From now on this node is announced with these values, at once and every two seconds.
+  virtual void Announce(const FleetNode& self) = 0;
+  // No longer (the process stops).
+  virtual void Withdraw() = 0;
+
+  // Nodes that have been heard of lately, draining and unready ones too; while the registry cannot
+  // be reached, those that were there last. In the order of their names.
+  virtual std::vector<FleetNode> nodes() const = 0;
+
+  // Takes rights away on every node of every region that this process can reach. `done` is called
+  // when the revocation is safe: applied here, and stored or kept to be stored when the registry
+  // returns.
+  virtual void Revoke(const auth::Revocation& revocation,
+                      std::function<void(base::Result<void>)> done) = 0;
+  // Calls back with every revocation in force, soon and again when there are new ones: the callee
+  // replaces what it knew.
+  virtual void OnRevocations(
+      std::function<void(const std::vector<auth::Revocation>&)> callback) = 0;
+
+  // What is wrong with the registry, one phrase each; empty: nothing.
+  virtual std::vector<std::string> troubles() const = 0;
+  // Why this node should get no new clients though it serves (it started without the registry).
+  virtual std::vector<std::string> unready_reasons() const = 0;
+};
+
+}  // namespace relay
