@@ -17,6 +17,7 @@ import browser
 import certificates
 import firefox
 import haproxy
+import kernel_path
 import libnice_client
 import namespaces
 import openssl_client
@@ -27,6 +28,7 @@ from outcome import Outcome
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = {
     "turnutils": turnutils.run,
+    "kernel_path": kernel_path.run,
     "openssl": openssl_client.run,
     "haproxy": haproxy.run,
     "websocket": websocket_client.run,

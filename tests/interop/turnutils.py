@@ -112,10 +112,22 @@ WITH_SECRET = [
 ]
 
 
+def missing_tool() -> str | None:
+    tools = ("turnutils_uclient", "turnutils_peer", "turnutils_stunclient")
+    return next((tool for tool in tools if not shutil.which(tool)), None)
+
+
+def start_peer(namespace: Namespace, directory: Path, address: str) -> None:
+    """At PEER_PORT. It says nothing when it is there."""
+    namespace.start(directory / f"peer{'6' if ':' in address else '4'}.log", "turnutils_peer", "-L", address, "-p",
+                    str(PEER_PORT))
+    time.sleep(0.5)
+
+
 def run(directory: Path, program: Path | None, report: Report) -> None:
-    missing = [tool for tool in ("turnutils_uclient", "turnutils_peer", "turnutils_stunclient") if not shutil.which(tool)]
+    missing = missing_tool()
     if missing:
-        report("turnutils", ("SKIP", f"{missing[0]} (package coturn) is missing"))
+        report("turnutils", ("SKIP", f"{missing} (package coturn) is missing"))
         return
     authority = certificates.make_authority(directory / "certificates")
     certificate = authority.issue(certificates.HOST, (V4, V6))
@@ -147,9 +159,8 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
                                mobility=True,
                                nat_discovery={"alternate_address": ALTERNATE_V4, "padding": True, "response_port": True}):
             return
-        for peer, log in ((PEER_V4, "peer4.log"), (PEER_V6, "peer6.log")):
-            namespace.start(directory / log, "turnutils_peer", "-L", peer, "-p", str(PEER_PORT))
-        time.sleep(0.5)
+        for peer in (PEER_V4, PEER_V6):
+            start_peer(namespace, directory, peer)
         _relaying(namespace, directory, groups, report)
         for case in mobile:
             report(f"uclient: mobility: {case[0]}", _moves(namespace, directory, *case))
@@ -163,7 +174,7 @@ def _session(directory: Path, program: Path | None, certificate: certificates.Ce
             # With -J the client makes tokens (RFC 7635) with one of its three keys, at random.
             for name, arguments in (("channels", ["-c"]), ("Send and Data", ["-c", "-s"]), ("TCP", ["-t", "-c"])):
                 report(f"uclient: access tokens, {name}",
-                       _relays(namespace, directory, f"access tokens {name}", ["-J", "-e", PEER_V4, *arguments, V4], 1))
+                       relays(namespace, directory, f"access tokens {name}", ["-J", "-e", PEER_V4, *arguments, V4], 1))
         if program is None:
             report("natdiscovery", ("SKIP", "coturn's server is not started with a second address"))
         else:
@@ -177,7 +188,7 @@ def _relaying(namespace: Namespace, directory: Path, groups: list, report: Repor
     cases = [(f"uclient: {name}", [*credentials, *arguments], sessions)
              for credentials, group in groups for name, arguments, sessions in group]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        outcomes = pool.map(lambda case: _relays(namespace, directory, *case), cases)
+        outcomes = pool.map(lambda case: relays(namespace, directory, *case), cases)
         for (name, _, _), outcome in zip(cases, outcomes):
             report(name, outcome)
 
@@ -186,7 +197,7 @@ def _log_name(name: str) -> str:
     return f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}.log"
 
 
-def _relays(namespace: Namespace, directory: Path, name: str, arguments: list[str], sessions: int) -> Outcome:
+def relays(namespace: Namespace, directory: Path, name: str, arguments: list[str], sessions: int) -> Outcome:
     """Everything sent came back. The exit code alone says nothing: it is 0 with losses, too."""
     log = directory / _log_name(name)
     command = ["turnutils_uclient", "-n", str(MESSAGES), "-r", str(PEER_PORT), *arguments]
@@ -203,7 +214,7 @@ def _relays(namespace: Namespace, directory: Path, name: str, arguments: list[st
 
 def _moves(namespace: Namespace, directory: Path, name: str, arguments: list[str], sessions: int) -> Outcome:
     """The same with -M. uclient shows that it moved only to those who ask: each session has two tickets at least, from two ports."""
-    outcome = _relays(namespace, directory, f"mobility {name}", ["-M", "-v", *arguments], sessions)
+    outcome = relays(namespace, directory, f"mobility {name}", ["-M", "-v", *arguments], sessions)
     if outcome[0] != "PASS":
         return outcome
     text = (directory / _log_name(f"mobility {name}")).read_bytes()
