@@ -32,6 +32,12 @@ struct CredentialsOptions {
 };
 int RunCredentials(const CredentialsOptions& options);
 
+struct FirewallOptions {
+  ConfigSource source;
+  std::string format = "text";  // or "json"
+};
+int RunFirewall(const FirewallOptions& options);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;
@@ -42,8 +48,9 @@ int RunReload(const AdminOptions& options);
 
 int RunVersion();
 
-// docs/configuration.md and docs/metrics.md.
+// docs/configuration.md, docs/firewall.md and docs/metrics.md.
 int RunGenerateConfiguration();
+int RunGenerateFirewall();
 int RunGenerateMetrics();
 
 }  // namespace relay

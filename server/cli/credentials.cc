@@ -1,28 +1,15 @@
 #include <iostream>
 
 #include "protocol/base/time.h"
-#include "server/app/embedded_default.h"
 #include "server/app/ice_servers.h"
 #include "server/app/relay_addresses.h"
-#include "server/cli/commands.h"
-#include "server/config/load.h"
+#include "server/cli/load_source.h"
 #include "server/config/units.h"
 
 namespace relay {
 namespace {
 
 constexpr std::chrono::seconds kMaxTtl = std::chrono::days(365);
-
-base::Result<LoadedConfig> Load(const ConfigSource& source) {
-  if (!source.file) {
-    auto embedded = BuildEmbeddedDefault(source.overrides, SelfSigned::kSpare);
-    if (!embedded.ok()) return embedded.error();
-    return std::move(embedded).value().loaded;
-  }
-  LoadedConfig loaded = LoadConfigFile(*source.file, source.overrides);
-  if (loaded.ok()) LeaveOutUnavailableListeners(loaded.config);
-  return loaded;
-}
 
 }  // namespace
 
@@ -37,7 +24,7 @@ int RunCredentials(const CredentialsOptions& options) {
                           "1h, 7d");
     }
   }
-  const auto loaded = Load(options.source);
+  const auto loaded = LoadSource(options.source);
   if (!loaded.ok()) return Complain(kExitFailed, loaded.error().message);
   for (const Diagnostic& error : loaded.value().errors) Complain(kExitUsage, error.ToString());
   if (!loaded.value().ok()) return kExitUsage;

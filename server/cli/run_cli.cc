@@ -54,6 +54,7 @@ class CommandLine {
     AddServe();
     AddCheck();
     AddCredentials();
+    AddFirewall();
     AddStatus();
     AddReload();
     Add("version", "Print the version", RunVersion);
@@ -124,6 +125,17 @@ class CommandLine {
     sub->footer(kCredentialsFooter);
   }
 
+  void AddFirewall() {
+    CLI::App* sub =
+        Add("firewall", "Print what the firewalls of clients have to let out to reach this server",
+            [this] { return RunFirewall(firewall_); });
+    AddSource(sub, firewall_.source.file, firewall_.source.overrides);
+    sub->add_option("--format", firewall_.format, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("FORMAT")
+        ->capture_default_str();
+  }
+
   void AddStatus() {
     CLI::App* sub =
         Add("status", "Ask the running server how it is", [this] { return RunStatus(admin_); });
@@ -149,6 +161,7 @@ class CommandLine {
     sub->group("");
     sub->require_subcommand(1);
     Add("configuration", "docs/configuration.md", RunGenerateConfiguration, sub);
+    Add("firewall", "docs/firewall.md", RunGenerateFirewall, sub);
     Add("metrics", "docs/metrics.md", RunGenerateMetrics, sub);
   }
 
@@ -180,6 +193,7 @@ class CommandLine {
   std::string check_file_;
   std::vector<std::string> check_overrides_;
   CredentialsOptions credentials_;
+  FirewallOptions firewall_;
   AdminOptions admin_;
 };
 

@@ -18,6 +18,7 @@ SENSO_TURN = os.environ.get("SENSO_TURN") or str(ROOT / "build" / "dev" / "senso
 # Document -> the command that prints it.
 GENERATED = {
     "docs/configuration.md": [SENSO_TURN, "generate", "configuration"],
+    "docs/firewall.md": [SENSO_TURN, "generate", "firewall"],
     "docs/metrics.md": [SENSO_TURN, "generate", "metrics"],
     "docs/compliance.md": [sys.executable, "tests/integration/compliance_report.py"],
 }

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/turn/peer_policy.h"
+#include "server/config/config.h"
+
+namespace relay {
+
+// What a network has to let out so that its clients reach these servers.
+struct FirewallAdvice {
+  // A server: the name that clients are given (empty: none), and its addresses as the world knows
+  // them.
+  struct Node {
+    std::string name;
+    std::vector<std::string> addresses;
+  };
+  struct Rule {
+    std::string_view protocol;  // "udp" or "tcp"
+    std::uint16_t min_port = 0;
+    std::uint16_t max_port = 0;
+    bool is_needed = false;  // else one more way for those who can have it
+    std::string purpose;
+  };
+
+  std::vector<Node> nodes;
+  // The shortest list of names that covers the nodes: a wildcard of one level where there is a
+  // level for it, the name itself elsewhere.
+  std::vector<std::string> names;
+  std::vector<std::string> addresses;  // of all nodes, each once, IPv4 first
+  std::vector<Rule> rules;             // what is needed first
+};
+
+// The rules come from the listeners and relay ports of `config`, which all nodes are taken to
+// share. Listeners on loopback are nobody's business. Without nodes there are no destinations.
+FirewallAdvice AdviseFirewall(const Config& config, std::vector<FirewallAdvice::Node> nodes);
+
+// The node that `config` describes.
+FirewallAdvice::Node ThisNode(const Config& config,
+                              const std::vector<turn::RelayAddress>& relay_addresses);
+
+// For a person, with a newline at the end.
+std::string PrintFirewallText(const FirewallAdvice& advice);
+// The same as one JSON object: nodes, names, addresses, rules, notes.
+std::string PrintFirewallJson(const FirewallAdvice& advice);
+// docs/firewall.md.
+std::string PrintFirewallDocument(const FirewallAdvice& advice);
+
+}  // namespace relay
