@@ -23,8 +23,7 @@ bool HasWildcard(const FirewallAdvice& advice) {
 std::vector<std::string> NotesOn(const FirewallAdvice& advice) {
   std::vector<std::string> notes = {
       "All of it goes out, from the clients. Nothing has to be opened inwards: answers come back "
-      "on "
-      "the flow that a client began, as any stateful firewall lets them.",
+      "on the flow that a client began, as any stateful firewall lets them.",
       "The UDP range has to be open as a whole. Besides the port that clients talk to, it is where "
       "the others of a call are reached, each at a port of its own."};
   if (HasWildcard(advice)) {
