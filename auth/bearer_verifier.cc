@@ -1,0 +1,214 @@
+#include "auth/bearer_verifier.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <set>
+
+#include "auth/strict_json.h"
+#include "protocol/base/crypto.h"
+
+namespace auth {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::seconds;
+
+constexpr std::string_view kHttps = "https://";
+constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
+
+// One part of a compact token as the object that it encodes (RFC 7515 section 2: no padding, no
+// line breaks).
+std::optional<json::object> DecodePart(std::string_view part) {
+  const bool is_url_safe = std::ranges::all_of(part, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  if (part.empty() || !is_url_safe || part.size() % 4 == 1) return std::nullopt;
+  std::string padded(part);
+  std::ranges::replace(padded, '-', '+');
+  std::ranges::replace(padded, '_', '/');
+  padded.resize((padded.size() + 3) / 4 * 4, '=');
+  const auto octets = base::Base64Decode(padded);
+  if (!octets) return std::nullopt;
+  return ParseStrictObject(base::AsText(*octets));
+}
+
+struct Parts {
+  std::string_view header;
+  std::string_view payload;
+};
+
+std::optional<Parts> Split(std::string_view token) {
+  const std::size_t first = token.find('.');
+  if (first == std::string_view::npos) return std::nullopt;
+  const std::size_t second = token.find('.', first + 1);
+  if (second == std::string_view::npos || second + 1 == token.size() ||
+      token.find('.', second + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return Parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
+}
+
+// What may be the part of a user name that names a tenant, and a label of a host name.
+bool IsLabel(std::string_view text) {
+  const bool has_label_letters = std::ranges::all_of(
+      text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  return !text.empty() && text.size() <= 63 && has_label_letters && text.front() != '-' &&
+         text.back() != '-';
+}
+
+// nullopt: it is not of this suffix.
+std::optional<std::string_view> LabelBefore(std::string_view issuer, std::string_view suffix) {
+  if (!issuer.starts_with(kHttps)) return std::nullopt;
+  issuer.remove_prefix(kHttps.size());
+  if (issuer.size() <= suffix.size() + 1 || !issuer.ends_with(suffix)) return std::nullopt;
+  issuer.remove_suffix(suffix.size());
+  if (issuer.back() != '.') return std::nullopt;
+  issuer.remove_suffix(1);
+  if (!IsLabel(issuer)) return std::nullopt;
+  return issuer;
+}
+
+// The first label of the issuer's host.
+std::string_view HostLabel(std::string_view issuer) {
+  if (issuer.starts_with(kHttps)) issuer.remove_prefix(kHttps.size());
+  return issuer.substr(0, issuer.find_first_of(".:/"));
+}
+
+// RFC 7519 section 4.1.3: one text or a list of them.
+bool NamesAudience(const json::value* claim, std::string_view audience) {
+  if (claim == nullptr) return false;
+  const json::value wanted(audience);
+  if (claim->is_string()) return *claim == wanted;
+  const json::array* list = claim->if_array();
+  return list != nullptr && std::ranges::find(*list, wanted) != list->end();
+}
+
+enum class Presence : std::uint8_t { kMissing, kGood, kBad };
+
+// A NumericDate (RFC 7519 section 2): seconds, with or without a fraction.
+Presence ReadTime(const json::object& claims, std::string_view name, base::WallTime& out) {
+  const json::value* value = claims.if_contains(name);
+  if (value == nullptr) return Presence::kMissing;
+  if (!value->is_number()) return Presence::kBad;
+  const double number = value->to_number<double>();
+  if (!std::isfinite(number) || number < 0 || number > kMaxTime) return Presence::kBad;
+  out = base::WallTime(seconds(static_cast<std::int64_t>(number)));
+  return Presence::kGood;
+}
+
+std::set<std::string, std::less<>> ScopesOf(const json::object& claims) {
+  std::set<std::string, std::less<>> scopes;
+  const auto add_words = [&](std::string_view text) {
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find(' '), text.size());
+      if (end > 0) scopes.emplace(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  };
+  for (const char* name : {"scope", "scp"}) {
+    const json::value* value = claims.if_contains(name);
+    if (value == nullptr) continue;
+    if (value->is_string()) add_words(value->as_string());
+    if (!value->is_array()) continue;
+    for (const json::value& one : value->as_array()) {
+      if (one.is_string()) scopes.emplace(one.as_string());
+    }
+  }
+  return scopes;
+}
+
+// nullopt: there is none that a user name could hold, or claim and issuer disagree.
+std::optional<std::string> TenantOf(const UncheckedBearer& bearer, const json::object& claims) {
+  std::string_view tenant = HostLabel(bearer.issuer);
+  if (!bearer.rule.tenant_claim.empty()) {
+    const json::string* claim = FindText(claims, bearer.rule.tenant_claim);
+    if (claim == nullptr) return std::nullopt;
+    if (!bearer.rule.issuer_suffix.empty() && tenant != std::string_view(*claim))
+      return std::nullopt;
+    tenant = *claim;
+  }
+  if (!IsLabel(tenant)) return std::nullopt;
+  return std::string(tenant);
+}
+
+}  // namespace
+
+const IssuerRule* BearerVerifier::FindRule(std::string_view issuer) const {
+  const auto exact = std::ranges::find_if(rules_, [&](const IssuerRule& rule) {
+    return !rule.issuer.empty() && rule.issuer == issuer;
+  });
+  if (exact != rules_.end()) return &*exact;
+  const auto suffixed = std::ranges::find_if(rules_, [&](const IssuerRule& rule) {
+    return !rule.issuer_suffix.empty() && LabelBefore(issuer, rule.issuer_suffix);
+  });
+  return suffixed == rules_.end() ? nullptr : &*suffixed;
+}
+
+std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view token) const {
+  const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : Split(token);
+  const auto header = parts ? DecodePart(parts->header) : std::nullopt;
+  const auto claims = parts ? DecodePart(parts->payload) : std::nullopt;
+  if (!header || !claims) return BearerError::kMalformed;
+
+  // RFC 8725 sections 3.1, 3.10 and 3.11; no extension is understood, so none may be critical.
+  for (const char* name : {"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip"}) {
+    if (header->contains(name)) return BearerError::kHeader;
+  }
+  const json::string* algorithm = FindText(*header, "alg");
+  const json::string* issuer = FindText(*claims, "iss");
+  if (algorithm == nullptr || issuer == nullptr) return BearerError::kMalformed;
+  UncheckedBearer bearer{std::string(token), std::string(*issuer), std::nullopt, {}, {}};
+  if (const json::value* kid = header->if_contains("kid")) {
+    if (!kid->is_string()) return BearerError::kMalformed;
+    bearer.kid = std::string(kid->as_string());
+  }
+  const IssuerRule* rule = FindRule(bearer.issuer);
+  if (rule == nullptr) return BearerError::kIssuer;
+  const auto named = ParseSignatureAlgorithm(std::string_view(*algorithm));
+  if (!named || std::ranges::find(rule->algorithms, *named) == rule->algorithms.end())
+    return BearerError::kAlgorithm;
+  bearer.algorithm = *named;
+  bearer.rule = *rule;
+  return bearer;
+}
+
+std::variant<BearerIdentity, BearerError> BearerVerifier::Verify(const UncheckedBearer& bearer,
+                                                                 const JwkSet& keys,
+                                                                 base::WallTime now) {
+  const std::optional<std::string_view> kid = bearer.kid;
+  if (!keys.HasKeyFor(kid, bearer.algorithm)) return BearerError::kUnknownKey;
+  if (!keys.IsSignedBy(kid, bearer.algorithm, bearer.compact)) return BearerError::kSignature;
+  const auto claims = DecodePart(Split(bearer.compact)->payload);
+  if (!NamesAudience(claims->if_contains("aud"), bearer.rule.audience))
+    return BearerError::kAudience;
+
+  base::WallTime expires_at;
+  base::WallTime not_before;
+  base::WallTime issued_at;
+  const Presence expiry = ReadTime(*claims, "exp", expires_at);
+  const Presence beginning = ReadTime(*claims, "nbf", not_before);
+  const Presence issuing = ReadTime(*claims, "iat", issued_at);
+  if (expiry != Presence::kGood || beginning == Presence::kBad || issuing == Presence::kBad)
+    return BearerError::kMalformed;
+  if (expires_at + kSkew <= now) return BearerError::kExpired;
+  if ((beginning == Presence::kGood && not_before > now + kSkew) ||
+      (issuing == Presence::kGood && issued_at > now + kSkew)) {
+    return BearerError::kNotYetValid;
+  }
+
+  const json::string* subject = FindText(*claims, "sub");
+  auto tenant = TenantOf(bearer, *claims);
+  if (subject == nullptr || subject->empty() || subject->size() > kMaxSubjectBytes || !tenant)
+    return BearerError::kMalformed;
+  const auto scopes = ScopesOf(*claims);
+  return BearerIdentity{bearer.issuer,
+                        std::string(*subject),
+                        *std::move(tenant),
+                        scopes.contains(bearer.rule.mint_scope),
+                        scopes.contains(bearer.rule.admin_scope),
+                        expires_at};
+}
+
+}  // namespace auth
