@@ -146,6 +146,11 @@ const IssuerRule* BearerVerifier::FindRule(std::string_view issuer) const {
   return suffixed == rules_.end() ? nullptr : &*suffixed;
 }
 
+bool BearerVerifier::IsListed(std::string_view issuer) const {
+  const IssuerRule* rule = FindRule(issuer);
+  return rule != nullptr && !rule->issuer.empty();
+}
+
 std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view token) const {
   const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : Split(token);
   const auto header = parts ? DecodePart(parts->header) : std::nullopt;

@@ -51,6 +51,10 @@ class BearerVerifier {
   // Everything that needs no key. `token` is any octets from the network.
   std::variant<UncheckedBearer, BearerError> Read(std::string_view token) const;
 
+  // Whether tokens of this issuer are taken; whether it is named itself, and not by a suffix.
+  bool IsKnown(std::string_view issuer) const { return FindRule(issuer) != nullptr; }
+  bool IsListed(std::string_view issuer) const;
+
   // Whose it is, with the keys of its issuer.
   static std::variant<BearerIdentity, BearerError> Verify(const UncheckedBearer& bearer,
                                                           const JwkSet& keys, base::WallTime now);

@@ -1,25 +1,13 @@
 #include "server/metrics/metric_catalog.h"
 
+#include "server/metrics/metric_rows.h"
+
 namespace relay {
 namespace {
-
-template <std::size_t N>
-void AddTo(HistogramTotals& totals, const std::array<std::chrono::milliseconds, N>& bounds,
-           const DurationHistogram<N>& histogram) {
-  totals.bounds = bounds;
-  totals.buckets.resize(N + 1);
-  for (std::size_t i = 0; i <= N; ++i) totals.buckets[i] += histogram.ReadBucket(i);
-  totals.sum_microseconds += histogram.ReadSumMicroseconds();
-}
-
-double Number(const Counter& counter) { return static_cast<double>(counter.Read()); }
-double Number(const Gauge& gauge) { return static_cast<double>(gauge.Read()); }
 
 double SecondsSinceEpoch(base::WallTime time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
-
-std::vector<Sample> Single(double value) { return {Sample{{}, value}}; }
 
 // The rows of the relay: everything that a shard counts.
 std::vector<MetricRow> RelayRows() {
@@ -302,35 +290,6 @@ std::vector<MetricRow> NodeRows() {
        .source = ProcessReader([](const ProcessCounters& process, std::size_t outcome) {
          return Number(process.config_reloads[outcome]);
        })},
-      {.name = "credentials_issued_total",
-       .type = MetricType::kCounter,
-       .unit = "",
-       .help = "Requests for credentials, by outcome",
-       .hint = "\"unavailable\": an issuer's keys cannot be fetched, and no new client gets in.",
-       .labels = {{"outcome", kIssueOutcomeLabels}},
-       .source = ProcessReader([](const ProcessCounters& process, std::size_t outcome) {
-         return Number(process.credentials_issued[outcome]);
-       })},
-      {.name = "jwks_refreshes_total",
-       .type = MetricType::kCounter,
-       .unit = "",
-       .help = "Attempts to fetch the keys of a token issuer, by outcome",
-       .hint = "Failures in a row: look at the issuer, the proxy and the trust store before the "
-               "cached keys run out.",
-       .labels = {{"outcome", kSuccessLabels}},
-       .source = ProcessReader([](const ProcessCounters& process, std::size_t outcome) {
-         return Number(process.jwks_refreshes[outcome]);
-       })},
-      {.name = "http_request_duration_seconds",
-       .type = MetricType::kHistogram,
-       .unit = "seconds",
-       .help = "How long this process took to answer an HTTP request, scrapes and probes included",
-       .hint = "Slow answers mean a busy control thread; relayed packets do not wait for it.",
-       .labels = {},
-       .source =
-           ProcessHistogramReader([](const ProcessCounters& process, HistogramTotals& totals) {
-             AddTo(totals, kHttpRequestDurationBounds, process.http_request_duration);
-           })},
   };
 }
 
@@ -380,6 +339,7 @@ std::vector<MetricRow> ProcessRows() {
 std::vector<MetricRow> BuildCatalog() {
   std::vector<MetricRow> rows = RelayRows();
   for (auto& row : NodeRows()) rows.push_back(std::move(row));
+  for (auto& row : ServiceRows()) rows.push_back(std::move(row));
   for (auto& row : ProcessRows()) rows.push_back(std::move(row));
   return rows;
 }

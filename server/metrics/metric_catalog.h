@@ -31,6 +31,7 @@ struct MetricsSnapshot {
   bool is_draining = false;
   std::size_t relay_ports_in_use = 0;
   std::size_t relay_ports_limit = 0;
+  std::size_t stale_issuers = 0;
   std::optional<std::string> kernel_datapath_mode = std::nullopt;
   std::vector<Certificate> certificates = {};
   ProcessUsage process = {};

@@ -94,6 +94,11 @@ enum class ReloadOutcome : std::uint8_t { kSuccess, kFailure };
 enum class RefreshOutcome : std::uint8_t { kSuccess, kFailure };
 inline constexpr auto kSuccessLabels = std::to_array<std::string_view>({"success", "failure"});
 
+// auth::BearerError, in its order.
+inline constexpr auto kBearerFailureLabels = std::to_array<std::string_view>(
+    {"malformed", "algorithm", "header", "issuer", "unknown_key", "signature", "audience",
+     "expired", "not_yet_valid", "keys_unavailable"});
+
 enum class IssueOutcome : std::uint8_t {
   kIssued,
   kUnauthenticated,

@@ -19,6 +19,7 @@ inline constexpr std::array<std::chrono::milliseconds, 9> kHttpRequestDurationBo
 struct ProcessCounters {
   CellsBy<Counter, kSuccessLabels> config_reloads;
   CellsBy<Counter, kIssueOutcomeLabels> credentials_issued;
+  CellsBy<Counter, kBearerFailureLabels> bearer_failures;
   CellsBy<Counter, kSuccessLabels> jwks_refreshes;
   DurationHistogram<kHttpRequestDurationBounds.size()> http_request_duration;
 

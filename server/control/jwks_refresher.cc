@@ -1,0 +1,131 @@
+#include "server/control/jwks_refresher.h"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "auth/oidc_discovery.h"
+#include "protocol/base/time.h"
+#include "server/log/log.h"
+
+namespace relay {
+namespace {
+
+constexpr std::chrono::seconds kRefreshPoll{1};
+
+base::MonotonicTime Now() { return base::ReadClocks().monotonic; }
+
+// What a document may be made from; a problem otherwise.
+base::Result<HttpClient::Answer> Successful(base::Result<HttpClient::Answer> answer) {
+  if (answer.ok() && answer.value().status != 200)
+    return base::Error{"the answer is " + std::to_string(answer.value().status)};
+  return answer;
+}
+
+}  // namespace
+
+JwksRefresher::JwksRefresher(EventLoop& loop, ProcessCounters& counters)
+    : loop_(loop), counters_(counters), refresh_timer_(loop, [this] { RefreshDue(); }) {}
+
+JwksRefresher::~JwksRefresher() = default;
+
+base::Result<void> JwksRefresher::Configure(const Settings& settings) {
+  auto client = HttpClient::Create(loop_, settings.client);
+  if (!client.ok()) return client.error();
+  // What the former client was fetching is lost with it: those who wait are answered.
+  auto waiting = std::exchange(waiting_, {});
+  waiting_count_ = 0;
+  client_ = std::move(client).value();
+  verifier_ = auth::BearerVerifier(settings.rules);
+  cache_.AbandonFetches();
+  cache_.Retain([this](const std::string& issuer) { return verifier_.IsKnown(issuer); });
+  for (auto& [issuer, those] : waiting) {
+    for (Waiting& one : those) Finish(one.done, auth::BearerError::kKeysUnavailable);
+  }
+  refresh_timer_.Start(kRefreshPoll);
+  return {};
+}
+
+void JwksRefresher::Check(std::string_view token, std::function<void(Answer)> done) {
+  auto read = verifier_.Read(token);
+  if (const auto* error = std::get_if<auth::BearerError>(&read)) return Finish(done, *error);
+  auto& bearer = std::get<auth::UncheckedBearer>(read);
+  const base::Now now = base::ReadClocks();
+  const auth::JwksCache::Answer found = cache_.Find(bearer, now.monotonic);
+  using Advice = auth::JwksCache::Advice;
+  if (found.advice == Advice::kJudge)
+    return Finish(done, auth::BearerVerifier::Verify(bearer, *found.keys, now.wall));
+  if (found.advice == Advice::kGiveUp || waiting_count_ >= kMaxWaiting)
+    return Finish(done, auth::BearerError::kKeysUnavailable);
+  const std::string issuer = bearer.issuer;
+  waiting_[issuer].push_back({std::move(bearer), std::move(done)});
+  ++waiting_count_;
+  if (found.advice == Advice::kFetch) Fetch(issuer);
+}
+
+std::size_t JwksRefresher::stale_issuers() const { return cache_.StaleCount(Now()); }
+
+void JwksRefresher::Finish(const std::function<void(Answer)>& done, Answer answer) {
+  if (const auto* error = std::get_if<auth::BearerError>(&answer))
+    counters_.bearer_failures[LabelIndex(*error)].Add();
+  done(std::move(answer));
+}
+
+void JwksRefresher::Fetch(const std::string& issuer) {
+  cache_.BeginFetch(issuer, Now());
+  client_->Get(auth::DiscoveryUrl(issuer), [this, issuer](base::Result<HttpClient::Answer> got) {
+    const auto answer = Successful(std::move(got));
+    if (!answer.ok()) return EndFetch(issuer, std::nullopt, {}, answer.error().message);
+    const auto url = auth::ReadJwksUri(answer.value().body, issuer);
+    if (!url) return EndFetch(issuer, std::nullopt, {}, "its discovery document is not its own");
+    FetchKeys(issuer, *url);
+  });
+}
+
+void JwksRefresher::FetchKeys(const std::string& issuer, const std::string& url) {
+  client_->Get(url, [this, issuer](base::Result<HttpClient::Answer> got) {
+    const auto answer = Successful(std::move(got));
+    if (!answer.ok()) return EndFetch(issuer, std::nullopt, {}, answer.error().message);
+    auto keys = auth::JwkSet::Parse(answer.value().body);
+    const bool is_empty = !keys || keys->size() == 0;
+    if (is_empty) return EndFetch(issuer, std::nullopt, {}, "there is no key that can be used");
+    EndFetch(issuer, std::move(keys), answer.value().max_age, "");
+  });
+}
+
+void JwksRefresher::EndFetch(const std::string& issuer, std::optional<auth::JwkSet> keys,
+                             std::optional<std::chrono::seconds> max_age,
+                             std::string_view problem) {
+  const bool is_success = keys.has_value();
+  const RefreshOutcome outcome = is_success ? RefreshOutcome::kSuccess : RefreshOutcome::kFailure;
+  counters_.jwks_refreshes[LabelIndex(outcome)].Add();
+  if (!is_success) {
+    // Issuers that somebody makes up are not worth a line each.
+    const bool is_known = verifier_.IsListed(issuer) || cache_.HasKeysOf(issuer);
+    Log(is_known ? LogLevel::kWarning : LogLevel::kDebug, "the keys of an issuer cannot be fetched",
+        {{"issuer", issuer}, {"reason", problem}});
+  }
+  const base::Now now = base::ReadClocks();
+  cache_.EndFetch(issuer, std::move(keys), max_age, now.monotonic);
+
+  const auto found = waiting_.find(issuer);
+  if (found == waiting_.end()) return;
+  const std::vector<Waiting> waiting = std::move(found->second);
+  waiting_.erase(found);
+  waiting_count_ -= waiting.size();
+  for (const Waiting& one : waiting) {
+    const auth::JwksCache::Answer answer = cache_.Find(one.bearer, now.monotonic);
+    if (answer.advice == auth::JwksCache::Advice::kJudge) {
+      Finish(one.done, auth::BearerVerifier::Verify(one.bearer, *answer.keys, now.wall));
+    } else {
+      Finish(one.done, auth::BearerError::kKeysUnavailable);
+    }
+  }
+}
+
+void JwksRefresher::RefreshDue() {
+  for (const std::string& issuer : cache_.DueForRefresh(Now())) Fetch(issuer);
+  refresh_timer_.Start(kRefreshPoll);
+}
+
+}  // namespace relay
