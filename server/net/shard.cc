@@ -19,13 +19,14 @@ std::vector<ListenerSocket> ForForwarder(const std::vector<UdpListener>& listene
 }  // namespace
 
 Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
-             AllocationMeters& meters)
+             AllocationMeters& meters, OwnRelays& own_relays)
     : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
       mailbox_(io_, *this),
       udp_listeners_(std::move(options.udp_listeners)),
       queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)],
              counters_.dropped_packets[LabelIndex(turn::DropReason::kBufferFull)]),
-      forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, queue_, counters_),
+      forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, queue_, counters_,
+                 own_relays),
       routes_(forwarder_, static_cast<std::uint32_t>(forwarder_.listener_count())),
       proxied_(forwarder_),
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
@@ -40,7 +41,10 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                  clock_),
       poller_(io_, options.busy_poll,
               [this](std::span<const PacketPoller::Ready> sockets) {
-                datagrams_.OnReady(sockets);
+                {
+                  const Forwarder::Round round(forwarder_);
+                  datagrams_.OnReady(sockets);
+                }
                 StepHandovers();
               }),
       effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits),
@@ -99,7 +103,7 @@ void Shard::StepHandovers() {
   Handovers& handovers = forwarder_.handovers();
   if (handovers.empty()) return;
   queue_.Flush();
-  handovers.Step(base::ReadClocks().monotonic);
+  handovers.Step([] { return base::ReadClocks().monotonic; });
   if (handovers.empty() || has_handover_tick_) return;
   // Those that are silent now wake nobody.
   has_handover_tick_ = true;

@@ -18,6 +18,7 @@
 #include "server/datapath/route_fanout.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/ip_fields.h"
+#include "server/datapath/userspace/own_relays.h"
 #include "server/datapath/userspace/send_queue.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/connected_clients.h"
@@ -71,8 +72,9 @@ class Shard {
     HopLimits hop_limits = HopLimits::kDecrement;
     std::chrono::microseconds busy_poll{0};  // as PacketPoller has it
   };
-  // `ledger`, `census` and `meters` must outlive the shard.
-  Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census, AllocationMeters& meters);
+  // All that is referred to must outlive the shard; it is shared with the others.
+  Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census, AllocationMeters& meters,
+        OwnRelays& own_relays);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 

@@ -109,6 +109,7 @@ class ShardGroup {
   turn::Ledger ledger_;
   ConnectionCensus census_;
   AllocationMeters meters_;
+  OwnRelays own_relays_;
   std::vector<ListenerState> listeners_;
   std::vector<base::Endpoint> further_sockets_;
   std::vector<std::unique_ptr<Shard>> shards_;

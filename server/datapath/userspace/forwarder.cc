@@ -40,24 +40,29 @@ std::uint32_t ReceiveDrops(int socket) {
 }  // namespace
 
 Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners,
-                     RateLimits limits, SendQueue& queue, ShardCounters& counters)
+                     RateLimits limits, SendQueue& queue, ShardCounters& counters,
+                     OwnRelays& own_relays)
     : ledger_(ledger),
       listeners_(std::move(listeners)),
       limits_(limits),
       queue_(queue),
-      counters_(counters) {}
+      counters_(counters),
+      own_relays_(own_relays),
+      handovers_(own_relays) {}
 
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address) {
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   relays_[index] = std::make_unique<RelaySocket>(
       RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0});
+  own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
 }
 
 void Forwarder::RemoveRelay(int socket) {
   queue_.Flush();
   const RelaySocket* relay = FindRelay(socket);
   if (relay == nullptr) return;
+  own_relays_.Remove(relay->address.endpoint, socket);
   // It may go on in another shard.
   if (relay->hop_limit.value() != 0) SetHopLimit(socket, FamilyOf(*relay), 0);
   relays_[static_cast<std::size_t>(socket)].reset();
@@ -109,10 +114,11 @@ void Forwarder::SetShare(const turn::RouteKey& key, const std::optional<KernelSh
   ++relay.kernel_routes;
   relay.client_to_peer.ShareWith(share->buckets[LabelIndex(Direction::kClientToPeer)]);
   relay.peer_to_client.ShareWith(share->buckets[LabelIndex(Direction::kPeerToClient)]);
-  entry->kernel = std::make_shared<KernelRoute>(
-      KernelRoute{.share = *share,
-                  .sockets = {entry->client_path.socket, relay.socket},
-                  .is_to_own_relay = entry->route.peer_is_own_relay});
+  entry->kernel = std::make_shared<KernelRoute>(KernelRoute{
+      .share = *share,
+      .sockets = {entry->client_path.socket, relay.socket},
+      .own_relay = entry->route.peer_is_own_relay ? std::optional(entry->route.peer.endpoint)
+                                                  : std::nullopt});
   handovers_.Add(entry->kernel, Direction::kClientToPeer);
   handovers_.Add(entry->kernel, Direction::kPeerToClient);
 }
@@ -134,7 +140,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
     entry = OnMissingRoute(client, message, now);
     if (entry == nullptr) return;
   }
-  if (entry->kernel != nullptr) handovers_.Add(entry->kernel, Direction::kClientToPeer);
+  if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kClientToPeer);
   if (entry->route.peer_is_own_relay && !ledger_.IsLive(entry->route.peer.endpoint)) {
     CountDrop(counters_, turn::DropReason::kPolicy);
     return;
@@ -171,7 +177,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
                                            base::MutableBytes* message) {
   RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
   if (entry == nullptr || now >= entry->route.deadline) return PeerVerdict::kToEngine;
-  if (entry->kernel != nullptr) handovers_.Add(entry->kernel, Direction::kPeerToClient);
+  if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kPeerToClient);
   const base::Transport transport = entry->route.client.five_tuple.transport;
   // To a connection nothing of the header goes along (RFC 8656 section 16).
   const bool is_udp = transport == base::Transport::kUdp;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "server/datapath/datapath.h"
 #include "server/datapath/userspace/handovers.h"
 #include "server/datapath/userspace/ip_fields.h"
+#include "server/datapath/userspace/own_relays.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/route_table.h"
 #include "server/datapath/userspace/send_queue.h"
@@ -28,10 +30,11 @@ namespace relay {
 // stay until it is flushed. Packets touch no lock: Ledger::IsLive is a load.
 class Forwarder final : public Datapath {
  public:
-  // All must outlive the forwarder. `listeners` are numbered by the turn::ClientHandle of clients
-  // over plain UDP; higher numbers are paths through proxies.
+  // All must outlive the forwarder; `own_relays` is shared with those of other shards. `listeners`
+  // are numbered by the turn::ClientHandle of clients over plain UDP; higher numbers are paths
+  // through proxies.
   Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, RateLimits limits,
-            SendQueue& queue, ShardCounters& counters);
+            SendQueue& queue, ShardCounters& counters, OwnRelays& own_relays);
 
   // Asked about ChannelData without a route before it is dropped.
   using OnUnrouted =
@@ -56,6 +59,21 @@ class Forwarder final : public Datapath {
   void SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) override;
   // Routes that the kernel has, while their packets still come by here.
   Handovers& handovers() { return handovers_; }
+
+  // While one lives, packets are read and may not have been sent yet.
+  class Round {
+   public:
+    explicit Round(Forwarder& forwarder) : forwarder_(forwarder) {
+      forwarder_.is_in_round_.store(true);
+    }
+    ~Round() { forwarder_.is_in_round_.store(false, std::memory_order_release); }
+    Round(const Round&) = delete;
+    Round& operator=(const Round&) = delete;
+
+   private:
+    Forwarder& forwarder_;
+  };
+
   std::size_t route_count() const { return routes_.size(); }
   std::vector<turn::RouteKey> ListRoutes() const { return routes_.ListKeys(); }
   // nullptr: there is none, or another one by now. Good until the next Install or Remove.
@@ -128,6 +146,8 @@ class Forwarder final : public Datapath {
   std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor
   std::unordered_map<std::uint32_t, ClientPath> paths_;
   RouteTable routes_;
+  OwnRelays& own_relays_;
+  std::atomic<bool> is_in_round_ = false;
   Handovers handovers_;
   OnUnrouted on_unrouted_;
   IpFields arrived_;  // of what the engine is working on

@@ -47,7 +47,8 @@ class ProxiedClientsTest : public testing::Test {
   turn::Ledger ledger_{turn::Ledger::Options{}};
   ShardCounters counters_;
   SendQueue queue_{counters_.dropped_packets[0], counters_.dropped_packets[1]};
-  Forwarder forwarder_{ledger_, {{7, AF_INET, true}}, {}, queue_, counters_};
+  OwnRelays own_relays_;
+  Forwarder forwarder_{ledger_, {{7, AF_INET, true}}, {}, queue_, counters_, own_relays_};
   ProxiedClients clients_{forwarder_};
   Octets payload_;
 };

@@ -23,7 +23,8 @@ class ForwarderTest : public testing::Test {
   ForwarderTest()
       : queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)],
                counters_.dropped_packets[LabelIndex(turn::DropReason::kBufferFull)]),
-        forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, queue_, counters_) {
+        forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, queue_, counters_,
+                   own_relays_) {
     forwarder_.AddRelay(relay_.descriptor(), {relay_.endpoint()});
   }
 
@@ -65,6 +66,7 @@ class ForwarderTest : public testing::Test {
   ShardCounters counters_;
   turn::Ledger ledger_{turn::Ledger::Options{}};
   SendQueue queue_;
+  OwnRelays own_relays_;
   Forwarder forwarder_;
   std::array<std::uint8_t, 2048> buffer_{};
   PacketBatch batch_;
@@ -309,13 +311,16 @@ class SharedRouteTest : public ForwarderTest {
   }
   // Both directions, as nothing waits in their sockets.
   void HandOver() {
-    forwarder_.handovers().Step(kNow);
-    forwarder_.handovers().Step(kNow + seconds(1));
+    for (int i = 0; i < 2; ++i) {
+      forwarder_.handovers().Step([this] { return clock_ += std::chrono::microseconds(1); });
+      clock_ += std::chrono::milliseconds(10);
+    }
   }
 
   std::array<std::uint32_t, 2> words_{};
   std::array<leaky_buckets, 2> buckets_{};
   KernelShare share_;
+  base::MonotonicTime clock_ = kNow;
 };
 
 TEST_F(SharedRouteTest, IsHandedOverFromTheStartAndAgainWhenPacketsComeBy) {
@@ -332,6 +337,22 @@ TEST_F(SharedRouteTest, IsHandedOverFromTheStartAndAgainWhenPacketsComeBy) {
   FromPeer("x");
   HandOver();
   EXPECT_EQ(words_[1], 2U + KernelShare::kTakenOver);
+}
+
+TEST_F(SharedRouteTest, FromRelayToRelayTheOtherRelaysShardMustHaveSentWhatItRead) {
+  turn::Route route = MakeRoute();
+  route.peer_is_own_relay = true;
+  forwarder_.AddRelay(peer_.descriptor(), {peer_.endpoint()});
+  forwarder_.Remove(Key());
+  forwarder_.Install(route);
+  forwarder_.SetShare(Key(), share_);
+  {
+    const Forwarder::Round round(forwarder_);
+    HandOver();
+    EXPECT_EQ(words_[0], 0U);
+  }
+  HandOver();
+  EXPECT_EQ(words_[0], KernelShare::kTakenOver);
 }
 
 TEST_F(SharedRouteTest, ARefreshChangesNothing) {

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "tests/support/udp_socket.h"
@@ -19,37 +22,87 @@ constexpr std::uint32_t kPassedOne = KernelShare::kPassedOne;
 
 class HandoversTest : public testing::Test {
  protected:
-  std::shared_ptr<KernelRoute> MakeRoute(std::uint32_t& word, bool is_to_own_relay = false) const {
+  std::shared_ptr<KernelRoute> MakeRoute(std::uint32_t& word) const {
     KernelShare share;
     share.handovers = {&word, &word};
-    return std::make_shared<KernelRoute>(
-        KernelRoute{.share = share,
-                    .sockets = {socket_.descriptor(), other_.descriptor()},
-                    .is_to_own_relay = is_to_own_relay});
+    return std::make_shared<KernelRoute>(KernelRoute{
+        .share = share, .sockets = {socket_.descriptor(), other_.descriptor()}, .own_relay = {}});
   }
-  // Until then nothing changes.
-  void StepAt(std::chrono::nanoseconds after) { handovers_.Step(start_ + after); }
+  // One of which packets have passed.
+  std::shared_ptr<KernelRoute> MakeUsedRoute(std::uint32_t& word) const {
+    word = 6 * kPassedOne;
+    return MakeRoute(word);
+  }
+  void StepAt(std::chrono::nanoseconds after) {
+    now_ = start_ + after;
+    handovers_.Step([this] { return std::exchange(now_, now_ + tick_); });
+  }
+  // And while it waits for a moment of silence, a packet passes.
+  void StepWithAPacketAt(std::chrono::nanoseconds after, std::uint32_t& word) {
+    now_ = start_ + after;
+    handovers_.Step([&] {
+      if (now_ > start_ + after) word += kPassedOne;
+      return std::exchange(now_, now_ + tick_);
+    });
+  }
   void FillSocket() { other_.SendTo(socket_.endpoint(), "x"); }
 
   const base::MonotonicTime start_{std::chrono::seconds(1000)};
   UdpSocket socket_, other_;
-  Handovers handovers_;
+  // What each look at the clock takes: only who waits for a moment looks more than once.
+  std::chrono::nanoseconds tick_ = Handovers::kShortSilence;
+  base::MonotonicTime now_;
+  OwnRelays own_relays_;
+  Handovers handovers_{own_relays_};
 };
+
+TEST_F(HandoversTest, ANewRouteIsTakenOverAtOnce) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  StepAt({});
+  EXPECT_EQ(word, kTakenOver);
+  EXPECT_TRUE(handovers_.empty());
+}
+
+TEST_F(HandoversTest, NotIfAPacketCameByInUserspace) {
+  std::uint32_t word = 0;
+  handovers_.OnPacket(MakeRoute(word), Direction::kClientToPeer);
+  StepAt({});
+  EXPECT_EQ(word, 0U);
+}
+
+TEST_F(HandoversTest, NotIfOnePassesInThatMoment) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  StepWithAPacketAt({}, word);
+  EXPECT_EQ(word & kTakenOver, 0U);
+}
+
+TEST_F(HandoversTest, TheShardDoesNotSpendAllItsTimeOnMoments) {
+  std::array<std::uint32_t, 2> words{};
+  handovers_.Add(MakeRoute(words[0]), Direction::kClientToPeer);
+  StepAt({});
+  handovers_.Add(MakeRoute(words[1]), Direction::kClientToPeer);
+  StepAt(Handovers::kBetweenMoments - microseconds(20));
+  EXPECT_EQ(words[1], 0U);
+  StepAt(Handovers::kBetweenMoments);
+  EXPECT_EQ(words[1], kTakenOver);
+}
 
 TEST_F(HandoversTest, WhatJustPassedIsNotTakenOver) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
   StepAt({});
   word += kPassedOne;
   StepAt(microseconds(150));
   StepAt(microseconds(200));
-  EXPECT_EQ(word, kPassedOne);
+  EXPECT_EQ(word, 7 * kPassedOne);
   EXPECT_FALSE(handovers_.empty());
 }
 
 TEST_F(HandoversTest, WhatIsSilentIsTakenOver) {
-  std::uint32_t word = 6 * kPassedOne;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  std::uint32_t word = 0;
+  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
   StepAt({});
   StepAt(Handovers::kSilence);
   EXPECT_EQ(word, 6 * kPassedOne + kTakenOver);
@@ -76,14 +129,39 @@ TEST_F(HandoversTest, TheSocketIsThatOfTheDirection) {
   EXPECT_EQ(word, kTakenOver);
 }
 
-TEST_F(HandoversTest, ADenseStreamIsTakenOverBetweenTwoPackets) {
+TEST_F(HandoversTest, SilenceBeginsWhenUserspaceHasSentThePacket) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
-  for (int i = 0; i < 100; ++i) {
-    StepAt(milliseconds(i));
+  const auto route = MakeUsedRoute(word);
+  handovers_.OnPacket(route, Direction::kClientToPeer);
+  StepAt({});
+  handovers_.OnPacket(route, Direction::kClientToPeer);
+  StepAt(Handovers::kSilence);
+  EXPECT_EQ(word & kTakenOver, 0U);
+  StepAt(2 * Handovers::kSilence);
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+// Packets pass between any two looks.
+TEST_F(HandoversTest, ADenseStreamIsTakenOverInAMomentOfSilence) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  for (const auto after : {milliseconds(0), milliseconds(1), milliseconds(4)}) {
+    StepAt(after);
     word += kPassedOne;
     EXPECT_EQ(word & kTakenOver, 0U);
   }
+  StepAt(Handovers::kEagerFrom);
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+TEST_F(HandoversTest, AndInTheEndBetweenTwoPackets) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  StepAt({});
+  word += kPassedOne;
+  StepWithAPacketAt(Handovers::kPatience - microseconds(100), word);
+  EXPECT_EQ(word & kTakenOver, 0U);
+  word += kPassedOne;
   StepAt(Handovers::kPatience);
   EXPECT_EQ(word & kTakenOver, kTakenOver);
 }
@@ -99,32 +177,90 @@ TEST_F(HandoversTest, WhenUserspaceIsOverloadedItIsTakenOverInTheEnd) {
   EXPECT_EQ(word, kTakenOver);
 }
 
-TEST_F(HandoversTest, FromRelayToRelayTheSilenceIsLonger) {
-  std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word, true), Direction::kClientToPeer);
-  StepAt({});
-  StepAt(milliseconds(1));
-  EXPECT_EQ(word, 0U);
-  StepAt(Handovers::kLongSilence);
-  EXPECT_EQ(word, kTakenOver);
-  // And impatience does not help.
-  word = 0;
-  handovers_.Add(MakeRoute(word, true), Direction::kClientToPeer);
-  for (int i = 0; i < 300; ++i) {
-    StepAt(milliseconds(i));
-    word += kPassedOne;
+// From relay to relay, packets wait in a second socket, which may be another shard's.
+class RelayToRelayHandoversTest : public HandoversTest {
+ protected:
+  RelayToRelayHandoversTest() {
+    own_relays_.Add(relay_.endpoint(),
+                    {.socket = relay_.descriptor(), .is_in_round = &is_in_round_});
   }
+  std::shared_ptr<KernelRoute> MakeRouteToRelay(std::uint32_t& word) {
+    auto route = MakeUsedRoute(word);
+    route->own_relay = relay_.endpoint();
+    return route;
+  }
+
+  UdpSocket relay_;
+  std::atomic<bool> is_in_round_ = false;
+};
+
+TEST_F(RelayToRelayHandoversTest, NotWhileSomethingWaitsInTheSecondSocket) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  other_.SendTo(relay_.endpoint(), "x");
+  for (const auto after : {milliseconds(0), milliseconds(10), milliseconds(500)}) StepAt(after);
   EXPECT_EQ(word & kTakenOver, 0U);
+  EXPECT_EQ(relay_.Receive()->octets, "x");
+  StepAt(milliseconds(600));
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+TEST_F(RelayToRelayHandoversTest, NorInTheFirst) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  FillSocket();
+  StepAt({});
+  StepAt(milliseconds(500));
+  EXPECT_EQ(word & kTakenOver, 0U);
+}
+
+TEST_F(RelayToRelayHandoversTest, NorWhileTheOtherShardHasSomethingInHand) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  is_in_round_ = true;
+  for (const auto after : {milliseconds(0), milliseconds(10), milliseconds(500)}) StepAt(after);
+  EXPECT_EQ(word & kTakenOver, 0U);
+  is_in_round_ = false;
+  StepAt(milliseconds(600));
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+TEST_F(RelayToRelayHandoversTest, ADenseStreamDoesNotWaitForASecond) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  StepAt({});
+  word += kPassedOne;
+  StepAt(Handovers::kEagerFrom);
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+TEST_F(RelayToRelayHandoversTest, TheOtherWayThereIsOneSocket) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kPeerToClient);
+  is_in_round_ = true;
+  StepAt({});
+  StepAt(Handovers::kSilence);
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
+}
+
+TEST_F(RelayToRelayHandoversTest, WhatIsForARelayThatIsGoneWaitsNowhere) {
+  std::uint32_t word = 0;
+  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  own_relays_.Remove(relay_.endpoint(), relay_.descriptor());
+  is_in_round_ = true;
+  StepAt({});
+  StepAt(Handovers::kSilence);
+  EXPECT_EQ(word & kTakenOver, kTakenOver);
 }
 
 TEST_F(HandoversTest, ARemovedRouteIsForgotten) {
   std::uint32_t word = 0;
-  const auto route = MakeRoute(word);
+  const auto route = MakeUsedRoute(word);
   handovers_.Add(route, Direction::kClientToPeer);
   StepAt({});
   route->is_removed = true;
   StepAt(milliseconds(10));
-  EXPECT_EQ(word, 0U);
+  EXPECT_EQ(word & kTakenOver, 0U);
   EXPECT_TRUE(handovers_.empty());
 }
 
