@@ -39,6 +39,20 @@ metric() { ip netns exec server wget -q -O - http://127.0.0.1:9641/metrics | sed
 # What hangs at the server's interface, as `tc` tells it.
 filters() { ip netns exec server tc filter show dev "$1" ingress | grep -c direct-action; }
 
+# The number of the program in it.
+program_of() { ip netns exec server tc filter show dev "$1" ingress | sed -n 's/.* id \([0-9]*\) .*/\1/p'; }
+
+# Datagrams for the server's host that no socket was there for: what a filter relays does not get so far.
+in_stack() { ip netns exec server cat /proc/net/snmp | sed -n 's/^Udp: [0-9]* \([0-9]*\) .*/\1/p'; }
+
+# wait_for SECONDS CONDITION: until it is true, or the time is over.
+wait_for() {
+  for _ in $(seq $(($1 * 5))); do
+    eval "$2" && return
+    sleep 0.2
+  done
+}
+
 start_server() {
   ip netns exec server senso-turn serve --config /server.yaml > /tmp/server.log 2>&1 &
   server=$!
@@ -72,14 +86,28 @@ ip netns exec client senso-turn-load --server 192.0.2.1:3478 --user alice --pass
 code=$?
 [ $code -eq 0 ] || cat /tmp/load.log
 check "end-to-end: every packet arrives, unaltered" "[ $code -eq 0 ]"
-relayed=$(metric 'relayed_packets_total{direction="client_to_peer",path="kernel"}')
+in_kernel='relayed_packets_total{direction="client_to_peer",path="kernel"}'
+relayed=$(metric "$in_kernel")
 check "end-to-end: most packets were relayed in the kernel" "[ ${relayed:-0} -gt 500 ]"
 
+# Channels that live on while nobody serves them. In the stack, nobody has the port, which the system counts.
+ip netns exec client senso-turn-load --server 192.0.2.1:3478 --user alice --password secret --allocations 4 \
+  --peer 198.51.100.2 --peer-netns /run/netns/peer --direction up --rate 100 --duration 90 > /tmp/orphan.log 2>&1 &
+load=$!
+wait_for 60 '[ "$(metric "$in_kernel")" -gt $((relayed + 50)) ]'
 kill -9 $server
 wait $server 2> /dev/null
 check "end-to-end: a filter outlives a killed process" '[ "$(filters to-client)" = 1 ]'
+before=$(in_stack)
+wait_for 30 '[ "$(in_stack)" -gt $((before + 200)) ]'
+check "end-to-end: past its lease, it passes everything into the stack" '[ "$(in_stack)" -gt $((before + 200)) ]'
+check "end-to-end: and is still there" '[ "$(filters to-client)" = 1 ]'
+kill -9 $load
+wait $load 2> /dev/null
+before=$(program_of to-client)
 start_server
 check "end-to-end: the next start takes its place" '[ "$(filters to-client)" = 1 ]'
+check "end-to-end: with a program of its own" '[ "$(program_of to-client)" != "$before" ]'
 kill -INT $server
 wait $server
 check "end-to-end: nothing is left after a stop" "[ $? -eq 0 ]"' && [ "$(filters to-client)" = 0 ]'
