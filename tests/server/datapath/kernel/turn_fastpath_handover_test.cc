@@ -139,35 +139,70 @@ TEST_P(TurnFastpathHandoverTest, AnInterfaceThatListensToEverythingHasFramesForO
 INSTANTIATE_TEST_SUITE_P(Program, TurnFastpathHandoverTest, kCombinations, Name);
 
 // From relay to relay, the word of the route that the packet came in by counts, and no other.
-TEST_P(TurnFastpathHandoverTest, FromRelayToRelayTheFirstRouteCounts) {
-  if (is_client_v6() != is_peer_v6()) GTEST_SKIP() << "both ends are of one family here";
-  TestRoute a = Route();
-  a.channel = 0x4100;
-  a.relayed.port = 50001;
-  a.peer = {a.relayed.address, 50002};
-  a.next_hop_to_peer = 0;
-  a.flags = FASTPATH_PEER_IS_OWN_RELAY;
-  TestRoute b = a;
-  b.client.port = 62000;
-  b.relayed = a.peer;
-  b.peer = a.relayed;
-  const std::uint32_t index_a = fastpath_.Install(a);
-  const std::uint32_t index_b = fastpath_.Install(b);
-  Datagram datagram = FromClient(Pattern(100));
-  datagram.payload = ChannelData(a.channel, Pattern(100));
-  ExpectPass(MakeFrame(datagram), FASTPATH_PASS_HANDOVER);
-  EXPECT_EQ(fastpath_.maps().handover(index_a, FASTPATH_CLIENT_TO_PEER), FASTPATH_PASSED_ONE);
+class TurnFastpathRelayHandoverTest : public TurnFastpathHandoverTest {
+ protected:
+  void SetUp() override {
+    TurnFastpathHandoverTest::SetUp();
+    if (IsSkipped()) return;
+    a_ = Route();
+    a_.channel = 0x4100;
+    a_.relayed.port = 50001;
+    a_.peer = {a_.relayed.address, 50002};
+    a_.next_hop_to_peer = 0;
+    a_.flags = FASTPATH_PEER_IS_OWN_RELAY;
+    b_ = a_;
+    b_.client.port = 62000;
+    b_.relayed = a_.peer;
+    b_.peer = a_.relayed;
+    index_a_ = fastpath_.Install(a_);
+  }
+  Octets Across() const {
+    Datagram datagram = FromClient(Pattern(100));
+    datagram.payload = ChannelData(a_.channel, Pattern(100));
+    return MakeFrame(datagram);
+  }
+  std::uint32_t& WordOfA() { return fastpath_.maps().handover(index_a_, FASTPATH_CLIENT_TO_PEER); }
+
+  TestRoute a_, b_;
+  std::uint32_t index_a_ = 0;
+};
+
+TEST_P(TurnFastpathRelayHandoverTest, TheFirstRouteCounts) {
+  const std::uint32_t index_b = fastpath_.Install(b_);
+  ExpectPass(Across(), FASTPATH_PASS_HANDOVER);
+  EXPECT_EQ(WordOfA(), FASTPATH_PASSED_ONE);
   EXPECT_EQ(fastpath_.maps().handover(index_b, FASTPATH_PEER_TO_CLIENT), 0U);
-  fastpath_.maps().handover(index_a, FASTPATH_CLIENT_TO_PEER) |= FASTPATH_TAKEN_OVER;
-  ExpectRelayed(MakeFrame(datagram));
-  // From outside, nobody has the address of a relay.
+  WordOfA() |= FASTPATH_TAKEN_OVER;
+  ExpectRelayed(Across());
+}
+
+TEST_P(TurnFastpathRelayHandoverTest, WhatComesBeforeTheSecondRouteIsThereIsNotOvertaken) {
+  WordOfA() |= FASTPATH_TAKEN_OVER;
+  ExpectPass(Across(), FASTPATH_PASS_MISS);
+  EXPECT_EQ(WordOfA(), FASTPATH_PASSED_ONE);
+  fastpath_.Install(b_);
+  ExpectPass(Across(), FASTPATH_PASS_HANDOVER);
+  WordOfA() |= FASTPATH_TAKEN_OVER;
+  ExpectRelayed(Across());
+}
+
+TEST_P(TurnFastpathRelayHandoverTest, FromOutsideNobodyHasTheAddressOfARelay) {
+  const std::uint32_t index_b = fastpath_.Install(b_);
   Datagram forged;
-  forged.source = a.relayed;
-  forged.destination = b.relayed;
+  forged.source = a_.relayed;
+  forged.destination = b_.relayed;
   forged.payload = Pattern(100);
   fastpath_.maps().handover(index_b, FASTPATH_PEER_TO_CLIENT) |= FASTPATH_TAKEN_OVER;
   ExpectPass(MakeFrame(forged), FASTPATH_PASS_NO_NEXT_HOP);
 }
+
+// Both ends are clients of one family.
+INSTANTIATE_TEST_SUITE_P(Program, TurnFastpathRelayHandoverTest,
+                         testing::Values(Combination{Attachment::kTc, Family::kV4, Family::kV4},
+                                         Combination{Attachment::kTc, Family::kV6, Family::kV6},
+                                         Combination{Attachment::kXdp, Family::kV4, Family::kV4},
+                                         Combination{Attachment::kXdp, Family::kV6, Family::kV6}),
+                         Name);
 
 }  // namespace
 }  // namespace relay::test
