@@ -17,19 +17,34 @@ struct IssuedCredential {
   base::WallTime expires_at;
 };
 
-// Makes TURN REST credentials: "expiry:subject" and the password that belongs to it. The server
-// verifies them from the secret alone, so nothing is stored. Thread-safe.
+// For whom a credential of the second form is made; the parts of its user name.
+struct CredentialHolder {
+  std::string_view tenant;        // 1 to 64 letters, digits, '-' and '_'
+  std::string_view subject_hash;  // subject_hash.h
+  std::string_view jti;           // this credential's own name
+};
+
+// Makes TURN REST credentials: a user name that begins with its expiry, and the password that
+// belongs to it. The server verifies them from the secret alone, so nothing is stored. Thread-safe.
 class CredentialIssuer {
  public:
   // `secret` is the first of the key ring.
   explicit CredentialIssuer(SharedSecret secret) : secret_(std::move(secret)) {}
 
-  // Fails if the subject cannot be prepared (OpaqueString) or if the name would be longer than 508
-  // octets; an empty subject gives a name that is only an expiry.
+  // "expiry:subject". Fails if the subject cannot be prepared (OpaqueString) or if the name would
+  // be longer than 508 octets; an empty subject gives a name that is only an expiry.
   base::Result<IssuedCredential> Issue(std::string_view subject, std::chrono::seconds ttl,
                                        base::WallTime now) const;
 
+  // "expiry:kid.tenant.subject-hash:jti". Fails if a part is empty or has a character that would
+  // make another name of it, or if the name would be longer than 508 octets.
+  base::Result<IssuedCredential> Issue(const CredentialHolder& holder, std::chrono::seconds ttl,
+                                       base::WallTime now) const;
+
  private:
+  base::Result<IssuedCredential> Sign(std::string rest, std::chrono::seconds ttl,
+                                      base::WallTime now) const;
+
   SharedSecret secret_;
 };
 

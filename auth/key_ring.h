@@ -16,9 +16,14 @@ class KeyRing {
   KeyRing() = default;
   explicit KeyRing(std::vector<SharedSecret> secrets) : secrets_(std::move(secrets)) {}
 
+  // Only those that the relays of a region have.
+  KeyRing ForRegion(std::string_view region) const;
+
   std::span<const SharedSecret> secrets() const { return secrets_; }
   // nullptr when there are none. Valid as long as the ring.
   const SharedSecret* signing() const { return secrets_.empty() ? nullptr : &secrets_.front(); }
+  // The first one that the relays of a region have; nullptr: there is none.
+  const SharedSecret* SigningFor(std::string_view region) const;
   // nullptr: no secret of that name.
   const SharedSecret* Find(std::string_view id) const;
 

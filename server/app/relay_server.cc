@@ -3,48 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/app/ice_servers.h"
 #include "server/app/relay_settings.h"
-#include "server/log/log.h"
-#include "server/log/log_text.h"
 
 namespace relay {
-namespace {
-
-std::vector<CertificateStore::Source> CertificateSources(const Config& config) {
-  std::vector<CertificateStore::Source> sources;
-  sources.reserve(config.tls.certificates.size());
-  for (const Config::Certificate& pair : config.tls.certificates) {
-    sources.push_back({pair.certificate_path, pair.private_key_path});
-  }
-  return sources;
-}
-
-// nullptr: none are configured.
-base::Result<std::unique_ptr<CertificateStore>> OpenCertificates(const Config& config) {
-  if (config.tls.certificates.empty()) return std::unique_ptr<CertificateStore>();
-  return CertificateStore::Open(CertificateSources(config), base::ReadClocks().monotonic);
-}
-
-void LogCertificates(const std::vector<Certificate>& certificates) {
-  for (const Certificate& certificate : certificates) {
-    std::string names;
-    for (const std::string& name : certificate.names()) names += (names.empty() ? "" : ",") + name;
-    Log(LogLevel::kInfo, "a certificate is in use for new connections",
-        {{"certificate", certificate.path()},
-         {"names", names},
-         {"not_after", TimeText(certificate.not_after())}});
-  }
-}
-
-}  // namespace
-
 base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
     const Config& config, std::vector<turn::RelayAddress> relay_addresses) {
   auto policy = std::make_shared<const turn::Policy>(MakePolicy(config, relay_addresses));
-  auto certificate_store = OpenCertificates(config);
-  if (!certificate_store.ok()) return certificate_store.error();
+  auto certificates = ServedCertificates::Open(config);
+  if (!certificates.ok()) return certificates.error();
   ShardGroup::Options options = MakeShardGroupOptions(config, relay_addresses, policy);
-  if (certificate_store.value() != nullptr) options.tls = certificate_store.value()->context();
+  options.tls = certificates.value().context();
   auto shards = ShardGroup::Open(options);
   if (!shards.ok()) return shards.error();
   const auto& listeners = shards.value()->listeners();
@@ -58,20 +27,23 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
   auto kernel = KernelPath::Open(config, listeners, relay_addresses, {});
   if (!kernel.ok()) return kernel.error();
   return std::unique_ptr<RelayServer>(new RelayServer(
-      config, std::move(relay_addresses), std::move(policy), std::move(certificate_store).value(),
+      config, std::move(relay_addresses), std::move(policy), std::move(certificates).value(),
       std::move(kernel).value(), std::move(shards).value()));
 }
 
 RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
                          std::shared_ptr<const turn::Policy> policy,
-                         std::unique_ptr<CertificateStore> certificate_store,
-                         KernelPath::Opened kernel, std::unique_ptr<ShardGroup> shards)
+                         ServedCertificates certificates, KernelPath::Opened kernel,
+                         std::unique_ptr<ShardGroup> shards)
     : listeners_(config.listeners),
       min_port_(config.relay.min_port),
       max_port_(config.relay.max_port),
+      name_(config.node),
+      region_(config.region),
+      allocations_limit_(config.limits.allocations),
       relay_addresses_(std::move(relay_addresses)),
       policy_(std::move(policy)),
-      certificate_store_(std::move(certificate_store)),
+      certificates_(std::move(certificates)),
       kernel_(std::move(kernel)),
       shards_(std::move(shards)),
       started_(base::ReadClocks().monotonic) {
@@ -118,38 +90,38 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
   return snapshot;
 }
 
+FleetNode RelayServer::Describe(TlsUrls tls_urls) const {
+  std::vector<Config::Listener> open;
+  const auto& states = shards_->listeners();  // in the order of the configuration
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (!states[i].error.empty()) continue;
+    open.push_back(listeners_[i]);
+    open.back().port = states[i].bound.port;
+  }
+  IceUrls urls =
+      MakeIceUrls(open, name_, relay_addresses_,
+                  tls_urls == TlsUrls::kName ? certificates() : std::vector<Certificate>());
+  FleetNode node;
+  node.name = name_;
+  node.region = region_;
+  node.stun_urls = std::move(urls.stun);
+  node.turn_urls = std::move(urls.turn);
+  node.allocations_limit = allocations_limit_;
+  for (const turn::RelayAddress& address : relay_addresses_) {
+    node.addresses.push_back(address.external.ToString());
+  }
+  if (node.name.empty() && !node.addresses.empty()) node.name = node.addresses.front();
+  return node;
+}
+
 std::vector<std::string> RelayServer::unready_reasons() const {
   const turn::Ledger::Totals totals = shards_->ledger().ReadTotals();
   if (totals.ports_in_use >= totals.ports_limit) return {"no relay port is free"};
   return {};
 }
 
-std::vector<Certificate> RelayServer::certificates() const {
-  if (certificate_store_ == nullptr) return {};
-  return certificate_store_->context()->certificates();
-}
-
 void RelayServer::RefreshCertificates() {
-  if (certificate_store_ == nullptr) return;
-  const CertificateStore::Refreshed refreshed =
-      certificate_store_->Refresh(base::ReadClocks().monotonic);
-  switch (refreshed.outcome) {
-    case CertificateStore::Outcome::kSame:
-      return;
-    case CertificateStore::Outcome::kFailed:
-      if (refreshed.problem.empty()) return;
-      Log(LogLevel::kWarning,
-          "certificate files have changed but cannot be used; the former ones stay in use",
-          {{"problem", refreshed.problem}});
-      return;
-    case CertificateStore::Outcome::kCertificatesChanged:
-      shards_->SetTls(certificate_store_->context());
-      LogCertificates(certificates());
-      return;
-    case CertificateStore::Outcome::kTicketKeysChanged:
-      shards_->SetTls(certificate_store_->context());
-      return;
-  }
+  if (certificates_.Refresh()) shards_->SetTls(certificates_.context());
 }
 
 base::Result<void> RelayServer::Reconfigure(const Config& config) {
@@ -159,14 +131,12 @@ base::Result<void> RelayServer::Reconfigure(const Config& config) {
           ? base::Result<KernelPath::Opened>(kernel_.now())
           : KernelPath::Open(config, shards_->listeners(), relay_addresses_, kernel_.now());
   if (!kernel.ok()) return kernel.error();
-  if (certificate_store_ != nullptr) {
-    const auto replaced = certificate_store_->SetSources(CertificateSources(config));
-    if (!replaced.ok()) return replaced.error();
-    if (replaced.value()) {
-      shards_->SetTls(certificate_store_->context());
-      LogCertificates(certificates());
-    }
-  }
+  const auto replaced = certificates_.SetFiles(config);
+  if (!replaced.ok()) return replaced.error();
+  if (replaced.value()) shards_->SetTls(certificates_.context());
+  name_ = config.node;
+  region_ = config.region;
+  allocations_limit_ = config.limits.allocations;
   Config effective = config;
   effective.listeners = listeners_;
   turn::Policy policy = MakePolicy(effective, relay_addresses_);

@@ -9,11 +9,12 @@
 #include "protocol/turn/peer_policy.h"
 #include "protocol/turn/policy.h"
 #include "server/app/kernel_path.h"
+#include "server/app/served_certificates.h"
 #include "server/config/config.h"
 #include "server/control/relay_control.h"
+#include "server/fleet/fleet.h"
 #include "server/net/shard_group.h"
 #include "server/tls/certificate.h"
-#include "server/tls/certificate_store.h"
 
 namespace relay {
 
@@ -31,7 +32,14 @@ class RelayServer final : public RelayControl {
 
   const ShardGroup& shards() const { return *shards_; }
   // Those that new connections get.
-  std::vector<Certificate> certificates() const;
+  std::vector<Certificate> certificates() const { return certificates_.certificates(); }
+  // nullptr: no TLS.
+  std::shared_ptr<const TlsContext> tls() const { return certificates_.context(); }
+
+  // What the fleet is told of this relay, without its load. TLS has URLs only if clients may trust
+  // the certificates. Control thread.
+  enum class TlsUrls : unsigned char { kName, kOmit };
+  FleetNode Describe(TlsUrls tls_urls) const;
 
   // Which datapath there is, and why.
   const std::string& datapath_description() const { return kernel_.now().description; }
@@ -46,16 +54,18 @@ class RelayServer final : public RelayControl {
 
  private:
   RelayServer(const Config& config, std::vector<turn::RelayAddress> relay_addresses,
-              std::shared_ptr<const turn::Policy> policy,
-              std::unique_ptr<CertificateStore> certificate_store, KernelPath::Opened kernel,
-              std::unique_ptr<ShardGroup> shards);
+              std::shared_ptr<const turn::Policy> policy, ServedCertificates certificates,
+              KernelPath::Opened kernel, std::unique_ptr<ShardGroup> shards);
 
   std::vector<Config::Listener> listeners_;  // without those that were left out
   std::uint16_t min_port_;
   std::uint16_t max_port_;
+  std::string name_;
+  std::string region_;
+  std::uint32_t allocations_limit_;
   std::vector<turn::RelayAddress> relay_addresses_;
   std::shared_ptr<const turn::Policy> policy_;
-  std::unique_ptr<CertificateStore> certificate_store_;  // nullptr: no TLS
+  ServedCertificates certificates_;
   KernelPath kernel_;
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;

@@ -185,6 +185,10 @@ turn::Policy MakePolicy(const Config& config,
   }
   for (const base::Endpoint& socket : FurtherSockets(config)) rules.own_sockets.push_back(socket);
   rules.own_sockets.push_back({config.metrics.address, config.metrics.port});
+  if (OffersCredentials(config)) {
+    rules.own_sockets.push_back(
+        {config.credentials.listener_address, config.credentials.listener_port});
+  }
   rules.own_addresses = std::move(host.own);
   rules.relay_addresses = relay_addresses;
   rules.deny = config.peers.deny;
@@ -239,9 +243,10 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
 }
 
 std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config) {
-  return std::make_shared<const auth::CredentialVerifier>(config.realm, config.auth.users,
-                                                          auth::KeyRing(config.auth.shared_secrets),
-                                                          MakeAccessTokenSettings(config));
+  return std::make_shared<const auth::CredentialVerifier>(
+      config.realm, config.auth.users,
+      auth::KeyRing(config.auth.shared_secrets).ForRegion(config.region),
+      MakeAccessTokenSettings(config));
 }
 
 RateLimits MakeRateLimits(const Config& config) {

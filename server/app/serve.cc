@@ -15,12 +15,15 @@
 #include "protocol/base/time.h"
 #include "server/app/admin_socket.h"
 #include "server/app/embedded_default.h"
+#include "server/app/no_bearer_check.h"
 #include "server/app/relay_addresses.h"
 #include "server/app/relay_server.h"
+#include "server/app/service_only.h"
 #include "server/app/startup_summary.h"
 #include "server/config/load.h"
 #include "server/control/control_plane.h"
 #include "server/control/log_settings.h"
+#include "server/fleet/memory_fleet.h"
 #include "server/log/log.h"
 #include "server/net/descriptor_reserve.h"
 
@@ -80,12 +83,47 @@ std::string RemedyFor(const std::string& error) {
          (program.empty() ? "senso-turn" : program) + "`, or name other listeners";
 }
 
-StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
-                       std::vector<turn::RelayAddress> relay_addresses, std::string admin_socket,
-                       std::string metrics_url) {
+// What this process is, by its roles: a relay, or only the credential service.
+struct Process {
+  static base::Result<Process> Open(const Config& config,
+                                    const std::vector<turn::RelayAddress>& relay_addresses) {
+    Process process;
+    if (IsRelay(config)) {
+      auto relay = RelayServer::Open(config, relay_addresses);
+      if (!relay.ok()) return relay.error();
+      process.relay = std::move(relay).value();
+    } else {
+      auto service = ServiceOnly::Open(config);
+      if (!service.ok()) return service.error();
+      process.service = std::move(service).value();
+    }
+    return process;
+  }
+
+  RelayControl& control() const {
+    if (relay != nullptr) return *relay;
+    return *service;
+  }
+  std::shared_ptr<const TlsContext> tls() const {
+    return relay != nullptr ? relay->tls() : service->tls();
+  }
+
+  std::unique_ptr<RelayServer> relay;
+  std::unique_ptr<ServiceOnly> service;  // without a relay
+};
+
+// `relay` is nullptr where there is none.
+StartupFacts MakeFacts(const Settings& settings, const RelayServer* relay,
+                       std::vector<turn::RelayAddress> relay_addresses) {
   StartupFacts facts;
+  facts.has_self_signed = settings.has_self_signed;
+  facts.secret_path = settings.secret_path;
+  if (relay == nullptr) {
+    facts.shards = 0;
+    return facts;
+  }
   facts.left_out = settings.left_out;
-  const auto& states = relay.shards().listeners();  // in the order of the configuration
+  const auto& states = relay->shards().listeners();  // in the order of the configuration
   for (std::size_t i = 0; i < states.size(); ++i) {
     Config::Listener listener = settings.loaded.config.listeners[i];
     listener.port = states[i].bound.port;
@@ -95,17 +133,13 @@ StartupFacts MakeFacts(const Settings& settings, const RelayServer& relay,
       facts.left_out.push_back({std::move(listener), states[i].error, RemedyFor(states[i].error)});
     }
   }
-  const auto further_sockets = relay.shards().further_sockets();
+  const auto further_sockets = relay->shards().further_sockets();
   facts.further_sockets.assign(further_sockets.begin(), further_sockets.end());
-  facts.certificates = relay.certificates();
-  facts.has_self_signed = settings.has_self_signed;
+  facts.certificates = relay->certificates();
   facts.relay_addresses = std::move(relay_addresses);
-  facts.shards = relay.shards().shard_count();
-  facts.datapath = relay.datapath_description();
-  facts.secret_path = settings.secret_path;
+  facts.shards = relay->shards().shard_count();
+  facts.datapath = relay->datapath_description();
   facts.relay_descriptors = DescriptorsForRelays();
-  facts.admin_socket = std::move(admin_socket);
-  facts.metrics_url = std::move(metrics_url);
   return facts;
 }
 
@@ -126,10 +160,13 @@ int Serve(const ServeOptions& options) {
 
   InitLog(LogFormatOf(config.log), LogLevelOf(config.log));
   RaiseDescriptorLimit();
-  auto addresses = ResolveRelayAddresses(config);
+  base::Result<std::vector<turn::RelayAddress>> addresses = std::vector<turn::RelayAddress>();
+  if (IsRelay(config)) addresses = ResolveRelayAddresses(config);
   if (!addresses.ok()) return Fail(kExitConfiguration, addresses.error().message);
-  auto relay = RelayServer::Open(config, addresses.value());
-  if (!relay.ok()) return Fail(kExitFailed, relay.error().message);
+  auto opened = Process::Open(config, addresses.value());
+  if (!opened.ok()) return Fail(kExitFailed, opened.error().message);
+  const Process process = std::move(opened).value();
+  RelayServer* const relay = process.relay.get();
 
   ControlPlane::Options control_options;
   control_options.version = SENSO_TURN_VERSION;
@@ -138,18 +175,39 @@ int Serve(const ServeOptions& options) {
   control_options.admin_socket =
       options.config_file ? config.admin.socket : ChooseAdminSocket(config.admin.socket);
   control_options.configuration = std::move(settings.configuration);
-  ControlPlane control(control_options, *relay.value());
+  ControlPlane control(control_options, process.control());
   if (const auto started = control.Start(); !started.ok())
     return Fail(kExitFailed, started.error().message);
 
-  relay.value()->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
-    control.AnswerEdgeRequest(std::move(request), std::move(reply));
-  });
-  relay.value()->Start();
-  const base::Endpoint metrics{config.metrics.address, control.metrics_port()};
-  const StartupFacts facts =
-      MakeFacts(settings, *relay.value(), std::move(addresses).value(),
-                control_options.admin_socket, "http://" + metrics.ToString() + "/metrics");
+  MemoryFleet fleet;
+  NoBearerCheck bearer;
+  if (OffersCredentials(config)) {
+    HttpServer::TlsSource tls;
+    if (config.credentials.listener_tls) tls = [&process] { return process.tls(); };
+    const auto offered = control.OfferCredentials(config, fleet, bearer, std::move(tls));
+    if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
+  }
+  if (relay != nullptr) {
+    // Nobody trusts certificates that were made here.
+    const auto tls_urls =
+        settings.has_self_signed ? RelayServer::TlsUrls::kOmit : RelayServer::TlsUrls::kName;
+    control.JoinFleet(fleet, [relay, tls_urls] { return relay->Describe(tls_urls); });
+    relay->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
+      control.AnswerEdgeRequest(std::move(request), std::move(reply));
+    });
+    relay->Start();
+  }
+  StartupFacts facts = MakeFacts(settings, relay, std::move(addresses).value());
+  facts.admin_socket = control_options.admin_socket;
+  facts.metrics_url = "http://" +
+                      base::Endpoint{config.metrics.address, control.metrics_port()}.ToString() +
+                      "/metrics";
+  if (control.credentials_port() != 0) {
+    facts.credentials_url =
+        (config.credentials.listener_tls ? "https://" : "http://") +
+        base::Endpoint{config.credentials.listener_address, control.credentials_port()}.ToString() +
+        "/v1/ice-servers";
+  }
   std::cout << StartupSummary(config, facts, base::ReadClocks().wall) << std::flush;
   return control.Run();
 }

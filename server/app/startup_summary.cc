@@ -134,13 +134,16 @@ void AppendCredentials(const Config& config, const StartupFacts& facts, base::Wa
 
 std::string StartupSummary(const Config& config, const StartupFacts& facts, base::WallTime now) {
   std::string summary = "senso-turn " SENSO_TURN_VERSION " is ready.\n";
-  AppendListeners(facts, summary);
-  AppendCertificates(facts, summary);
-  AppendRelay(config, facts, summary);
-  AppendDescriptors(config, facts, summary);
-  AppendLine("realm", config.realm, summary);
-  AppendLine("shards", std::to_string(facts.shards), summary);
-  AppendLine("datapath", facts.datapath, summary);
+  const bool is_relay = facts.shards > 0;
+  if (is_relay) {
+    AppendListeners(facts, summary);
+    AppendCertificates(facts, summary);
+    AppendRelay(config, facts, summary);
+    AppendDescriptors(config, facts, summary);
+    AppendLine("realm", config.realm, summary);
+    AppendLine("shards", std::to_string(facts.shards), summary);
+    AppendLine("datapath", facts.datapath, summary);
+  }
   if (!facts.secret_path.empty()) {
     AppendLine("secret",
                "in " + facts.secret_path + ", made for this server; nobody gets in without it",
@@ -148,7 +151,8 @@ std::string StartupSummary(const Config& config, const StartupFacts& facts, base
   }
   if (!facts.admin_socket.empty()) AppendLine("admin", facts.admin_socket, summary);
   if (!facts.metrics_url.empty()) AppendLine("metrics", facts.metrics_url, summary);
-  AppendCredentials(config, facts, now, summary);
+  if (!facts.credentials_url.empty()) AppendLine("credentials", facts.credentials_url, summary);
+  if (is_relay) AppendCredentials(config, facts, now, summary);
   return summary;
 }
 

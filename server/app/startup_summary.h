@@ -20,12 +20,13 @@ struct StartupFacts {
   std::vector<Certificate> certificates;
   bool has_self_signed = false;  // whether they are those of the embedded default
   std::vector<turn::RelayAddress> relay_addresses;
-  std::size_t shards = 1;
+  std::size_t shards = 1;                        // 0: this process is no relay
   std::uint64_t relay_descriptors = UINT64_MAX;  // how many sockets of relays the system allows
   std::string datapath;                          // which, and why
-  std::string secret_path;   // where the embedded default's secret is kept; empty: configured
-  std::string admin_socket;  // empty: none
-  std::string metrics_url;   // empty: none
+  std::string secret_path;      // where the embedded default's secret is kept; empty: configured
+  std::string admin_socket;     // empty: none
+  std::string metrics_url;      // empty: none
+  std::string credentials_url;  // of the credential API; empty: none
 };
 
 // A few readable lines for the terminal, and for the embedded default (which has a secret_path) an

@@ -17,6 +17,11 @@ bool TurnsTlsOnOrOff(const Config& running, const Config& loaded) {
   return running.tls.certificates.empty() != loaded.tls.certificates.empty();
 }
 
+// The API and its listener exist from the start or not at all.
+bool TurnsApiOnOrOff(const Config& running, const Config& loaded) {
+  return OffersCredentials(running) != OffersCredentials(loaded);
+}
+
 }  // namespace
 
 ConfigChanges CompareConfigs(const Config& running, const Config& loaded) {
@@ -26,8 +31,11 @@ ConfigChanges CompareConfigs(const Config& running, const Config& loaded) {
   for (const Row& row : Schema()) {
     const bool is_of_item = row.path.find("[]") != std::string::npos;
     if (is_of_item || row.is_same(one, other)) continue;
-    const bool needs_restart = row.reload == Row::Reload::kNeedsRestart ||
-                               (row.path == "tls.certificates" && TurnsTlsOnOrOff(running, loaded));
+    const bool needs_restart =
+        row.reload == Row::Reload::kNeedsRestart ||
+        (row.path == "tls.certificates" && TurnsTlsOnOrOff(running, loaded)) ||
+        ((row.path == "credentials.issuers" || row.path == "credentials.api_keys") &&
+         TurnsApiOnOrOff(running, loaded));
     (needs_restart ? changes.by_restart : changes.by_reload).push_back(row.path);
   }
   return changes;

@@ -42,6 +42,16 @@ std::string_view TransportName(Config::ListenerTransport transport) {
   CHECK(false);
 }
 
+bool IsRelay(const Config& config) {
+  return std::ranges::find(config.roles, Config::Role::kRelay) != config.roles.end();
+}
+
+bool OffersCredentials(const Config& config) {
+  const bool has_role =
+      std::ranges::find(config.roles, Config::Role::kCredentials) != config.roles.end();
+  return has_role && !(config.credentials.issuers.empty() && config.credentials.api_keys.empty());
+}
+
 const Config::Listener* FirstUdpListener(const Config& config) {
   const auto found = std::ranges::find(config.listeners, Config::ListenerTransport::kUdp,
                                        &Config::Listener::transport);

@@ -171,6 +171,7 @@ struct Config {
     std::string http_proxy;
     std::string ca_file;
     std::vector<ApiKey> api_keys;
+    std::string subject_key;  // empty: made from the shared secret
   };
 
   struct Fleet {
@@ -240,6 +241,12 @@ struct Config {
 
 // As in the configuration: "udp", "dtls", "tcp", "tls", "edge".
 std::string_view TransportName(Config::ListenerTransport transport);
+
+// Whether clients are relayed by this process.
+bool IsRelay(const Config& config);
+
+// Whether this process has the credential API: by its role, and because somebody could use it.
+bool OffersCredentials(const Config& config);
 
 // The first listener over plain UDP, whose address and port are the first ones of NAT discovery.
 // nullptr: there is none. It lives as long as the configuration.

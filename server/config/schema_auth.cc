@@ -121,6 +121,11 @@ void AppendAuthRows(std::vector<Row>& rows) {
   rows.push_back(FromFile("auth.shared_secrets[].secret_file", Secret(),
                           CONFIG_MEMBER(auth.shared_secrets.back().secret),
                           "A file with the secret."));
+  rows.push_back(Scalar("auth.shared_secrets[].region", LabelOrNothing("region"),
+                        CONFIG_MEMBER(auth.shared_secrets.back().region),
+                        "Whose relays have it; empty: all. The credential service signs for a "
+                        "relay with the first that it has, and relays of other regions do not "
+                        "take it."));
   rows.push_back(Scalar("auth.expired_refresh.policy",
                         Choice<ExpiredRefresh>({{"grace", ExpiredRefresh::kGrace},
                                                 {"refuse", ExpiredRefresh::kRefuse}}),

@@ -75,12 +75,13 @@ void AppendRedirectRows(std::vector<Row>& rows) {
 }  // namespace
 
 void AppendServerRows(std::vector<Row>& rows) {
-  rows.push_back(NeedsRestart(
-      List("roles",
-           Choice<Config::Role>(
-               {{"relay", Config::Role::kRelay}, {"credentials", Config::Role::kCredentials}}),
-           CONFIG_MEMBER(roles),
-           "What this process does. The credential service is not part of this version.")));
+  rows.push_back(NeedsRestart(List(
+      "roles",
+      Choice<Config::Role>(
+          {{"relay", Config::Role::kRelay}, {"credentials", Config::Role::kCredentials}}),
+      CONFIG_MEMBER(roles),
+      "What this process does: `relay` serves clients, `credentials` the HTTP API that gives them "
+      "credentials.")));
   rows.push_back(NeedsRestart(Scalar("realm", Realm(), CONFIG_MEMBER(realm),
                                      "The STUN realm. Keys of users depend on it.")));
   rows.push_back(Scalar("region", LabelOrNothing("region"), CONFIG_MEMBER(region),

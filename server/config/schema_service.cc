@@ -1,7 +1,7 @@
 #include "server/config/fields.h"
 #include "server/config/text_rules.h"
 
-// The credential service and the fleet. Their keys are checked; this version does not act on them.
+// The credential service and the fleet.
 namespace relay {
 namespace {
 
@@ -41,11 +41,14 @@ void AppendServiceRows(std::vector<Row>& rows) {
   const auto ttl = Duration(std::chrono::seconds(60), std::chrono::days(30));
   rows.push_back(NeedsRestart(
       Scalar("credentials.listener.address", Address(), CONFIG_MEMBER(credentials.listener_address),
-             "Where the HTTP API listens. Not available in this version.")));
+             "Where the HTTP API listens besides the `edge` listeners, if `roles` has "
+             "`credentials` and there are `issuers` or `api_keys`.")));
   rows.push_back(NeedsRestart(Scalar("credentials.listener.port", Port(0),
-                                     CONFIG_MEMBER(credentials.listener_port), "Its port.")));
+                                     CONFIG_MEMBER(credentials.listener_port),
+                                     "Its port; `0` lets the system choose one.")));
   rows.push_back(NeedsRestart(Scalar("credentials.listener.tls", Boolean(),
-                                     CONFIG_MEMBER(credentials.listener_tls), "HTTPS.")));
+                                     CONFIG_MEMBER(credentials.listener_tls),
+                                     "HTTPS, with `tls.certificates`.")));
   AppendIssuerRows(rows);
   rows.push_back(Scalar("credentials.ttl.default", ttl, CONFIG_MEMBER(credentials.default_ttl),
                         "How long credentials are valid when nobody says."));
@@ -56,7 +59,8 @@ void AppendServiceRows(std::vector<Row>& rows) {
                         "Credentials for a subject."));
   rows.push_back(Scalar("credentials.mints.per_source", Rate(),
                         CONFIG_MEMBER(credentials.mints_per_source),
-                        "Credentials for an address."));
+                        "Requests of an address (IPv6: of a /64), answered or not. Behind a proxy "
+                        "all come from its address."));
   rows.push_back(Scalar("credentials.mints.per_tenant", Rate(),
                         CONFIG_MEMBER(credentials.mints_per_tenant), "Credentials for a tenant."));
   rows.push_back(List("credentials.allowed_origins", Origin(),
@@ -69,7 +73,7 @@ void AppendServiceRows(std::vector<Row>& rows) {
                         "Further authorities that are trusted when keys are fetched."));
   rows.push_back(ListOfMaps(
       "credentials.api_keys", "list of API keys",
-      "For applications that use the TURN REST draft's form. Not available in this version.",
+      "For applications that use the TURN REST draft's form, `GET /?service=turn&key=`.",
       [](Draft& draft) { draft.config.credentials.api_keys.clear(); },
       [](Draft& draft) { draft.config.credentials.api_keys.emplace_back(); }));
   CompareBy(rows.back(), CONFIG_MEMBER(credentials.api_keys));
@@ -78,6 +82,15 @@ void AppendServiceRows(std::vector<Row>& rows) {
   rows.push_back(Required(Scalar("credentials.api_keys[].tenant", Label("tenant"),
                                  CONFIG_MEMBER(credentials.api_keys.back().tenant),
                                  "Whom its credentials are charged to.")));
+
+  const auto subject_key = CONFIG_MEMBER(credentials.subject_key);
+  rows.push_back(Scalar("credentials.subject_key", Unprinted(Secret()), subject_key,
+                        "What the hash that stands for a subject in user names is keyed with. The "
+                        "same in all services of a fleet, and not changed when secrets are: then "
+                        "users keep their quotas, and revocations hold, across a rotation. "
+                        "Without one it is made from the secret that signs."));
+  rows.push_back(
+      FromFile("credentials.subject_key_file", Secret(), subject_key, "A file with it, instead."));
 
   rows.push_back(NeedsRestart(
       Scalar("fleet.registry", Registry(), CONFIG_MEMBER(fleet.registry),

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "server/config/validate.h"
 
 namespace relay {
@@ -21,23 +19,11 @@ void ReportUnavailable(Draft& draft) {
          "a bandwidth limit over all allocations of a user");
   Refuse(draft, config.limits.bandwidth_total_bits_per_second != 0, "limits.bandwidth_total",
          "a bandwidth limit over all allocations");
-  Refuse(draft, draft.IsWritten("credentials.listener"), "credentials.listener",
-         "the credential service");
   Refuse(draft, !config.credentials.issuers.empty(), "credentials.issuers",
-         "the credential service");
-  Refuse(draft, !config.credentials.api_keys.empty(), "credentials.api_keys",
-         "the credential service");
+         "minting with bearer tokens");
   Refuse(draft, config.fleet.registry != "memory", "fleet.registry",
          "a registry other than 'memory'");
   Refuse(draft, !config.fleet.read.empty(), "fleet.read", "reading other regions' registries");
-
-  const bool wants_credentials =
-      std::ranges::find(config.roles, Config::Role::kCredentials) != config.roles.end();
-  if (wants_credentials && draft.IsWritten("roles") && !draft.HasError("roles")) {
-    draft.AddWarning("roles",
-                     "the credential service is not part of this version; only the relay "
-                     "runs");
-  }
 }
 
 }  // namespace relay

@@ -351,25 +351,6 @@ void ValidateRedirect(Draft& draft) {
   }
 }
 
-void ValidateServices(Draft& draft) {
-  const Config::Credentials& credentials = draft.config.credentials;
-  if (draft.config.roles.empty() && !draft.HasError("roles")) {
-    draft.AddError("roles", "is empty; accepted: a list of relay, credentials");
-  }
-  if (credentials.default_ttl > credentials.max_ttl && !draft.HasError("credentials.ttl")) {
-    draft.AddError("credentials.ttl", "default (" + PrintDuration(credentials.default_ttl) +
-                                          ") is longer than max (" +
-                                          PrintDuration(credentials.max_ttl) + ")");
-  }
-  for (std::size_t i = 0; i < credentials.issuers.size(); ++i) {
-    const std::string key = Item("credentials.issuers", i);
-    if (draft.HasError(key)) continue;
-    if (draft.IsWritten(key + ".issuer") == draft.IsWritten(key + ".issuer_suffix")) {
-      draft.AddError(key, "needs one of issuer and issuer_suffix");
-    }
-  }
-}
-
 // See docs/security.md, "Amplification".
 void ValidateRealm(Draft& draft) {
   constexpr std::size_t kLongRealm = 60;

@@ -17,6 +17,9 @@ void CheckCertificates(Draft& draft, base::WallTime now);
 // Whether the names and keys of access tokens fit together, and how large they make challenges.
 void ValidateAccessTokens(Draft& draft);
 
+// Whether this process has what its roles need, and the credential service what it is to give.
+void ValidateServices(Draft& draft);
+
 // Derives the users' keys and wipes their passwords. The realm must be final.
 void DeriveUsers(Draft& draft);
 

@@ -1,16 +1,22 @@
 #include "server/control/control_plane.h"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <functional>
+#include <iterator>
 #include <utility>
 
+#include "protocol/base/random.h"
 #include "server/control/admin_routes.h"
+#include "server/control/credential_routes.h"
+#include "server/control/credential_settings.h"
 #include "server/control/drain_controller.h"
 #include "server/control/edge_routes.h"
 #include "server/control/health_routes.h"
 #include "server/control/log_settings.h"
 #include "server/control/metrics_routes.h"
+#include "server/control/problem.h"
 #include "server/control/status_report.h"
 #include "server/http/event_loop.h"
 #include "server/http/http_server.h"
@@ -21,6 +27,10 @@ namespace relay {
 namespace {
 
 constexpr std::string_view kDraining = "draining";
+
+// Of the credential API: what a slow client can hold, and for how long.
+constexpr std::chrono::seconds kApiTimeout{10};
+constexpr std::size_t kApiConnections = 4096;
 
 std::string_view Describe(DrainController::End end) {
   switch (end) {
@@ -59,7 +69,8 @@ class ControlPlane::Impl {
       HttpServer::Options http{.address = *options_.metrics_address,
                                .timeout = options_.http_timeout};
       auto server = HttpServer::Listen(
-          *loop_, http, [this](const HttpRequest& request) { return Serve(request); });
+          *loop_, http,
+          [this](const HttpRequest& request, const HttpReply& reply) { reply(Serve(request)); });
       if (!server.ok()) return base::Error{"metrics: " + server.error().message};
       http_server_ = std::move(server).value();
     }
@@ -80,15 +91,46 @@ class ControlPlane::Impl {
     // Before the relay goes: nobody may ask about it any more.
     line_server_.reset();
     http_server_.reset();
+    credentials_server_.reset();
+    credentials_.reset();
+    announcer_.reset();
     relay_.Stop();
     return 0;
   }
 
-  void AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply) {
-    loop_->Post([this, begin = Now(), request = std::move(request), reply = std::move(reply)] {
-      HttpResponse response = AnswerEdge(request);
-      process_counters_.ObserveHttpRequest(Now() - begin);
-      reply(std::move(response));
+  EventLoop& loop() { return *loop_; }
+
+  void JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe) {
+    fleet_ = &fleet;
+    announcer_ = std::make_unique<NodeAnnouncer>(*loop_, fleet, relay_, std::move(describe));
+  }
+
+  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet, BearerCheck& bearer,
+                                      HttpServer::TlsSource tls) {
+    credentials_ = std::make_unique<CredentialRoutes>(
+        MakeCredentialSettings(config),
+        CredentialRoutes::Parts{fleet, bearer, process_counters_, random_, base::ReadClocks});
+    HttpServer::Options http{
+        .address = {config.credentials.listener_address, config.credentials.listener_port},
+        .tls = std::move(tls),
+        .timeout = kApiTimeout,
+        .max_connections = kApiConnections};
+    auto server = HttpServer::Listen(*loop_, http,
+                                     [this](const HttpRequest& request, const HttpReply& reply) {
+                                       AnswerCredentials(request, Timed(reply));
+                                     });
+    if (!server.ok()) return base::Error{"credentials: " + server.error().message};
+    credentials_server_ = std::move(server).value();
+    return {};
+  }
+
+  void AnswerEdgeRequest(HttpRequest request, HttpReply reply) {
+    loop_->Post([this, request = std::move(request), reply = std::move(reply)] {
+      const bool is_for_api = credentials_ != nullptr && credentials_->Knows(request.path());
+      if (!is_for_api) return Timed(reply)(AnswerEdge(request));
+      credentials_->Answer(request, Timed([request, reply](HttpResponse response) {
+                             reply(ShortenForStrangers(request, std::move(response)));
+                           }));
     });
   }
 
@@ -97,6 +139,9 @@ class ControlPlane::Impl {
   }
 
   std::uint16_t metrics_port() const { return http_server_ == nullptr ? 0 : http_server_->port(); }
+  std::uint16_t credentials_port() const {
+    return credentials_server_ == nullptr ? 0 : credentials_server_->port();
+  }
 
  private:
   void WatchSignals() {
@@ -135,6 +180,8 @@ class ControlPlane::Impl {
   base::Result<void> Reconfigure(const Config& config) {
     if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
     drain_.SetDeadline(config.drain.deadline);
+    if (credentials_ != nullptr) credentials_->SetSettings(MakeCredentialSettings(config));
+    if (announcer_ != nullptr) announcer_->Announce();
     SetLogFormat(LogFormatOf(config.log));
     SetLogLevel(LogLevelOf(config.log));
     return {};
@@ -171,6 +218,7 @@ class ControlPlane::Impl {
 
   void OnDrainBegun() {
     relay_.SetDraining(true);
+    if (announcer_ != nullptr) announcer_->SetDraining();
     const auto remaining = drain_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
     Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
         {{"allocations", CountAllocations()},
@@ -207,6 +255,20 @@ class ControlPlane::Impl {
     return response;
   }
 
+  // Counts the time until the reply.
+  HttpReply Timed(HttpReply reply) {
+    return [this, begin = Now(), reply = std::move(reply)](HttpResponse response) {
+      process_counters_.ObserveHttpRequest(Now() - begin);
+      reply(std::move(response));
+    };
+  }
+
+  void AnswerCredentials(const HttpRequest& request, const HttpReply& reply) {
+    if (credentials_->Knows(request.path())) return credentials_->Answer(request, reply);
+    const bool is_probe = request.path() == "/livez";
+    reply(is_probe ? AnswerEdge(request) : Problem(404));
+  }
+
   HttpResponse Route(const HttpRequest& request) {
     const std::string_view path = request.path();
     if (path != "/livez" && path != "/readyz" && path != "/metrics")
@@ -219,6 +281,8 @@ class ControlPlane::Impl {
 
   std::vector<std::string> UnreadyReasons() const {
     std::vector<std::string> reasons = relay_.unready_reasons();
+    if (fleet_ != nullptr)
+      std::ranges::move(fleet_->unready_reasons(), std::back_inserter(reasons));
     if (drain_.is_draining()) reasons.emplace(reasons.begin(), kDraining);
     return reasons;
   }
@@ -249,6 +313,11 @@ class ControlPlane::Impl {
   std::unique_ptr<Timer> certificate_timer_;
   std::unique_ptr<HttpServer> http_server_;
   std::unique_ptr<LineServer> line_server_;
+  base::OsRandom random_;
+  Fleet* fleet_ = nullptr;  // until Run returns
+  std::unique_ptr<NodeAnnouncer> announcer_;
+  std::unique_ptr<CredentialRoutes> credentials_;
+  std::unique_ptr<HttpServer> credentials_server_;
 };
 
 ControlPlane::ControlPlane(Options options, RelayControl& relay)
@@ -257,10 +326,19 @@ ControlPlane::~ControlPlane() = default;
 
 base::Result<void> ControlPlane::Start() { return impl_->Start(); }
 int ControlPlane::Run() { return impl_->Run(); }
-void ControlPlane::AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply) {
+void ControlPlane::AnswerEdgeRequest(HttpRequest request, HttpReply reply) {
   impl_->AnswerEdgeRequest(std::move(request), std::move(reply));
 }
 void ControlPlane::RequestStop() { impl_->RequestStop(); }
+EventLoop& ControlPlane::loop() { return impl_->loop(); }
+void ControlPlane::JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe) {
+  impl_->JoinFleet(fleet, std::move(describe));
+}
+base::Result<void> ControlPlane::OfferCredentials(const Config& config, Fleet& fleet,
+                                                  BearerCheck& bearer, HttpServer::TlsSource tls) {
+  return impl_->OfferCredentials(config, fleet, bearer, std::move(tls));
+}
+std::uint16_t ControlPlane::credentials_port() const { return impl_->credentials_port(); }
 std::uint16_t ControlPlane::metrics_port() const { return impl_->metrics_port(); }
 
 }  // namespace relay

@@ -9,15 +9,20 @@
 
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
+#include "server/control/bearer_check.h"
+#include "server/control/node_announcer.h"
 #include "server/control/relay_control.h"
 #include "server/control/reloader.h"
+#include "server/fleet/fleet.h"
+#include "server/http/event_loop.h"
+#include "server/http/http_server.h"
 #include "server/web/http_message.h"
 
 namespace relay {
 
-// The slow part of the server, on one thread: health and metrics over HTTP, the admin socket,
-// signals, reloads and the drain. Constructed, started and run by the process's main thread;
-// nothing here waits for anything but its event loop.
+// The slow part of the server, on one thread: health and metrics over HTTP, the credential API, the
+// admin socket, signals, reloads and the drain. Constructed, started and run by the process's main
+// thread; nothing here waits for anything but its event loop.
 class ControlPlane {
  public:
   struct Options {
@@ -42,20 +47,35 @@ class ControlPlane {
   // reason when the metrics port or the admin socket cannot be had.
   base::Result<void> Start();
 
+  // The loop that everything on the control thread runs on; it lives as long as the plane. After
+  // Start.
+  EventLoop& loop();
+
+  // From now on this node is announced to the fleet, which also has a say in readiness. Between
+  // Start and Run; the fleet must stay until Run has returned.
+  void JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe);
+  // The credential API, at the edge and on the listener of the configuration. `tls` is for HTTPS
+  // there. Between Start and Run; all must stay until Run has returned. Fails when the listener
+  // cannot be had.
+  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet, BearerCheck& bearer,
+                                      HttpServer::TlsSource tls);
+
   // Serves until a drain ends or a signal stops it, then stops the relay. Returns the process's
   // exit code.
   int Run();
 
   // Answers an HTTP request that came in at an edge listener. The control thread calls `reply`,
-  // once and soon; after Run has returned, never. Whoever asks has to limit how many requests wait.
-  // Any thread, between Start and the destruction of the plane.
-  void AnswerEdgeRequest(HttpRequest request, std::function<void(HttpResponse)> reply);
+  // once, at once or when the answer is known; after Run has returned, never. Whoever asks has to
+  // limit how many requests wait. Any thread, between Start and the destruction of the plane.
+  void AnswerEdgeRequest(HttpRequest request, HttpReply reply);
 
   // Ends Run as SIGINT does. Any thread.
   void RequestStop();
 
   // The port of the metrics listener; 0: none. After Start.
   std::uint16_t metrics_port() const;
+  // The port of the credential API's own listener; 0: none. After OfferCredentials.
+  std::uint16_t credentials_port() const;
 
  private:
   class Impl;

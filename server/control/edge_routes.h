@@ -4,9 +4,14 @@
 
 namespace relay {
 
-// The routes of edge listeners, which face the Internet: GET and HEAD /livez, and 404 for
-// everything else, also for what the metrics listener has. Strangers get few words: with its
-// headers no answer is longer than five times the shortest request that gets it.
+// The routes of edge listeners, which face the Internet, besides those of the credential API: GET
+// and HEAD /livez, and 404 for everything else, also for what the metrics listener has. Strangers
+// get few words: with its headers no answer is longer than five times the shortest request that
+// gets it.
 HttpResponse AnswerEdge(const HttpRequest& request);
+
+// A refusal as it may leave an edge listener: without its body, and without what else a client can
+// do without, if it would be longer than five times the request.
+HttpResponse ShortenForStrangers(const HttpRequest& request, HttpResponse response);
 
 }  // namespace relay

@@ -1,5 +1,6 @@
 #include "server/http/http_server.h"
 
+#include <event2/bufferevent_ssl.h>
 #include <event2/keyvalq_struct.h>
 #include <sys/socket.h>
 
@@ -118,8 +119,9 @@ class HttpServer::Impl {
         sweep_(loop, [this] { OnSweep(); }),
         base_(loop.base()) {}
   ~Impl() {
-    http_.reset();  // before its connections' references
-    for (auto& [connection, deadline] : deadlines_) bufferevent_decref(connection);
+    waiting_.clear();  // from here on no reply reaches a request
+    http_.reset();     // before its connections' references
+    for (auto& [bufferevent, connection] : connections_) bufferevent_decref(bufferevent);
   }
 
   base::Result<void> Listen() {
@@ -161,42 +163,84 @@ class HttpServer::Impl {
   std::uint16_t port() const { return port_; }
 
  private:
+  struct Connection {
+    Clock::time_point deadline;
+    std::shared_ptr<const TlsContext> tls;  // that its session was made from
+  };
+  // A request that the handler has not answered. evhttp reads nothing from its connection
+  // meanwhile, so that it only goes away together with the server; the close callback is there to
+  // be sure.
+  struct Waiting {
+    evhttp_request* request;
+  };
+
   bufferevent* OnConnection() {
+    Connection connection{Clock::now() + options_.timeout, nullptr};
+    if (options_.tls) connection.tls = options_.tls();
     // Without deferred closing by us evhttp would close the descriptor while our reference still
     // watches it.
-    bufferevent* connection = bufferevent_socket_new(base_, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection == nullptr) return nullptr;
-    bufferevent_incref(connection);
-    deadlines_[connection] = Clock::now() + options_.timeout;
-    if (deadlines_.size() >= options_.max_connections) {
+    bufferevent* const made = options_.tls
+                                  ? NewTlsBufferevent(*connection.tls)
+                                  : bufferevent_socket_new(base_, -1, BEV_OPT_CLOSE_ON_FREE);
+    CHECK(made != nullptr);  // else evhttp would serve this connection without our limits
+    bufferevent_incref(made);
+    connections_[made] = std::move(connection);
+    if (connections_.size() >= options_.max_connections) {
       // The connection that evhttp is just making has no callbacks yet and must not look abandoned.
-      Reap(connection);
-      if (deadlines_.size() >= options_.max_connections) {
+      Reap(made);
+      if (connections_.size() >= options_.max_connections) {
         evconnlistener_disable(listener_);
         StartSweep();
       }
     }
-    return connection;
+    return made;
+  }
+
+  bufferevent* NewTlsBufferevent(const TlsContext& tls) {
+    ssl_st* const session = tls.NewSession(TlsContext::Protocol::kTurnAndHttp);
+    CHECK(session != nullptr);
+    bufferevent* const made = bufferevent_openssl_socket_new(
+        base_, -1, session, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    // Lengths say where a message ends; many clients leave without a word.
+    if (made != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(made, 1);
+    return made;
   }
 
   void OnRequest(evhttp_request* request) {
-    bufferevent* connection =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
-    if (const auto found = deadlines_.find(connection); found != deadlines_.end()) {
-      found->second = Clock::now() + options_.timeout;
+    evhttp_connection* const connection = evhttp_request_get_connection(request);
+    if (const auto found = connections_.find(evhttp_connection_get_bufferevent(connection));
+        found != connections_.end()) {
+      found->second.deadline = Clock::now() + options_.timeout;
     }
-    const HttpRequest value = ReadRequest(request);
+    HttpRequest value = ReadRequest(request);
     if (HasAmbiguousLength(value)) {
       HttpResponse refusal = TextResponse(400, "more than one Content-Length\n");
       refusal.headers.emplace_back("Connection", "close");
       return SendResponse(request, refusal);
     }
-    SendResponse(request, handler_(value));
+    const auto waiting = std::make_shared<Waiting>(Waiting{request});
+    waiting_[connection] = waiting;
+    evhttp_connection_set_closecb(
+        connection,
+        [](evhttp_connection* closed, void* self) {
+          static_cast<Impl*>(self)->waiting_.erase(closed);
+        },
+        this);
+    handler_(std::move(value), [this, weak = std::weak_ptr(waiting)](const HttpResponse& response) {
+      if (const auto still_waiting = weak.lock()) Answer(still_waiting->request, response);
+    });
+  }
+
+  void Answer(evhttp_request* request, const HttpResponse& response) {
+    evhttp_connection* const connection = evhttp_request_get_connection(request);
+    waiting_.erase(connection);
+    evhttp_connection_set_closecb(connection, nullptr, nullptr);
+    SendResponse(request, response);
   }
 
   void StartSweep() {
     using std::chrono::milliseconds;
-    const bool is_full = deadlines_.size() >= options_.max_connections;
+    const bool is_full = connections_.size() >= options_.max_connections;
     const milliseconds interval = is_full ? kSweepWhenFull : options_.timeout / 4;
     sweep_.Start(std::clamp(interval, milliseconds(5), milliseconds(1000)));
   }
@@ -204,23 +248,23 @@ class HttpServer::Impl {
   void OnSweep() {
     Reap(nullptr);
     const auto now = Clock::now();
-    for (const auto& [connection, deadline] : deadlines_) {
-      if (now >= deadline) shutdown(bufferevent_getfd(connection), SHUT_RDWR);
+    for (const auto& [bufferevent, connection] : connections_) {
+      if (now >= connection.deadline) shutdown(bufferevent_getfd(bufferevent), SHUT_RDWR);
     }
-    if (deadlines_.size() < options_.max_connections) evconnlistener_enable(listener_);
+    if (connections_.size() < options_.max_connections) evconnlistener_enable(listener_);
     StartSweep();
   }
 
   void Reap(const bufferevent* spared) {
-    for (auto entry = deadlines_.begin(); entry != deadlines_.end();) {
+    for (auto entry = connections_.begin(); entry != connections_.end();) {
       bufferevent* connection = entry->first;
       bufferevent_event_cb on_event = nullptr;
       bufferevent_getcb(connection, nullptr, nullptr, &on_event, nullptr);
       if (on_event != nullptr || connection == spared) {
         ++entry;
       } else {
-        entry = deadlines_.erase(entry);
         bufferevent_decref(connection);
+        entry = connections_.erase(entry);
       }
     }
   }
@@ -230,8 +274,9 @@ class HttpServer::Impl {
   Timer sweep_;
   event_base* const base_;
   EvhttpHandle http_;
-  evconnlistener* listener_ = nullptr;                             // of http_
-  std::unordered_map<bufferevent*, Clock::time_point> deadlines_;  // each holds a reference
+  evconnlistener* listener_ = nullptr;                        // of http_
+  std::unordered_map<bufferevent*, Connection> connections_;  // each holds a reference
+  std::unordered_map<evhttp_connection*, std::shared_ptr<Waiting>> waiting_;  // the only owners
   std::uint16_t port_ = 0;
 };
 

@@ -30,7 +30,7 @@ class TlsContext {
 
   const std::vector<Certificate>& certificates() const;
 
-  // For the other classes in this folder: a new server side, owned by the caller, who keeps this
+  // For this folder and server/http: a new server side, owned by the caller, who keeps this
   // context for as long as the session lives. nullptr: out of memory.
   enum class Protocol : unsigned char {
     kTurn,         // over TLS
