@@ -71,9 +71,11 @@ void JwksCache::AbandonFetches() {
   fetches_ = 0;
 }
 
-bool JwksCache::HasKeysOf(const std::string& issuer) const {
+std::shared_ptr<const JwkSet> JwksCache::KeysOf(const std::string& issuer,
+                                                base::MonotonicTime now) const {
   const auto found = entries_.find(issuer);
-  return found != entries_.end() && found->second.keys != nullptr;
+  if (found == entries_.end() || !found->second.HasUsableKeys(now)) return nullptr;
+  return found->second.keys;
 }
 
 std::size_t JwksCache::StaleCount(base::MonotonicTime now) const {

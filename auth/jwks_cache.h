@@ -39,8 +39,8 @@ class JwksCache {
 
   enum class Advice : std::uint8_t {
     kJudge,  // with the keys that there are, be the right one among them or not
-    kFetch,  // call BeginFetch, and ask again afterwards
-    kWait,   // a fetch has begun: ask again after it
+    kFetch,  // call BeginFetch, and judge after it with KeysOf
+    kWait,   // a fetch has begun: judge after it with KeysOf
     kGiveUp  // there are no keys and none to be had just now
   };
   struct Answer {
@@ -62,7 +62,8 @@ class JwksCache {
   // Every fetch that has begun has come to nothing.
   void AbandonFetches();
 
-  bool HasKeysOf(const std::string& issuer) const;
+  // Those that may be used, however old; nullptr: none.
+  std::shared_ptr<const JwkSet> KeysOf(const std::string& issuer, base::MonotonicTime now) const;
   std::size_t issuer_count() const { return entries_.size(); }
   // How many issuers' keys are used beyond their time since no new ones could be had.
   std::size_t StaleCount(base::MonotonicTime now) const;

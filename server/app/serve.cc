@@ -15,7 +15,6 @@
 #include "protocol/base/time.h"
 #include "server/app/admin_socket.h"
 #include "server/app/embedded_default.h"
-#include "server/app/no_bearer_check.h"
 #include "server/app/relay_addresses.h"
 #include "server/app/relay_server.h"
 #include "server/app/service_only.h"
@@ -180,11 +179,10 @@ int Serve(const ServeOptions& options) {
     return Fail(kExitFailed, started.error().message);
 
   MemoryFleet fleet;
-  NoBearerCheck bearer;
   if (OffersCredentials(config)) {
     HttpServer::TlsSource tls;
     if (config.credentials.listener_tls) tls = [&process] { return process.tls(); };
-    const auto offered = control.OfferCredentials(config, fleet, bearer, std::move(tls));
+    const auto offered = control.OfferCredentials(config, fleet, std::move(tls));
     if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
   }
   if (relay != nullptr) {

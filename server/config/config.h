@@ -141,6 +141,9 @@ struct Config {
     std::string issuer_suffix;  // one label before it, https only
     std::string audience;
     std::vector<std::string> algorithms;
+    std::string tenant_claim;  // empty: the first label of the issuer's host
+    std::string mint_scope = "turn:credentials";
+    std::string admin_scope = "turn:admin";
 
     friend bool operator==(const Issuer&, const Issuer&) = default;
   };

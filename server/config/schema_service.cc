@@ -10,9 +10,8 @@ using namespace fields;  // NOLINT(google-build-using-namespace): the table read
 void AppendIssuerRows(std::vector<Row>& rows) {
   rows.push_back(ListOfMaps(
       "credentials.issuers", "list of issuers",
-      "Whose bearer tokens are accepted. Each has one of `issuer` and `issuer_suffix`. Not "
-      "available "
-      "in this version.",
+      "Whose bearer tokens are accepted. Each has one of `issuer` and `issuer_suffix`. Keys are "
+      "fetched by OpenID Connect Discovery.",
       [](Draft& draft) { draft.config.credentials.issuers.clear(); },
       [](Draft& draft) { draft.config.credentials.issuers.emplace_back(); }));
   CompareBy(rows.back(), CONFIG_MEMBER(credentials.issuers));
@@ -27,12 +26,23 @@ void AppendIssuerRows(std::vector<Row>& rows) {
                                  "The audience that a token must name.")));
   std::vector<std::pair<std::string, std::string>> algorithms;
   for (const char* name :
-       {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}) {
+       {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}) {
     algorithms.emplace_back(name, name);
   }
   rows.push_back(Required(List("credentials.issuers[].algorithms", Choice<std::string>(algorithms),
                                CONFIG_MEMBER(credentials.issuers.back().algorithms),
                                "The signatures that are accepted; never chosen by the token.")));
+  rows.push_back(Scalar("credentials.issuers[].tenant_claim",
+                        AnyText("claim", "the name of a claim, or empty"),
+                        CONFIG_MEMBER(credentials.issuers.back().tenant_claim),
+                        "The claim that names the tenant; empty: the first label of the issuer's "
+                        "host does. An issuer by suffix can only name its own label."));
+  rows.push_back(Scalar("credentials.issuers[].mint_scope", Secret(),
+                        CONFIG_MEMBER(credentials.issuers.back().mint_scope),
+                        "The scope that allows to ask for credentials."));
+  rows.push_back(Scalar("credentials.issuers[].admin_scope", Secret(),
+                        CONFIG_MEMBER(credentials.issuers.back().admin_scope),
+                        "The scope that allows to revoke credentials and to list nodes."));
 }
 
 }  // namespace

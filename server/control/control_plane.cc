@@ -9,11 +9,13 @@
 
 #include "protocol/base/random.h"
 #include "server/control/admin_routes.h"
+#include "server/control/bearer_settings.h"
 #include "server/control/credential_routes.h"
 #include "server/control/credential_settings.h"
 #include "server/control/drain_controller.h"
 #include "server/control/edge_routes.h"
 #include "server/control/health_routes.h"
+#include "server/control/jwks_refresher.h"
 #include "server/control/log_settings.h"
 #include "server/control/metrics_routes.h"
 #include "server/control/problem.h"
@@ -93,6 +95,7 @@ class ControlPlane::Impl {
     http_server_.reset();
     credentials_server_.reset();
     credentials_.reset();
+    bearer_.reset();
     announcer_.reset();
     relay_.Stop();
     return 0;
@@ -105,11 +108,13 @@ class ControlPlane::Impl {
     announcer_ = std::make_unique<NodeAnnouncer>(*loop_, fleet, relay_, std::move(describe));
   }
 
-  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet, BearerCheck& bearer,
+  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet,
                                       HttpServer::TlsSource tls) {
+    bearer_ = std::make_unique<JwksRefresher>(*loop_, process_counters_);
+    if (auto done = bearer_->Configure(MakeBearerSettings(config)); !done.ok()) return done;
     credentials_ = std::make_unique<CredentialRoutes>(
         MakeCredentialSettings(config),
-        CredentialRoutes::Parts{fleet, bearer, process_counters_, random_, base::ReadClocks});
+        CredentialRoutes::Parts{fleet, *bearer_, process_counters_, random_, base::ReadClocks});
     HttpServer::Options http{
         .address = {config.credentials.listener_address, config.credentials.listener_port},
         .tls = std::move(tls),
@@ -178,6 +183,10 @@ class ControlPlane::Impl {
   }
 
   base::Result<void> Reconfigure(const Config& config) {
+    // The authorities first: they are all that can be missing here.
+    if (bearer_ != nullptr) {
+      if (auto done = bearer_->Configure(MakeBearerSettings(config)); !done.ok()) return done;
+    }
     if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
     drain_.SetDeadline(config.drain.deadline);
     if (credentials_ != nullptr) credentials_->SetSettings(MakeCredentialSettings(config));
@@ -276,7 +285,8 @@ class ControlPlane::Impl {
     if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
     if (path == "/livez") return AnswerLivez();
     if (path == "/readyz") return AnswerReadyz(UnreadyReasons());
-    return AnswerMetrics(relay_, process_counters_, options_.version, drain_.is_draining());
+    return AnswerMetrics(relay_, process_counters_, options_.version, drain_.is_draining(),
+                         bearer_ == nullptr ? 0 : bearer_->stale_issuers());
   }
 
   std::vector<std::string> UnreadyReasons() const {
@@ -316,6 +326,7 @@ class ControlPlane::Impl {
   base::OsRandom random_;
   Fleet* fleet_ = nullptr;  // until Run returns
   std::unique_ptr<NodeAnnouncer> announcer_;
+  std::unique_ptr<JwksRefresher> bearer_;
   std::unique_ptr<CredentialRoutes> credentials_;
   std::unique_ptr<HttpServer> credentials_server_;
 };
@@ -335,8 +346,8 @@ void ControlPlane::JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe) {
   impl_->JoinFleet(fleet, std::move(describe));
 }
 base::Result<void> ControlPlane::OfferCredentials(const Config& config, Fleet& fleet,
-                                                  BearerCheck& bearer, HttpServer::TlsSource tls) {
-  return impl_->OfferCredentials(config, fleet, bearer, std::move(tls));
+                                                  HttpServer::TlsSource tls) {
+  return impl_->OfferCredentials(config, fleet, std::move(tls));
 }
 std::uint16_t ControlPlane::credentials_port() const { return impl_->credentials_port(); }
 std::uint16_t ControlPlane::metrics_port() const { return impl_->metrics_port(); }

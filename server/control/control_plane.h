@@ -56,8 +56,8 @@ class ControlPlane {
   void JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe);
   // The credential API, at the edge and on the listener of the configuration. `tls` is for HTTPS
   // there. Between Start and Run; all must stay until Run has returned. Fails when the listener
-  // cannot be had.
-  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet, BearerCheck& bearer,
+  // cannot be had, or what is needed to fetch the keys of issuers.
+  base::Result<void> OfferCredentials(const Config& config, Fleet& fleet,
                                       HttpServer::TlsSource tls);
 
   // Serves until a drain ends or a signal stops it, then stops the relay. Returns the process's

@@ -101,7 +101,7 @@ void JwksRefresher::EndFetch(const std::string& issuer, std::optional<auth::JwkS
   counters_.jwks_refreshes[LabelIndex(outcome)].Add();
   if (!is_success) {
     // Issuers that somebody makes up are not worth a line each.
-    const bool is_known = verifier_.IsListed(issuer) || cache_.HasKeysOf(issuer);
+    const bool is_known = verifier_.IsListed(issuer) || cache_.KeysOf(issuer, Now()) != nullptr;
     Log(is_known ? LogLevel::kWarning : LogLevel::kDebug, "the keys of an issuer cannot be fetched",
         {{"issuer", issuer}, {"reason", problem}});
   }
@@ -113,12 +113,12 @@ void JwksRefresher::EndFetch(const std::string& issuer, std::optional<auth::JwkS
   const std::vector<Waiting> waiting = std::move(found->second);
   waiting_.erase(found);
   waiting_count_ -= waiting.size();
+  const auto usable = cache_.KeysOf(issuer, now.monotonic);
   for (const Waiting& one : waiting) {
-    const auth::JwksCache::Answer answer = cache_.Find(one.bearer, now.monotonic);
-    if (answer.advice == auth::JwksCache::Advice::kJudge) {
-      Finish(one.done, auth::BearerVerifier::Verify(one.bearer, *answer.keys, now.wall));
-    } else {
+    if (usable == nullptr) {
       Finish(one.done, auth::BearerError::kKeysUnavailable);
+    } else {
+      Finish(one.done, auth::BearerVerifier::Verify(one.bearer, *usable, now.wall));
     }
   }
 }

@@ -5,7 +5,8 @@
 namespace relay {
 
 HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
-                           const std::string& version, bool is_draining) {
+                           const std::string& version, bool is_draining,
+                           std::size_t stale_issuers) {
   const RelaySnapshot state = relay.ReadSnapshot();
   std::vector<MetricsSnapshot::Certificate> certificates;
   certificates.reserve(state.certificates.size());
@@ -16,6 +17,7 @@ HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& pro
                                  .is_draining = is_draining,
                                  .relay_ports_in_use = state.ports_in_use,
                                  .relay_ports_limit = state.ports_limit,
+                                 .stale_issuers = stale_issuers,
                                  .kernel_datapath_mode = state.kernel_datapath_mode,
                                  .certificates = std::move(certificates),
                                  .process = ReadProcessUsage()};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "server/control/relay_control.h"
@@ -8,8 +9,8 @@
 
 namespace relay {
 
-// GET /metrics: one scrape.
+// GET /metrics: one scrape. `stale_issuers`: whose keys are used beyond their time.
 HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
-                           const std::string& version, bool is_draining);
+                           const std::string& version, bool is_draining, std::size_t stale_issuers);
 
 }  // namespace relay

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from bench import SERVER_V4, SERVER_V6, server_and_client
 from namespaces import Namespace
 from outcome import PASS, Report, failed
 from servers import Listener
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from token_issuer import TokenIssuer  # noqa: E402
 
 CHECKS_SECONDS = 300
 DRIVER = Path(__file__).resolve().parent / "browsers" / "chromium.mjs"
@@ -47,6 +51,8 @@ CALLS = [
 MEDIA = "audio and video over turns:tcp at 443"
 LIVEZ_MEANWHILE = "/livez answers curl during the call, on the same port"
 PROXIED = "turns:tcp at 443 through an authenticating HTTP proxy"
+TOKEN = "a token becomes iceServers by fetch at 443, and a call"
+SITE_PORT = 8123  # of the page, whose origin the API has to allow
 UNTRUSTED = "a certificate from an unknown authority is refused"
 
 
@@ -66,12 +72,24 @@ def run(directory: Path, program: Path | None, report: Report) -> None:
         return
     authority = certificates.make_authority(directory / "certificates")
     certificate = authority.issue(certificates.HOST)
-    with server_and_client() as (server, client):
+    with server_and_client() as (server, client), _issuer(server, authority) as issuer:
+        credentials = {"issuers": [issuer.setting()], "ca_file": str(authority.file),
+                       "allowed_origins": [f"http://127.0.0.1:{SITE_PORT}"]}
         if not servers.started(report, "chromium", program, server, directory, addresses=[SERVER_V4, SERVER_V6],
-                               listeners=LISTENERS, certificates=[certificate]):
+                               listeners=LISTENERS, certificates=[certificate], credentials=credentials):
             return
+        if program is not None:
+            _drive(client, directory, "token", authority, [TOKEN], report, {"calls": [], "sitePort": SITE_PORT,
+                   "mint": {"name": TOKEN, "url": f"https://{certificates.HOST}/v1/ice-servers", "token": issuer.token()}})
         _direct(client, directory, authority, program is None, report)
         _through_proxy(server, directory, authority, report)
+
+
+def _issuer(server: Namespace, authority: certificates.Authority) -> TokenIssuer:
+    """On the server's loopback."""
+    certificate = authority.issue("issuer.example.test", ("127.0.0.1",))
+    with server.entered():
+        return TokenIssuer(certificate)
 
 
 def _direct(client: Namespace, directory: Path, authority: certificates.Authority, is_coturn: bool,

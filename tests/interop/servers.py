@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from certificates import Certificate
+from certificates import HOST, Certificate
 from namespaces import Namespace
 from outcome import Report
 
@@ -62,16 +62,16 @@ def timed_credential(name: str, expiry: float) -> tuple[str, str]:
 def start(program: Path | None, namespace: Namespace, directory: Path, *, addresses: list[str], listeners: list[Listener],
           certificates: list[Certificate] | None = None, relay_addresses: list[str] | None = None,
           peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False,
-          nat_discovery: dict | None = None, mobility: bool = False) -> None:
+          nat_discovery: dict | None = None, mobility: bool = False, credentials: dict | None = None) -> None:
     """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides.
-    `nat_discovery` is for senso-turn alone."""
+    `nat_discovery` and `credentials`, the settings of the credential service, are for senso-turn alone."""
     relays = relay_addresses or addresses
     if program is None:
         command = _coturn(directory, addresses, listeners, certificates or [], relays, with_user)
         command += ["--mobility"] if mobility else []
     else:
         command = _senso_turn(program, directory, addresses, listeners, certificates or [], relays, peers_allow or [],
-                              channel_numbers, nat_discovery, mobility)
+                              channel_numbers, nat_discovery, mobility, credentials)
     _start(namespace, directory, addresses, listeners, command)
 
 
@@ -87,7 +87,7 @@ def started(report: Report, family: str, *arguments, **options) -> bool:
 
 def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners: list[Listener],
                 certificates: list[Certificate], relay_addresses: list[str], peers_allow: list[str],
-                channel_numbers: str, nat_discovery: dict | None, mobility: bool) -> list[str]:
+                channel_numbers: str, nat_discovery: dict | None, mobility: bool, credentials: dict | None) -> list[str]:
     configuration = {
         "roles": ["relay"],
         "realm": REALM,
@@ -102,6 +102,8 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
         "drain": {"deadline": "1s"},  # clients that left without a word are not to be waited for
         "admin": {"socket": str(directory / "admin.sock")},
     }
+    if credentials:
+        configuration |= {"roles": ["relay", "credentials"], "node": HOST, "credentials": credentials}
     if nat_discovery:
         configuration["protocol"]["nat_discovery"] = nat_discovery
     if certificates:

@@ -1,10 +1,21 @@
 // What runs in a page. Each function is sent to the browser as its source text and so refers to nothing outside itself.
 
+// What the credential API makes of a token: its status and its answer.
+export async function mint({ url, token }) {
+  try {
+    const answer = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+    return { status: answer.status, ...await answer.json() };
+  } catch (error) {
+    return { status: 0, problem: String(error) };
+  }
+}
+
+// Each of `servers` is one of a connection's iceServers, or the whole list.
 // Sends `bytes` random bytes from one connection to the other, or with `media` the fake camera and microphone for so
 // many seconds, and tells what it saw.
 export async function call({ servers, bytes, media, seconds }) {
   const [one, other] = servers.map(
-      (server) => new RTCPeerConnection({ iceServers: [server], iceTransportPolicy: 'relay' }));
+      (server) => new RTCPeerConnection({ iceServers: [server].flat(), iceTransportPolicy: 'relay' }));
   const errors = [];
   const candidates = [];
   for (const [from, to] of [[one, other], [other, one]]) {

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { call, judge } from './calls.mjs';
+import { call, judge, mint } from './calls.mjs';
 
 const [orderFile, resultsFile] = process.argv.slice(2);
 const order = JSON.parse(readFileSync(orderFile, 'utf8'));
@@ -33,7 +33,7 @@ function runMeanwhile({ name, command: [program, ...rest], prints }) {
 
 // A page from 127.0.0.1 is a secure context, which crypto.subtle and getUserMedia ask for. No proxy is used for it.
 const site = createServer((_, response) => response.end('<!doctype html><title>relay</title>'));
-await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
+await new Promise((resolve) => site.listen(order.sitePort ?? 0, '127.0.0.1', resolve));
 
 // Playwright would send even the page through the proxy.
 process.env.PLAYWRIGHT_DISABLE_FORCED_CHROMIUM_PROXIED_LOOPBACK = '1';
@@ -74,6 +74,13 @@ try {
     const result = await running;
     const problem = fails ? (result.candidates?.length === 0 ? null : 'a relay candidate was found') : judge(result);
     save(name, problem, `${Date.now() - began} ms ${JSON.stringify(result)}`);
+  }
+  if (order.mint) {
+    const { name, url, token } = order.mint;
+    const minted = await page.evaluate(mint, { url, token });
+    const servers = [minted.iceServers, minted.iceServers];
+    const result = minted.iceServers ? await page.evaluate(call, { servers, bytes: BYTES, seconds: CALL_SECONDS }) : minted;
+    save(name, minted.iceServers ? judge(result) : JSON.stringify(minted), JSON.stringify({ status: minted.status, result }));
   }
   if (order.wrongPassword) {
     const servers = [1, 2].map(() => ({ urls: order.wrongPassword, username, credential: 'wrong' }));

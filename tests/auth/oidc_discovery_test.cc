@@ -1,0 +1,58 @@
+#include "auth/oidc_discovery.h"
+
+#include <gtest/gtest.h>
+
+namespace auth {
+namespace {
+
+constexpr std::string_view kIssuer = "https://login.example.org";
+
+std::optional<std::string> Read(std::string_view document) {
+  return ReadJwksUri(document, kIssuer);
+}
+
+TEST(OidcDiscoveryTest, WhatIsNoDocumentHasNoKeys) {
+  for (const char* document :
+       {"", "[]", "{}", "null", R"({"issuer":"https://login.example.org"})",
+        R"({"jwks_uri":"https://k"})", R"({"issuer":1,"jwks_uri":"https://k"})",
+        R"({"issuer":"https://login.example.org","jwks_uri":[]})"}) {
+    EXPECT_FALSE(Read(document)) << document;
+  }
+}
+
+TEST(OidcDiscoveryTest, AnothersDocumentIsNotTaken) {
+  for (const char* issuer : {"https://login.example.org/", "https://LOGIN.example.org",
+                             "https://evil.example.org", ""}) {
+    const std::string document =
+        R"({"issuer":")" + std::string(issuer) + R"(","jwks_uri":"https://k/"})";
+    EXPECT_FALSE(Read(document)) << issuer;
+  }
+}
+
+TEST(OidcDiscoveryTest, KeysComeByHttpsOnly) {
+  for (const char* uri : {"", "http://k/", "https://", "file:///etc/passwd", "HTTPS://k/",
+                          "https://k/ x", "https://k/\\u0000"}) {
+    const std::string document =
+        R"({"issuer":"https://login.example.org","jwks_uri":")" + std::string(uri) + R"("})";
+    EXPECT_FALSE(Read(document)) << uri;
+  }
+  EXPECT_FALSE(Read(R"({"issuer":"https://login.example.org","jwks_uri":"https://k/)" +
+                    std::string(3000, 'k') + R"("})"));
+}
+
+TEST(OidcDiscoveryTest, ReadsWhereTheKeysAre) {
+  EXPECT_EQ(
+      Read(
+          R"({"issuer":"https://login.example.org","jwks_uri":"https://keys.example.org/k?x=1","more":[{}]})"),
+      "https://keys.example.org/k?x=1");
+}
+
+TEST(OidcDiscoveryTest, TheDocumentIsBelowTheIssuer) {
+  EXPECT_EQ(DiscoveryUrl("https://a.example.org"),
+            "https://a.example.org/.well-known/openid-configuration");
+  EXPECT_EQ(DiscoveryUrl("https://a.example.org/realm/"),
+            "https://a.example.org/realm/.well-known/openid-configuration");
+}
+
+}  // namespace
+}  // namespace auth
