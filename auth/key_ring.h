@@ -20,9 +20,8 @@ class KeyRing {
   KeyRing ForRegion(std::string_view region) const;
 
   std::span<const SharedSecret> secrets() const { return secrets_; }
-  // nullptr when there are none. Valid as long as the ring.
-  const SharedSecret* signing() const { return secrets_.empty() ? nullptr : &secrets_.front(); }
-  // The first one that the relays of a region have; nullptr: there is none.
+  // The first one that the relays of a region have, which signs for them; nullptr: there is none.
+  // Valid as long as the ring.
   const SharedSecret* SigningFor(std::string_view region) const;
   // nullptr: no secret of that name.
   const SharedSecret* Find(std::string_view id) const;

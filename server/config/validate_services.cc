@@ -71,6 +71,11 @@ void ValidateServices(Draft& draft) {
                                           ") is longer than max (" +
                                           PrintDuration(credentials.max_ttl) + ")");
   }
+  if (draft.IsWritten("credentials.subject_key") &&
+      draft.IsWritten("credentials.subject_key_file") && !draft.HasError("credentials")) {
+    draft.AddError("credentials.subject_key",
+                   "stands beside credentials.subject_key_file; one is enough");
+  }
   for (std::size_t i = 0; i < credentials.issuers.size(); ++i) {
     const std::string key = "credentials.issuers[" + std::to_string(i) + "]";
     if (draft.HasError(key)) continue;

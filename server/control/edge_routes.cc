@@ -50,7 +50,8 @@ HttpResponse ShortenForStrangers(const HttpRequest& request, HttpResponse respon
   std::erase_if(response.headers, [](const auto& header) {
     return header.first == "Content-Type" || header.first == "Cache-Control";
   });
-  return response;
+  if (ResponseBytes(response) <= kAmplification * RequestBytes(request)) return response;
+  return {404, {}, {}};
 }
 
 }  // namespace relay

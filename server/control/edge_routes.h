@@ -10,8 +10,8 @@ namespace relay {
 // gets it.
 HttpResponse AnswerEdge(const HttpRequest& request);
 
-// A refusal as it may leave an edge listener: without its body, and without what else a client can
-// do without, if it would be longer than five times the request.
+// A refusal as it may leave an edge listener: if it would be longer than five times the request,
+// without its body and what else a client can do without, and if that is not enough, a bare 404.
 HttpResponse ShortenForStrangers(const HttpRequest& request, HttpResponse response);
 
 }  // namespace relay

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "auth/timed_credential.h"
+
 #include <string>
 #include <vector>
 
@@ -56,6 +58,31 @@ TEST(CredentialIssuer, MakesWhatTheVerifierTakes) {
   EXPECT_EQ(found[0].key, std::vector<std::uint8_t>(key.begin(), key.end()));
   EXPECT_EQ(found[0].subject, "j\xc3\xb6rg");
   EXPECT_EQ(found[0].expires_at, issued.value().expires_at);
+}
+
+TEST(CredentialIssuer, NamesTheHolderInParts) {
+  const base::WallTime now{std::chrono::seconds(1'795'194'000)};
+  const auto issued =
+      CredentialIssuer(SharedSecret{"k1", "secret"})
+          .Issue(CredentialHolder{"acme", "9f2c", "7d1e"}, std::chrono::hours(1), now);
+  ASSERT_TRUE(issued.ok());
+  EXPECT_EQ(issued.value().username, "1795197600:k1.acme.9f2c:7d1e");
+  EXPECT_EQ(issued.value().password, TimedPassword("secret", issued.value().username));
+  const auto parsed = ParseTimedUsername(issued.value().username);
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->subject, "acme.9f2c");
+  EXPECT_EQ(parsed->kid, "k1");
+}
+
+TEST(CredentialIssuer, NamesNobodyWhoWouldBeReadAsAnother) {
+  const CredentialIssuer issuer(SharedSecret{"k1", "secret"});
+  const base::WallTime now{std::chrono::seconds(1'795'194'000)};
+  for (const CredentialHolder& holder :
+       {CredentialHolder{"", "h", "j"}, CredentialHolder{"t", "", "j"},
+        CredentialHolder{"t", "h", ""}, CredentialHolder{"a.b", "h", "j"},
+        CredentialHolder{"t", "h:x", "j"}, CredentialHolder{"t", "h", "j j"}}) {
+    EXPECT_FALSE(issuer.Issue(holder, std::chrono::hours(1), now).ok());
+  }
 }
 
 }  // namespace

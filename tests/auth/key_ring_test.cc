@@ -6,14 +6,14 @@ namespace auth {
 namespace {
 
 TEST(KeyRing, WithoutSecretsSignsNothing) {
-  EXPECT_EQ(KeyRing().signing(), nullptr);
+  EXPECT_EQ(KeyRing().SigningFor(""), nullptr);
   EXPECT_EQ(KeyRing().Find(""), nullptr);
 }
 
 TEST(KeyRing, SignsWithTheFirstSecret) {
   const KeyRing ring({{"new", "a"}, {"old", "b"}});
-  ASSERT_NE(ring.signing(), nullptr);
-  EXPECT_EQ(ring.signing()->id, "new");
+  ASSERT_NE(ring.SigningFor("eu"), nullptr);
+  EXPECT_EQ(ring.SigningFor("eu")->id, "new");
 }
 
 TEST(KeyRing, FindsASecretByItsWholeName) {
@@ -22,6 +22,16 @@ TEST(KeyRing, FindsASecretByItsWholeName) {
   EXPECT_EQ(ring.Find("old")->secret, "b");
   EXPECT_EQ(ring.Find("ol"), nullptr);
   EXPECT_EQ(ring.Find("older"), nullptr);
+}
+
+TEST(KeyRing, KeepsTheSecretsOfRegionsApart) {
+  const KeyRing ring({{"na", "a", "na"}, {"eu", "b", "eu"}, {"all", "c"}});
+  EXPECT_EQ(ring.SigningFor("eu")->id, "eu");
+  EXPECT_EQ(ring.SigningFor("ap")->id, "all");
+  const KeyRing of_eu = ring.ForRegion("eu");
+  EXPECT_EQ(of_eu.secrets().size(), 2U);
+  EXPECT_EQ(of_eu.Find("na"), nullptr);
+  EXPECT_NE(of_eu.Find("all"), nullptr);
 }
 
 }  // namespace

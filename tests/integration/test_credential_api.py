@@ -104,7 +104,7 @@ def test_API_fields_that_make_no_sense_are_422(api, query):
 
 
 def test_API_unknown_paths_are_404(api):
-    for path in ("/v1", "/v1/ice-servers/", "/v1/credentials//revoke", "/v2/ice-servers", "/v1/nodes/x", "//"):
+    for path in ("/v1", "/v1/ice-servers/", "/v1/credentials//revoke", "/v2/ice-servers", "/v1/nodes/x"):
         assert api.ask("GET", path).status == 404, path
 
 

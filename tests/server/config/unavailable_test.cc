@@ -39,20 +39,16 @@ INSTANTIATE_TEST_SUITE_P(
                     "limits.bandwidth_per_user"},
         Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,
                     "limits.bandwidth_total"},
-        Unavailable{"CredentialListener",
-                    "credentials:\n  listener: {address: 127.0.0.1, port: 8080, tls: true}\n", 2,
-                    "credentials.listener"},
         Unavailable{"Issuer",
                     "credentials: {issuers: [{issuer: \"https://id.example\", audience: turn, "
-                    "algorithms: [RS256, ES256]}]}\n",
+                    "algorithms: [RS256, ES256]}]}\n"
+                    "auth: {shared_secrets: [{id: a, secret: sixteen characters}]}\n",
                     1, "credentials.issuers"},
         Unavailable{
             "IssuerSuffix",
             "credentials: {issuers: [{issuer_suffix: id.example, audience: turn, algorithms: "
-            "[RS256]}]}\n",
+            "[RS256]}]}\nauth: {shared_secrets: [{id: a, secret: sixteen characters}]}\n",
             1, "credentials.issuers"},
-        Unavailable{"ApiKeys", "credentials: {api_keys: [{key: abc, tenant: nextcloud}]}\n", 1,
-                    "credentials.api_keys"},
         Unavailable{"Redis", "fleet: {registry: \"redis://turn@redis.example:6379/0\"}\n", 1,
                     "fleet.registry"},
         Unavailable{"OtherRegions", "fleet: {read: [\"redis://a\"]}\n", 1, "fleet.read"}),
@@ -72,15 +68,6 @@ TEST(UnavailableFeatures, AreStillCheckedForMistakes) {
 
 TEST(UnavailableFeatures, OfTheDefaultListenersAreNoError) {
   EXPECT_TRUE(LoadConfigText("realm: a\n", "turn.yaml", {}).ok());
-}
-
-TEST(UnavailableFeatures, TheRoleOfTheCredentialServiceIsAWarning) {
-  const char* yaml = "auth: {users: [{username: a, password: b}]}\nroles: [relay, credentials]\n";
-  const LoadedConfig loaded = LoadConfigText(yaml, "turn.yaml", {});
-  EXPECT_TRUE(loaded.ok());
-  ASSERT_THAT(loaded.warnings, SizeIs(1));
-  EXPECT_EQ(loaded.warnings[0].line, 2);
-  EXPECT_THAT(loaded.warnings[0].message, HasSubstr("not part of this version"));
 }
 
 }  // namespace

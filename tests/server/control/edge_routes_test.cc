@@ -38,5 +38,40 @@ TEST(EdgeRoutes, RefuseOtherMethods) {
   }
 }
 
+HttpResponse Refusal() {
+  return {401,
+          {{"Content-Type", "application/problem+json"},
+           {"Cache-Control", "no-store"},
+           {"WWW-Authenticate", "Bearer"}},
+          "{\"status\":401,\"title\":\"Unauthorized\"}\n"};
+}
+
+TEST(ShortenForStrangers, LeavesTheAnswerToAnOrdinaryRequest) {
+  const HttpRequest request{"POST",
+                            "/v1/ice-servers",
+                            {{"Host", "turn.example.org"}, {"User-Agent", "curl/7.88.1"}},
+                            "",
+                            {}};
+  EXPECT_EQ(ShortenForStrangers(request, Refusal()).body, Refusal().body);
+}
+
+TEST(ShortenForStrangers, LeavesTheStatusOfAShortOne) {
+  const HttpResponse response = ShortenForStrangers({"GET", "/v1/nodes", {}, "", {}}, Refusal());
+  EXPECT_EQ(response.status, 401);
+  EXPECT_EQ(response.body, "");
+  EXPECT_THAT(response.headers, testing::ElementsAre(testing::Pair("WWW-Authenticate", "Bearer")));
+}
+
+TEST(ShortenForStrangers, LeavesNothingOfTheShortestOne) {
+  const HttpResponse response = ShortenForStrangers({"GET", "/", {}, "", {}}, Refusal());
+  EXPECT_EQ(response.status, 404);
+  EXPECT_TRUE(response.headers.empty());
+}
+
+TEST(ShortenForStrangers, LeavesWhatIsNoRefusal) {
+  const HttpResponse granted{201, {}, std::string(10000, 'x')};
+  EXPECT_EQ(ShortenForStrangers({"GET", "/", {}, "", {}}, granted).body, granted.body);
+}
+
 }  // namespace
 }  // namespace relay

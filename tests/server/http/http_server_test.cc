@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <optional>
 
 #include "tests/server/http/loop_thread.h"
@@ -29,15 +30,35 @@ class HttpServerTest : public testing::Test {
 
   void Serve(HttpServer::Options options = {}) {
     options.address = Loopback();
-    server_ =
-        std::move(HttpServer::Listen(loop_.loop(), options, [this](const HttpRequest& request) {
-          last_request_ = request;
-          if (request.path() == "/large") return TextResponse(200, std::string(8'000'000, 'x'));
-          HttpResponse response = TextResponse(200, request.method + " " + request.target + "\n");
-          response.headers.emplace_back("X-Answer", "yes");
-          return response;
-        })).value();
+    server_ = std::move(HttpServer::Listen(loop_.loop(), options,
+                                           [this](HttpRequest request, HttpReply reply) {
+                                             Answer(std::move(request), std::move(reply));
+                                           }))
+                  .value();
     loop_.Start();
+  }
+  void Answer(HttpRequest request, HttpReply reply) {
+    last_request_ = request;
+    if (request.path() == "/large") return reply(TextResponse(200, std::string(8'000'000, 'x')));
+    if (request.path() == "/later") return late_.set_value(std::move(reply));
+    HttpResponse response = TextResponse(200, request.method + " " + request.target + "\n");
+    response.headers.emplace_back("X-Answer", "yes");
+    reply(std::move(response));
+  }
+  // The reply to the next request of /later.
+  HttpReply TakeLate() {
+    HttpReply reply = late_.get_future().get();
+    late_ = {};
+    return reply;
+  }
+  // On the loop's thread, to the end.
+  void OnLoop(const std::function<void()>& task) {
+    std::promise<void> done;
+    loop_.loop().Post([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().get();
   }
   std::uint16_t port() const { return server_->port(); }
   // What the handler saw last. Ends the loop's thread first.
@@ -49,7 +70,73 @@ class HttpServerTest : public testing::Test {
   LoopThread loop_;
   std::unique_ptr<HttpServer> server_;
   std::optional<HttpRequest> last_request_;
+  std::promise<HttpReply> late_;
 };
+
+constexpr const char* kLater = "GET /later HTTP/1.1\r\nHost: here\r\n\r\n";
+
+TEST_F(HttpServerTest, AnswersLater) {
+  Serve();
+  StreamClient client(port());
+  client.Send(kLater);
+  const HttpReply reply = TakeLate();
+  StreamClient other(port());
+  other.Send("GET /meanwhile HTTP/1.1\r\nHost: here\r\n\r\n");
+  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /meanwhile\n"));
+  OnLoop([&] { reply(TextResponse(200, "at last\n")); });
+  EXPECT_THAT(client.ReadResponse(), EndsWith("at last\n"));
+  client.Send("GET /next HTTP/1.1\r\nHost: here\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /next\n"));
+}
+
+TEST_F(HttpServerTest, TakesOneAnswerOnly) {
+  Serve();
+  StreamClient client(port());
+  client.Send(kLater);
+  const HttpReply reply = TakeLate();
+  OnLoop([&] {
+    reply(TextResponse(200, "first\n"));
+    reply(TextResponse(500, "second\n"));
+  });
+  EXPECT_THAT(client.ReadResponse(), EndsWith("first\n"));
+  client.Send("GET /next HTTP/1.1\r\nHost: here\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /next\n"));
+}
+
+TEST_F(HttpServerTest, AnswersNobodyWhoHasGone) {
+  Serve();
+  HttpReply reply;
+  {
+    StreamClient client(port());
+    client.Send(kLater);
+    reply = TakeLate();
+    client.Reset();
+  }
+  OnLoop([&] { reply(TextResponse(200, std::string(1'000'000, 'x'))); });
+  StreamClient other(port());
+  other.Send("GET /after HTTP/1.1\r\nHost: here\r\n\r\n");
+  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /after\n"));
+}
+
+TEST_F(HttpServerTest, AnswersNobodyWhoWaitedTooLong) {
+  Serve({.timeout = std::chrono::milliseconds(40)});
+  StreamClient client(port());
+  client.Send(kLater);
+  const HttpReply reply = TakeLate();
+  EXPECT_EQ(client.ReadAll(), "");
+  OnLoop([&] { reply(TextResponse(200, "too late\n")); });
+}
+
+TEST_F(HttpServerTest, ForgetsWhoWaitsWhenItEnds) {
+  Serve();
+  StreamClient client(port());
+  client.Send(kLater);
+  const HttpReply reply = TakeLate();
+  loop_.Stop();
+  server_.reset();
+  reply(TextResponse(200, "to nobody\n"));
+  EXPECT_EQ(client.ReadAll(), "");
+}
 
 TEST_F(HttpServerTest, AnswersARequest) {
   Serve();

@@ -45,6 +45,12 @@ class StreamClient {
     return send(socket_.number(), text.data(), text.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(text.size());
   }
+  // Ends without a word, as a process does that is killed with unread data.
+  void Reset() {
+    const linger at_once{1, 0};
+    setsockopt(socket_.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    socket_ = FileDescriptor();
+  }
   void EndSending() { shutdown(socket_.number(), SHUT_WR); }
 
   // Up to and including `mark`, or to the end of the stream.
