@@ -18,7 +18,7 @@ class MetricsRoutes : public testing::Test {
 TEST_F(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
   relay_.AddAllocations(3);
   const ProcessCounters process;
-  const HttpResponse response = AnswerMetrics(relay_, process, "1.2.3", true);
+  const HttpResponse response = AnswerMetrics(relay_, process, "1.2.3", true, 0);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.headers.front().second, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(response.body,
@@ -30,7 +30,7 @@ TEST_F(MetricsRoutes, AnswersWithTheStateOfTheRelay) {
 
 TEST_F(MetricsRoutes, ShowWhenCertificatesExpire) {
   const ProcessCounters process;
-  EXPECT_THAT(AnswerMetrics(relay_, process, "1.2.3", false).body,
+  EXPECT_THAT(AnswerMetrics(relay_, process, "1.2.3", false, 0).body,
               HasSubstr("\nsenso_turn_certificate_not_after_timestamp_seconds{certificate=\"/etc/"
                         "senso-turn/tls.crt\"} 1795197600\n"));
 }
@@ -38,7 +38,7 @@ TEST_F(MetricsRoutes, ShowWhenCertificatesExpire) {
 TEST_F(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
   const ProcessCounters process;
   const auto lines = [&] {
-    const std::string body = AnswerMetrics(relay_, process, "1.2.3", false).body;
+    const std::string body = AnswerMetrics(relay_, process, "1.2.3", false, 0).body;
     return std::count(body.begin(), body.end(), '\n');
   };
   const auto before = lines();

@@ -337,8 +337,9 @@ TEST_F(HttpServerTest, ClosesItsConnectionsWhenItGoes) {
 
 TEST_F(HttpServerTest, SaysWhyItCannotListen) {
   Serve();
-  const auto second = HttpServer::Listen(loop_.loop(), {.address = Loopback(port())},
-                                         [](const HttpRequest&) { return TextResponse(200, ""); });
+  const auto second =
+      HttpServer::Listen(loop_.loop(), {.address = Loopback(port())},
+                         [](const HttpRequest&, const HttpReply& reply) { reply({}); });
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(second.error().message, HasSubstr("127.0.0.1:" + std::to_string(port())));
   EXPECT_THAT(second.error().message, HasSubstr("Address already in use"));
