@@ -4,10 +4,12 @@ behind the 443 edge, on a listener of its own in the clear and over TLS. Unhappy
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import re
+import resource
 import socket
 import ssl
 import time
@@ -359,7 +361,7 @@ def test_API_draining_node_is_given_to_nobody(start):
     client = client_of(server, credentials=rest_credentials(api.rest()))
     client.allocate()
     server.terminate()
-    eventually(lambda: api.rest().status == 503)
+    assert eventually(lambda: api.rest().status == 503)
     assert client.refresh().is_success
     client.refresh(0)
     assert server.wait() == 0
@@ -468,3 +470,43 @@ def test_API_port_in_use_is_fatal(tmp_path):
         with pytest.raises(ServerFailed, match="credentials: cannot listen"):
             server.start()
         server.process = None
+
+
+# -- slow clients -----------------------------------------------------------------------------------------------------
+
+
+def is_served(api: Api) -> bool:
+    try:
+        return api.rest().status == 200
+    except OSError:  # its turn has not come
+        return False
+
+
+def test_API_slow_clients_hold_up_no_packet_and_make_room(start, peer):
+    """More of them than the listener takes at once: the relay does not notice, and they are gone after their time."""
+    server = start(settings())
+    client = client_of(server, credentials=rest_credentials(own_front(server).rest()))
+    client.allocate()
+    client.create_permission(peer.endpoint)
+    port = server.settings["credentials"]["listener"]["port"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
+    held = []
+    try:
+        for _ in range(4400):
+            slow = socket.socket()
+            slow.setblocking(False)
+            slow.connect_ex((LISTENER, port))
+            held.append(slow)
+        for slow in held:
+            with contextlib.suppress(OSError):
+                slow.send(b"POST /v1/ice-servers HTTP/1.1\r\nHost: x\r\nContent-Le")
+        for number in range(50):
+            client.send_indication(peer.endpoint, b"%d" % number)
+            assert peer.receive() == b"%d" % number
+        assert eventually(lambda: is_served(own_front(server)), seconds=60)
+    finally:
+        for slow in held:
+            slow.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    client.refresh(0)
