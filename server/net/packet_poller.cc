@@ -8,7 +8,7 @@
 namespace relay {
 
 PacketPoller::PacketPoller(boost::asio::io_context& io, std::chrono::microseconds busy_poll,
-                           std::function<void(std::span<const Ready>)> on_ready)
+                           OnReady on_ready)
     : on_ready_(std::move(on_ready)), epoll_(io), busy_poll_(busy_poll) {
   const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
   CHECK(descriptor >= 0);
@@ -60,11 +60,12 @@ bool PacketPoller::IsSpinning() {
 bool PacketPoller::Round() {
   const int count =
       ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+  ++round_;
   if (count <= 0) return false;
   had_packets_ = true;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     ready_[i] = {events_[i].data.fd, (events_[i].events & EPOLLERR) != 0};
-  on_ready_(std::span<const Ready>(ready_.data(), static_cast<std::size_t>(count)));
+  on_ready_(std::span<const Ready>(ready_.data(), static_cast<std::size_t>(count)), round_);
   return true;
 }
 

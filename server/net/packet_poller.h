@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <span>
 
@@ -23,13 +24,14 @@ class PacketPoller {
     bool has_errors;  // about earlier datagrams, in its error queue
   };
   static constexpr std::size_t kReadyPerRound = 64;
+  // Rounds are numbered; between two with consecutive numbers there was no look that found nothing.
+  using OnReady = std::function<void(std::span<const Ready> sockets, std::uint8_t round)>;
 
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most
   // kRounds rounds run before other handlers of the io_context get their turn.
   // With `busy_poll`, it goes on asking for so long after the last packet before it waits to be
   // woken; between two questions the other handlers get their turn, too.
-  PacketPoller(boost::asio::io_context& io, std::chrono::microseconds busy_poll,
-               std::function<void(std::span<const Ready>)> on_ready);
+  PacketPoller(boost::asio::io_context& io, std::chrono::microseconds busy_poll, OnReady on_ready);
 
   // False: the system has no room for it.
   bool Add(int socket);
@@ -50,11 +52,12 @@ class PacketPoller {
   // False: nothing was readable.
   bool Round();
 
-  std::function<void(std::span<const Ready>)> on_ready_;
+  OnReady on_ready_;
   boost::asio::posix::stream_descriptor epoll_;
   const std::chrono::microseconds busy_poll_;
   base::MonotonicTime spin_until_{};
   bool had_packets_ = false;  // since spin_until_ was set
+  std::uint8_t round_ = 0;
   std::array<epoll_event, kReadyPerRound> events_{};
   std::array<Ready, kReadyPerRound> ready_{};
 };

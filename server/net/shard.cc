@@ -40,11 +40,11 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
       datagrams_(udp_listeners_, forwarder_, queue_, connected_, dtls_, proxied_, counters_,
                  clock_),
       poller_(io_, options.busy_poll,
-              [this](std::span<const PacketPoller::Ready> sockets) {
-                {
-                  const Forwarder::Round round(forwarder_);
-                  datagrams_.OnReady(sockets);
-                }
+              [this](std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
+                const std::size_t datagrams = ServeDatagrams(sockets, round);
+                StepHandovers();
+                return datagrams;
+              }),
                 StepHandovers();
               }),
       effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits),
@@ -97,6 +97,12 @@ void Shard::Tick() {
     StepHandovers();
     Tick();
   });
+}
+
+std::size_t Shard::ServeDatagrams(std::span<const PacketPoller::Ready> sockets,
+                                  std::uint8_t round) {
+  const Forwarder::Round in_hand(forwarder_);
+  return datagrams_.OnReady(sockets, round);
 }
 
 void Shard::StepHandovers() {

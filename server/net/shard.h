@@ -108,6 +108,7 @@ class Shard {
   void Tick();
   void ShowRoutesToKernel();
   // Lets the kernel go on with routes whose packets came by here, now and until that is done.
+  std::size_t ServeDatagrams(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
   void StepHandovers();
 
   boost::asio::io_context io_;

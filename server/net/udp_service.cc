@@ -33,14 +33,14 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
   }
 }
 
-void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets) {
+void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
   clock_.Refresh();
   used_ = 0;
   bool had_listener = false;
   for (const auto& [socket, has_errors] : sockets) {
     const auto index = static_cast<std::size_t>(socket);
     if (index < listener_by_socket_.size() && listener_by_socket_[index] >= 0) {
-      ReadListener(static_cast<std::uint32_t>(listener_by_socket_[index]));
+      ReadListener(static_cast<std::uint32_t>(listener_by_socket_[index]), round);
       had_listener = true;
       continue;
     }
@@ -48,12 +48,12 @@ void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets) {
     RelaySocket* const relay = forwarder_.FindRelay(socket);
     if (relay == nullptr) continue;
     if (has_errors) ReadErrors(*relay);
-    ReadRelay(*relay);
+    ReadRelay(*relay, round);
   }
   // More sockets are ready than a round shows, and the listeners have their turn once in many
   // rounds: each of them carries as much as all relay sockets together.
   if (sockets.size() == PacketPoller::kReadyPerRound && !had_listener) {
-    for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i);
+    for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i, round);
   }
   Flush();
 }
@@ -76,26 +76,28 @@ std::size_t UdpService::Receive(int socket, std::size_t limit, std::uint32_t& ov
   return count;
 }
 
-void UdpService::ReadListener(std::uint32_t index) {
+void UdpService::ReadListener(std::uint32_t index, std::uint8_t round) {
   const int socket = listeners_[index].socket.get();
   ReadState& state = read_states_[index];
+  state.limit.OnReady(round);
   for (int i = 0; i < kReadsPerTurn; ++i) {
     const std::size_t limit = state.limit.value();
     MakeRoom(limit);
     const std::size_t count = Receive(socket, limit, state.overflow);
-    state.limit.OnRead(count);
+    state.limit.OnRead(count, round);
     const std::size_t end = used_ + count;
     for (; used_ < end; ++used_) OnClientPacket(index, batch_[used_]);
     if (count < ReadLimit::kMost) return;
   }
 }
 
-void UdpService::ReadRelay(RelaySocket& relay) {
+void UdpService::ReadRelay(RelaySocket& relay, std::uint8_t round) {
   MakeRoom(1);
+  relay.read_limit.OnReady(round);
   const std::size_t limit = std::min(relay.read_limit.value(), PacketBatch::kPackets - used_);
   const std::size_t count = Receive(relay.socket, limit, relay.receive_drops);
   // A read that the batch cut short says nothing about the socket, unless it found less.
-  if (limit == relay.read_limit.value() || count < limit) relay.read_limit.OnRead(count);
+  if (limit == relay.read_limit.value() || count < limit) relay.read_limit.OnRead(count, round);
   const std::size_t end = used_ + count;
   for (; used_ < end; ++used_) OnPeerPacket(relay, batch_[used_]);
 }

@@ -45,7 +45,7 @@ class UdpService {
 
   // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
   // the batch any more.
-  void OnReady(std::span<const PacketPoller::Ready> sockets);
+  void OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
 
  private:
   // How often a listener that has more is read before the next socket gets its turn.
@@ -64,8 +64,8 @@ class UdpService {
   void MakeRoom(std::size_t packets);
   // Reads into the batch from `used_` on. `overflow` is the socket's count of lost datagrams.
   std::size_t Receive(int socket, std::size_t limit, std::uint32_t& overflow);
-  void ReadListener(std::uint32_t index);
-  void ReadRelay(RelaySocket& relay);
+  void ReadListener(std::uint32_t index, std::uint8_t round);
+  void ReadRelay(RelaySocket& relay, std::uint8_t round);
   // What ICMP says about datagrams to peers.
   void ReadErrors(RelaySocket& relay);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);

@@ -9,6 +9,9 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace relay {
 namespace {
@@ -28,11 +31,12 @@ class PacketPollerTest : public testing::Test {
 
   void Start(microseconds busy_poll) {
     poller_ = std::make_unique<PacketPoller>(
-        io_, busy_poll, [this](std::span<const PacketPoller::Ready> sockets) {
+        io_, busy_poll, [this](std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
           for (const PacketPoller::Ready& ready : sockets) {
             std::uint8_t octet = 0;
             if (::recv(ready.socket, &octet, 1, MSG_DONTWAIT) == 1) ++packets_;
           }
+          rounds_.push_back(round);
         });
     ASSERT_TRUE(poller_->Add(ends_[0]));
     poller_->Start();
@@ -49,6 +53,7 @@ class PacketPollerTest : public testing::Test {
   std::array<int, 2> ends_{};
   std::unique_ptr<PacketPoller> poller_;
   int packets_ = 0;
+  std::vector<std::uint8_t> rounds_;
 };
 
 TEST_F(PacketPollerTest, WaitsToBeWokenWithoutBusyPolling) {
@@ -96,6 +101,18 @@ TEST_F(PacketPollerTest, StopsAskingWhenTheTimeIsOver) {
   SendPacket();
   RunAll();
   EXPECT_EQ(packets_, 2);
+}
+
+TEST_F(PacketPollerTest, RoundsWithoutALookInVainBetweenThemHaveConsecutiveNumbers) {
+  Start(kNever);
+  SendPacket();
+  SendPacket();
+  RunAll();
+  SendPacket();
+  RunAll();
+  ASSERT_EQ(rounds_.size(), 3u);
+  EXPECT_EQ(rounds_[1] - rounds_[0], 1);
+  EXPECT_EQ(rounds_[2] - rounds_[1], 2);
 }
 
 TEST_F(PacketPollerTest, ForgetsASocketThatWasRemoved) {
