@@ -25,7 +25,8 @@ class PacketPoller {
   };
   static constexpr std::size_t kReadyPerRound = 64;
   // Rounds are numbered; between two with consecutive numbers there was no look that found nothing.
-  using OnReady = std::function<void(std::span<const Ready> sockets, std::uint8_t round)>;
+  // Returns how many datagrams it read.
+  using OnReady = std::function<std::size_t(std::span<const Ready> sockets, std::uint8_t round)>;
 
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most
   // kRounds rounds run before other handlers of the io_context get their turn.
@@ -43,6 +44,8 @@ class PacketPoller {
 
  private:
   static constexpr int kRounds = 8;
+  // So many datagrams since it was woken are a load at which fewer wake-ups count for more.
+  static constexpr std::size_t kLoad = 16;
 
   void Wait();
   void Run();
@@ -51,6 +54,8 @@ class PacketPoller {
   bool IsSpinning();
   // False: nothing was readable.
   bool Round();
+  // Whether there was a load, so that others shall run before it waits to be woken.
+  bool Yields();
 
   OnReady on_ready_;
   boost::asio::posix::stream_descriptor epoll_;
@@ -58,6 +63,7 @@ class PacketPoller {
   base::MonotonicTime spin_until_{};
   bool had_packets_ = false;  // since spin_until_ was set
   std::uint8_t round_ = 0;
+  std::size_t datagrams_ = 0;  // since it last had nothing to read
   std::array<epoll_event, kReadyPerRound> events_{};
   std::array<Ready, kReadyPerRound> ready_{};
 };

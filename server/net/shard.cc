@@ -45,8 +45,6 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                 StepHandovers();
                 return datagrams;
               }),
-                StepHandovers();
-              }),
       effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),

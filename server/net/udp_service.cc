@@ -33,9 +33,10 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
   }
 }
 
-void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
+std::size_t UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
   clock_.Refresh();
   used_ = 0;
+  received_ = 0;
   bool had_listener = false;
   for (const auto& [socket, has_errors] : sockets) {
     const auto index = static_cast<std::size_t>(socket);
@@ -56,6 +57,7 @@ void UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, std::uint
     for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i, round);
   }
   Flush();
+  return received_;
 }
 
 void UdpService::Flush() {
@@ -73,6 +75,7 @@ std::size_t UdpService::Receive(int socket, std::size_t limit, std::uint32_t& ov
   const std::uint32_t before = overflow;
   const std::size_t count = batch_.Receive(socket, used_, limit, &overflow);
   counters_.socket_receive_drops.Add(overflow - before);
+  received_ += count;
   return count;
 }
 

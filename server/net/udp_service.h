@@ -44,8 +44,8 @@ class UdpService {
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
 
   // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
-  // the batch any more.
-  void OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
+  // the batch any more. Returns how many datagrams that were.
+  std::size_t OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
 
  private:
   // How often a listener that has more is read before the next socket gets its turn.
@@ -86,7 +86,8 @@ class UdpService {
   turn::Engine* engine_ = nullptr;
   std::uint8_t last_channel_first_octet_ = 0x4f;
   PacketBatch batch_;
-  std::size_t used_ = 0;  // of the batch: packets whose octets may be in the queue
+  std::size_t received_ = 0;  // in this round
+  std::size_t used_ = 0;      // of the batch: packets whose octets may be in the queue
 };
 
 }  // namespace relay

@@ -37,6 +37,7 @@ class PacketPollerTest : public testing::Test {
             if (::recv(ready.socket, &octet, 1, MSG_DONTWAIT) == 1) ++packets_;
           }
           rounds_.push_back(round);
+          return datagrams_in_a_round_;
         });
     ASSERT_TRUE(poller_->Add(ends_[0]));
     poller_->Start();
@@ -54,6 +55,7 @@ class PacketPollerTest : public testing::Test {
   std::unique_ptr<PacketPoller> poller_;
   int packets_ = 0;
   std::vector<std::uint8_t> rounds_;
+  std::size_t datagrams_in_a_round_ = 1;
 };
 
 TEST_F(PacketPollerTest, WaitsToBeWokenWithoutBusyPolling) {
@@ -113,6 +115,25 @@ TEST_F(PacketPollerTest, RoundsWithoutALookInVainBetweenThemHaveConsecutiveNumbe
   ASSERT_EQ(rounds_.size(), 3u);
   EXPECT_EQ(rounds_[1] - rounds_[0], 1);
   EXPECT_EQ(rounds_[2] - rounds_[1], 2);
+}
+
+TEST_F(PacketPollerTest, LooksOnceMoreAfterALoadBeforeItWaits) {
+  Start(kNever);
+  datagrams_in_a_round_ = 100;
+  SendPacket();
+  RunAll();
+  SendPacket();
+  RunAll();
+  // The load counts once: the look after it found nothing.
+  datagrams_in_a_round_ = 1;
+  SendPacket();
+  RunAll();
+  SendPacket();
+  RunAll();
+  ASSERT_EQ(rounds_.size(), 4u);
+  EXPECT_EQ(rounds_[1] - rounds_[0], 3);
+  EXPECT_EQ(rounds_[2] - rounds_[1], 3);
+  EXPECT_EQ(rounds_[3] - rounds_[2], 2);
 }
 
 TEST_F(PacketPollerTest, ForgetsASocketThatWasRemoved) {
