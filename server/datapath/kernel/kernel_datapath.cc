@@ -1,6 +1,5 @@
 #include "server/datapath/kernel/kernel_datapath.h"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,32 +31,6 @@ constexpr std::size_t kHopsAtOnce = 64;
 
 constexpr const char* kNoInterface =
     "no Ethernet interface has an address of a listener or a relay address";
-
-fastpath_address ToFastpath(const base::IpAddress& address) {
-  fastpath_address out;
-  std::memcpy(&out, address.octets().data(), sizeof(out));
-  return out;
-}
-
-fastpath_route ToFastpath(const turn::Route& route) {
-  fastpath_route out{};
-  const base::FiveTuple& five_tuple = route.client.five_tuple;
-  out.channel.client = ToFastpath(five_tuple.client.address);
-  out.channel.server = ToFastpath(five_tuple.server.address);
-  out.channel.client_port = htons(five_tuple.client.port);
-  out.channel.server_port = htons(five_tuple.server.port);
-  out.channel.channel = htons(route.channel.value);
-  out.peer.relayed = ToFastpath(route.relayed.endpoint.address);
-  out.peer.peer = ToFastpath(route.peer.endpoint.address);
-  out.peer.relayed_port = htons(route.relayed.endpoint.port);
-  out.peer.peer_port = htons(route.peer.endpoint.port);
-  out.deadline_ns = ToFastpathTime(route.deadline);
-  out.flags = route.peer_is_own_relay ? FASTPATH_PEER_IS_OWN_RELAY : 0;
-  return out;
-}
-
-// The program's index 0 is the hop that is never known.
-std::uint32_t ToFastpathHop(std::uint32_t hop) { return hop + 1; }
 
 FastpathSizes SizesFor(std::uint32_t allocations) {
   FastpathSizes sizes;
@@ -122,10 +95,9 @@ KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueri
       queries_(std::move(queries)),
       watch_(std::move(watch)),
       wake_event_(std::move(wake_event)),
-      route_indices_(0, program_->maps().sizes().routes),
-      slot_indices_(0, program_->maps().sizes().slots),
       hops_(queries_, program_->maps().sizes().next_hops - 1,
             [this](std::uint32_t hop, const NextHop* value) { OnHopChange(hop, value); }),
+      routes_(program_->maps(), hops_),
       attachments_(
           queries_, kind,
           kind == AttachmentKind::kXdp ? program_->xdp_descriptor() : program_->tc_descriptor(),
@@ -165,123 +137,21 @@ void KernelDatapath::Wake() {
   [[maybe_unused]] const ssize_t written = ::write(wake_event_.get(), &one, sizeof(one));
 }
 
-std::size_t KernelDatapath::RouteNameHash::operator()(const RouteName& name) const noexcept {
-  const base::EndpointHash hash;
-  return (hash(name.client) * 31 + hash(name.server)) * 31 + name.channel;
-}
-
-KernelDatapath::RouteName KernelDatapath::NameOf(const turn::Client& client,
-                                                 stun::ChannelNumber channel) {
-  return {client.five_tuple.client, client.five_tuple.server, channel.value};
-}
-
 void KernelDatapath::Install(const turn::Route& route) {
   const std::lock_guard lock(mutex_);
   if (is_ending_) return;
-  const base::MonotonicTime now = base::ReadClocks().monotonic;
-  const RouteName name = NameOf(route.client, route.channel);
-  if (const auto found = routes_.find(name); found != routes_.end()) {
-    const Installed& installed = found->second;
-    if (installed.relay == route.relay && installed.peer == route.peer &&
-        installed.peer_is_own_relay == route.peer_is_own_relay)
-      return program_->maps().SetDeadline(installed.index, route.deadline);
-    Forget(installed, now);
-    routes_.erase(found);
-  }
-  if (const auto installed = Prepare(route, now)) routes_.emplace(name, *installed);
+  routes_.Install(route, base::ReadClocks().monotonic);
   if (MissesInterface()) Wake();
 }
 
 void KernelDatapath::Remove(const turn::RouteKey& key) {
   const std::lock_guard lock(mutex_);
-  const auto found = routes_.find(NameOf(key.client, key.channel));
-  if (found == routes_.end() || found->second.relay != key.relay) return;
-  Forget(found->second, base::ReadClocks().monotonic);
-  routes_.erase(found);
+  routes_.Remove(key, base::ReadClocks().monotonic);
 }
 
 std::optional<KernelShare> KernelDatapath::ShareOf(const turn::RouteKey& key) {
   const std::lock_guard lock(mutex_);
-  const auto found = routes_.find(NameOf(key.client, key.channel));
-  if (found == routes_.end() || found->second.relay != key.relay) return std::nullopt;
-  FastpathMaps& maps = program_->maps();
-  const std::uint32_t index = found->second.index;
-  fastpath_slot& slot = maps.slot(slots_.find(key.relay)->second.index);
-  return KernelShare{
-      .handovers = {&maps.handover(index, FASTPATH_CLIENT_TO_PEER),
-                    &maps.handover(index, FASTPATH_PEER_TO_CLIENT)},
-      .buckets = {&slot.meters[FASTPATH_CLIENT_TO_PEER], &slot.meters[FASTPATH_PEER_TO_CLIENT]},
-      .memory = maps.memory()};
-}
-
-std::optional<KernelDatapath::Installed> KernelDatapath::Prepare(const turn::Route& route,
-                                                                 base::MonotonicTime now) {
-  const base::FiveTuple& five_tuple = route.client.five_tuple;
-  const auto index = route_indices_.Take(now);
-  if (!index) return std::nullopt;
-  const auto slot = TakeSlot(route, now);
-  const auto to_client =
-      slot ? hops_.Acquire(five_tuple.server.address, five_tuple.client.address, now)
-           : std::nullopt;
-  const auto to_peer =
-      to_client && !route.peer_is_own_relay
-          ? hops_.Acquire(route.relayed.endpoint.address, route.peer.endpoint.address, now)
-          : std::nullopt;
-  if (to_client && (to_peer || route.peer_is_own_relay)) {
-    fastpath_route record = ToFastpath(route);
-    record.slot = *slot;
-    record.next_hop_to_client = ToFastpathHop(*to_client);
-    record.next_hop_to_peer = to_peer ? ToFastpathHop(*to_peer) : 0;
-    if (program_->maps().InstallRoute(*index, record).ok()) {
-      return Installed{.index = *index,
-                       .relay = route.relay,
-                       .peer = route.peer,
-                       .peer_is_own_relay = route.peer_is_own_relay,
-                       .hop_to_client = *to_client,
-                       .hop_to_peer = to_peer};
-    }
-  }
-  // There is no room: userspace has the route.
-  if (to_peer) hops_.Release(*to_peer);
-  if (to_client) hops_.Release(*to_client);
-  if (slot) ReturnSlot(route.relay, now);
-  route_indices_.Return(*index, now);
-  return std::nullopt;
-}
-
-void KernelDatapath::Forget(const Installed& installed, base::MonotonicTime now) {
-  program_->maps().RemoveRoute(installed.index);
-  route_indices_.Return(installed.index, now);
-  hops_.Release(installed.hop_to_client);
-  if (installed.hop_to_peer) hops_.Release(*installed.hop_to_peer);
-  ReturnSlot(installed.relay, now);
-}
-
-std::optional<std::uint32_t> KernelDatapath::TakeSlot(const turn::Route& route,
-                                                      base::MonotonicTime now) {
-  if (const auto found = slots_.find(route.relay); found != slots_.end()) {
-    ++found->second.routes;
-    return found->second.index;
-  }
-  const auto index = slot_indices_.Take(now);
-  if (!index) return std::nullopt;
-  program_->maps().ResetSlot(*index);
-  const std::uint16_t port = route.relayed.endpoint.port;
-  slots_.emplace(route.relay, Slot{.index = *index, .routes = 1, .relay_port = port});
-  if (++relay_ports_[port] == 1) program_->maps().SetPortRole(port, FASTPATH_PORT_RELAY);
-  return index;
-}
-
-void KernelDatapath::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) {
-  const auto found = slots_.find(relay);
-  if (--found->second.routes != 0) return;
-  slot_indices_.Return(found->second.index, now);
-  const auto port = relay_ports_.find(found->second.relay_port);
-  if (--port->second == 0) {
-    program_->maps().SetPortRole(port->first, FASTPATH_PORT_FOREIGN);
-    relay_ports_.erase(port);
-  }
-  slots_.erase(found);
+  return routes_.ShareOf(key);
 }
 
 void KernelDatapath::SetSettings(const Settings& settings) {

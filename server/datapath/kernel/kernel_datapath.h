@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "protocol/base/result.h"
@@ -14,7 +13,7 @@
 #include "server/datapath/datapath.h"
 #include "server/datapath/kernel/attachments.h"
 #include "server/datapath/kernel/bpf_program.h"
-#include "server/datapath/kernel/fastpath_indices.h"
+#include "server/datapath/kernel/kernel_routes.h"
 #include "server/datapath/kernel/network_queries.h"
 #include "server/datapath/kernel/network_watch.h"
 #include "server/datapath/kernel/next_hops.h"
@@ -71,41 +70,10 @@ class KernelDatapath final : public Datapath {
   std::optional<fastpath_totals> ReadTotals() const;
 
  private:
-  // A route by the client's side, which is unique.
-  struct RouteName {
-    base::Endpoint client;
-    base::Endpoint server;
-    std::uint16_t channel = 0;
-    friend bool operator==(const RouteName&, const RouteName&) = default;
-  };
-  struct RouteNameHash {
-    std::size_t operator()(const RouteName& name) const noexcept;
-  };
-  struct Installed {
-    std::uint32_t index = 0;
-    turn::RelayHandle relay;
-    turn::PeerAddress peer;
-    bool peer_is_own_relay = false;
-    std::uint32_t hop_to_client = 0;
-    std::optional<std::uint32_t> hop_to_peer;
-  };
-  // An allocation's place among the meters.
-  struct Slot {
-    std::uint32_t index = 0;
-    std::uint32_t routes = 0;
-    std::uint16_t relay_port = 0;
-  };
-
   KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries, NetworkWatch watch,
                  OwnedDescriptor wake_event, AttachmentKind kind, const Options& options);
 
-  static RouteName NameOf(const turn::Client& client, stun::ChannelNumber channel);
-
   // All of these with the lock.
-  std::optional<Installed> Prepare(const turn::Route& route, base::MonotonicTime now);
-  void Forget(const Installed& installed, base::MonotonicTime now);
-  std::optional<std::uint32_t> TakeSlot(const turn::Route& route, base::MonotonicTime now);
-  void ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now);
   void OnHopChange(std::uint32_t hop, const NextHop* value);
   void RenewLease(base::MonotonicTime now);
   // Whether packets leave by an interface that nobody has tried to attach yet.
@@ -126,12 +94,8 @@ class KernelDatapath final : public Datapath {
   OwnedDescriptor wake_event_;  // there is something to do for the thread
 
   mutable std::mutex mutex_;  // over everything below
-  FastpathIndices route_indices_;
-  FastpathIndices slot_indices_;
   NextHops hops_;
-  std::unordered_map<RouteName, Installed, RouteNameHash> routes_;
-  std::unordered_map<turn::RelayHandle, Slot, turn::RelayHandleHash> slots_;
-  std::unordered_map<std::uint16_t, std::uint32_t> relay_ports_;  // how many slots have it
+  KernelRoutes routes_;
   Attachments attachments_;  // with the lock, or when the thread has ended
   base::MonotonicTime advanced_at_{};
   base::MonotonicTime refreshed_at_;
