@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -78,10 +79,15 @@ class StreamService {
   bool OnMessage(const turn::Client& client, base::Bytes message);  // false: not a valid message
   void OnChannelData(const turn::Client& client, base::Bytes message);
   void Flush() { queue_.Flush(); }
-  // Data of a SocketConnection waits for FlushData, or for that of another one.
+  // Data of a SocketConnection waits for FlushData, or for that of another one. Only in a batch of
+  // datagrams, which ends with FlushData.
   void Gather(turn::ClientHandle handle, base::Bytes message);
   base::MutableBytes scratch() { return scratch_; }
-  void RefreshClock() { clock_.Refresh(); }
+  // At the beginning of what a socket has woken up for.
+  void RefreshClock() {
+    assert(gathered_.empty() && "data was gathered outside a batch: what it lay in may be gone");
+    clock_.Refresh();
+  }
   const base::Now& now() const { return clock_.now(); }
   std::uint8_t last_channel_first_octet() const { return last_channel_first_octet_; }
   StreamBacklog& backlog() { return backlog_; }
