@@ -16,62 +16,20 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from network_namespaces import Host, HostedServer
+from relay_site import (CHANNEL, PEER, PEER_V6, RELAY_V6, SERVER, SERVER_V6, Site, bound, down, relayed, settings_of,
+                        up, warmed_up, warmed_up_between)  # fmt: skip
 from reloading import reload
 from server_fixture import ALICE, binary
-from stun_message import IPV6, ChannelData
+from stun_message import ChannelData
 from transports import open_transport
 from turn_client import Peer, TurnClient
 from waiting import eventually
-
-SERVER = "10.1.0.1"
-CLIENT = "10.1.0.2"
-RELAY = "10.2.0.1"
-PEER = "10.2.0.2"
-SERVER_V6 = "fd01::1"
-CLIENT_V6 = "fd01::2"
-RELAY_V6 = "fd02::1"
-PEER_V6 = "fd02::2"
-
-CHANNEL = 0x4000
 
 BPF_PROG_QUERY = 16  # linux/bpf.h
 BPF_TCX_INGRESS = 46
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root")
-
-
-class Site:
-    """A server's host with the interfaces `clients` and `peers`, and a host at the end of each."""
-
-    def __init__(self):
-        self.server = Host()
-        self.client = Host()
-        self.peer = Host()
-        self.server.connect("clients", self.client, "uplink", (f"{SERVER}/24", f"{CLIENT}/24"),
-                            (f"{SERVER_V6}/64", f"{CLIENT_V6}/64"))
-        self.server.connect("peers", self.peer, "uplink", (f"{RELAY}/24", f"{PEER}/24"),
-                            (f"{RELAY_V6}/64", f"{PEER_V6}/64"))
-        # Relaying is not forwarding: it needs no leave to forward.
-        self.server.run("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0")
-
-    def close(self) -> None:
-        for host in (self.server, self.client, self.peer):
-            host.close()
-
-
-def settings_of(datapath: str, port: int, **changes) -> dict:
-    return {
-        "listeners": [
-            {"transport": "udp", "address": SERVER, "port": port},
-            {"transport": "udp", "address": SERVER_V6, "port": port},
-            {"transport": "tcp", "address": SERVER, "port": port},
-        ],
-        "tls": None,
-        "relay": {"addresses": [RELAY, RELAY_V6], "datapath": datapath},
-        "peers": {"allow": ["10.0.0.0/8", "fd00::/8"]},
-        **changes,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -133,42 +91,6 @@ def make_peer(site) -> Iterator[Callable[..., Peer]]:
         peer.close()
 
 
-# -- what has passed --------------------------------------------------------------------------------------------------
-
-
-def relayed(server: HostedServer, direction: str, path: str = "kernel") -> float:
-    return server.metric("senso_turn_relayed_packets_total", direction=direction, path=path)
-
-
-def bound(client: TurnClient, peer: Peer, channel: int = CHANNEL) -> TurnClient:
-    client.allocate(family=IPV6) if ":" in peer.endpoint[0] else client.allocate()
-    client.channel_bind(channel, peer.endpoint)
-    return client
-
-
-def up(client: TurnClient, peer: Peer, payload: bytes) -> bytes:
-    client.send_channel(CHANNEL, payload)
-    return peer.receive()
-
-
-def down(client: TurnClient, peer: Peer, payload: bytes) -> bytes:
-    peer.send(payload, client.relayed)
-    found = client.receive()
-    assert isinstance(found, ChannelData) and found.channel == CHANNEL
-    return found.payload
-
-
-def warmed_up(server: HostedServer, client: TurnClient, peer: Peer) -> None:
-    """Until both neighbours are known, packets take the way through userspace."""
-
-    def passes_in_the_kernel() -> bool:
-        before = relayed(server, "client_to_peer"), relayed(server, "peer_to_client")
-        assert up(client, peer, b"first") == b"first" and down(client, peer, b"second") == b"second"
-        return relayed(server, "client_to_peer") > before[0] and relayed(server, "peer_to_client") > before[1]
-
-    assert eventually(passes_in_the_kernel), f"nothing passes in the kernel:\n{server.get('/metrics')[1]}"
-
-
 def payloads() -> list[bytes]:
     return [bytes([number % 256]) * number for number in (0, 1, 2, 3, 4, 5, 7, 8, 11, 100, 501, 1000, 1200)]
 
@@ -209,16 +131,7 @@ def test_relay_to_relay_passes_in_one_go(connect, server):
     right.allocate()
     left.channel_bind(CHANNEL, right.relayed)
     right.channel_bind(CHANNEL, left.relayed)
-
-    def passes_in_the_kernel() -> bool:
-        before = relayed(server, "client_to_peer")
-        left.send_channel(CHANNEL, b"first")
-        assert right.receive().payload == b"first"
-        right.send_channel(CHANNEL, b"second")
-        assert left.receive().payload == b"second"
-        return relayed(server, "client_to_peer") == before + 2
-
-    assert eventually(passes_in_the_kernel)
+    warmed_up_between(server, left, right)
     before = {path: server.metric("senso_turn_relayed_packets_total", path=path) for path in ("kernel", "userspace")}
     for payload in payloads():
         left.send_channel(CHANNEL, payload)

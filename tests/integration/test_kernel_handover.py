@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from network_namespaces import HostedServer
+from relay_site import CHANNEL, PEER, RELAY, SERVER, Site, relayed, settings_of
 from server_fixture import ALICE
 from stun_message import ChannelData
-from test_kernel_datapath import CHANNEL, PEER, RELAY, SERVER, Site, relayed, settings_of
 from transports import open_transport
 from turn_client import Peer, TurnClient
 

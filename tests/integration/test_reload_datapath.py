@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from network_namespaces import HostedServer
+from relay_site import CHANNEL, PEER, SERVER, Site, bound, relayed, settings_of, until_in_the_kernel, warmed_up
 from reloading import change, reload, reload_command
 from server_fixture import ALICE, binary
-from test_kernel_datapath import CHANNEL, PEER, SERVER, Site, bound, programs_at, relayed, settings_of, warmed_up
+from test_kernel_datapath import programs_at
 from transports import open_transport
 from turn_client import Peer, TurnClient
 from waiting import eventually
@@ -139,15 +140,13 @@ def test_RELOAD_many_channels_are_taken_over(site, server, peer):
                 client.channel_bind(CHANNEL + number, one.endpoint)
         reload(server, relay={"datapath": "tc"})
 
-        def pass_in_the_kernel() -> bool:
-            before = relayed(server, "client_to_peer")
+        def exchange() -> None:
             for client in clients:
                 for number, one in enumerate(peers):
                     client.send_channel(CHANNEL + number, b"x")
                     assert one.receive() == b"x"
-            return relayed(server, "client_to_peer") - before == len(clients) * len(peers)
 
-        assert eventually(pass_in_the_kernel)
+        until_in_the_kernel(server, exchange, up=len(clients) * len(peers), down=0)
     finally:
         for one in clients + peers:
             one.close()

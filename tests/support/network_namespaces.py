@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import enum
+import fcntl
+import json
 import os
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 
@@ -12,6 +17,9 @@ from server_fixture import Server
 from waiting import eventually
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h; Python has os.setns from 3.12 on
+SIOCETHTOOL = 0x8946  # linux/sockios.h
+ETH_P_ALL = 3  # linux/if_ether.h
+SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23  # linux/socket.h, linux/if_packet.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -19,6 +27,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _enter(descriptor: int) -> None:
     if _libc.setns(descriptor, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
+
+
+class Feature(enum.IntEnum):
+    """Of an interface, by the command that sets it (linux/ethtool.h)."""
+
+    CHECKSUMS_LEFT_OPEN = 0x17  # ETHTOOL_STXCSUM: what is sent is to be summed by the interface, which is no real one
+    POLLING = 0x2C  # ETHTOOL_SGRO: a veth interface takes frames by NAPI
 
 
 class Host:
@@ -58,6 +73,24 @@ class Host:
         finally:
             os.close(before)
             os.close(there)
+
+    def set_feature(self, device: str, feature: Feature, is_on: bool) -> None:
+        value = ctypes.create_string_buffer(struct.pack("=II", feature, is_on))
+        request = struct.pack("16sP8x", device.encode(), ctypes.addressof(value))
+        with self.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+
+    def link_address(self, device: str) -> bytes:
+        address = json.loads(self.ip(f"-json link show {device}"))[0]["address"]
+        return bytes.fromhex(address.replace(":", ""))
+
+    def packet_socket(self, device: str) -> socket.socket:
+        """Sees every frame that comes in there, and sends what it is given."""
+        with self.inside():
+            packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        packets.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        packets.bind((device, ETH_P_ALL))
+        return packets
 
     def connect(self, name: str, other: Host, other_name: str, *addresses: tuple[str, str]) -> None:
         """A cable between two hosts; of each pair of addresses with prefix lengths, this host has the first."""
