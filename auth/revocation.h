@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "protocol/base/time.h"
 
 namespace auth {
+
+inline constexpr std::size_t kRevocationKinds = 5;
 
 // A right that was taken away. It concerns credentials of the form
 // expiry:kid.tenant.subject-hash:jti, and kUsername any user name.

@@ -11,6 +11,22 @@ namespace {
 // milliseconds with digits to spare, and must not overflow a clock.
 constexpr std::size_t kMaxExpiryDigits = 11;
 
+// The whole of `digits` as seconds since 1970, if a clock can have them.
+std::optional<base::WallTime> ParseSeconds(std::string_view digits) {
+  if (digits.empty() || digits.size() > kMaxExpiryDigits ||
+      digits.find_first_not_of("0123456789") != digits.npos) {
+    return std::nullopt;
+  }
+  std::int64_t seconds = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+  // system_clock counts nanoseconds in 64 bits, which end in the year 2262.
+  constexpr std::int64_t kMaxSeconds =
+      std::chrono::duration_cast<std::chrono::seconds>(base::WallTime::max().time_since_epoch())
+          .count();
+  if (seconds > kMaxSeconds) return std::nullopt;
+  return base::WallTime(std::chrono::seconds(seconds));
+}
+
 // `rest` of the form kid.tenant.subject-hash:jti.
 void ParseStructuredRest(std::string_view rest, TimedUsername& parsed) {
   const std::size_t colon = rest.find(':');
@@ -29,26 +45,20 @@ void ParseStructuredRest(std::string_view rest, TimedUsername& parsed) {
   parsed.kid = kid;
   parsed.tenant = tenant;
   parsed.subject = dotted.substr(first + 1);
+  parsed.jti = rest.substr(colon + 1);
+  if (const std::size_t hyphen = parsed.jti.find('-'); hyphen != parsed.jti.npos)
+    parsed.issued_at = ParseSeconds(parsed.jti.substr(0, hyphen));
 }
 
 }  // namespace
 
 std::optional<TimedUsername> ParseTimedUsername(std::string_view username) {
   const std::string_view digits = username.substr(0, username.find(':'));
-  if (digits.empty() || digits.size() > kMaxExpiryDigits ||
-      digits.find_first_not_of("0123456789") != digits.npos) {
-    return std::nullopt;
-  }
-  std::int64_t seconds = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
-  // system_clock counts nanoseconds in 64 bits, which end in the year 2262.
-  constexpr std::int64_t kMaxSeconds =
-      std::chrono::duration_cast<std::chrono::seconds>(base::WallTime::max().time_since_epoch())
-          .count();
-  if (seconds > kMaxSeconds) return std::nullopt;
+  const std::optional<base::WallTime> expires_at = ParseSeconds(digits);
+  if (!expires_at) return std::nullopt;
 
   TimedUsername parsed;
-  parsed.expires_at = base::WallTime(std::chrono::seconds(seconds));
+  parsed.expires_at = *expires_at;
   parsed.subject = digits;
   if (digits.size() + 1 < username.size()) {
     const std::string_view rest = username.substr(digits.size() + 1);

@@ -19,6 +19,9 @@ struct TimedUsername {
   std::string_view subject;
   std::string_view tenant;  // of the second form; else empty
   std::string_view kid;     // the name of the secret, in the second form; else empty
+  std::string_view jti;     // likewise
+  // When it was issued, if the jti says so: it begins with the seconds since 1970 and a hyphen.
+  std::optional<base::WallTime> issued_at = std::nullopt;
 };
 
 // nullopt: not a name of this form. `username` is any octets from the network. The second form is

@@ -70,6 +70,10 @@ void Engine::SetCredentials(std::shared_ptr<const CredentialSource> credentials)
   state_->SetCredentials(std::move(credentials));
 }
 
+void Engine::SetRevocations(std::shared_ptr<const Revocations> revocations, const base::Now& now) {
+  state_->SetRevocations(std::move(revocations), now.monotonic);
+}
+
 std::size_t Engine::allocation_count() const { return state_->allocations().size(); }
 
 void Engine::ForEachAllocation(const base::Now& now,

@@ -18,6 +18,7 @@
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/nonce.h"
 #include "protocol/turn/policy.h"
+#include "protocol/turn/revocations.h"
 #include "protocol/turn/tcp_effects.h"
 
 namespace turn {
@@ -97,6 +98,8 @@ class Engine {
   // the allocation until its lifetime is over, and cannot refresh it.
   void SetPolicy(std::shared_ptr<const Policy> policy, const base::Now& now);
   void SetCredentials(std::shared_ptr<const CredentialSource> credentials);
+  // Who is covered is refused from now on, and allocations of theirs end. nullptr: nobody is.
+  void SetRevocations(std::shared_ptr<const Revocations> revocations, const base::Now& now);
 
   struct AllocationSummary {
     std::uint64_t id;

@@ -122,6 +122,8 @@ void Engine::State::OnRequest(const Client& client, const stun::MessageView& mes
     if (const auto* refusal = std::get_if<AuthenticationRefusal>(&authenticated))
       return RefuseStranger(request, *refusal);
     request.user = std::move(std::get<AuthenticatedUser>(authenticated));
+    if (IsRevoked(request.user->credential.username))
+      return RefuseStranger(request, {ErrorCode::kUnauthenticated, AuthFailure::kRevoked, true});
   }
   if (IsTcpRelayRequest(message.method())) return OnTcpRelayRequest(request);
   Response success(request, *policy_);
@@ -291,21 +293,25 @@ void Engine::State::Advance(base::MonotonicTime now) {
 void Engine::State::SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now) {
   policy_ = std::move(policy);
   if (!policy_->mobility) CloseDetached(now);
-  std::vector<Allocation*> refused;
+  CloseWhere(
+      [&](const Allocation& each) { return IsRefusedClient(*policy_, each.client.five_tuple); },
+      CloseReason::kDisconnected, now);
   allocations_.ForEach([&](Allocation& allocation) {
-    if (IsRefusedClient(*policy_, allocation.client.five_tuple)) {
-      refused.push_back(&allocation);
-    } else {
-      CancelRefusedMove(allocation);
-      JudgeAgain(allocation, now);
-    }
+    CancelRefusedMove(allocation);
+    JudgeAgain(allocation, now);
   });
-  for (Allocation* allocation : refused)
-    CloseAllocation(*allocation, CloseReason::kDisconnected, now);
 }
 
 void Engine::State::SetCredentials(std::shared_ptr<const CredentialSource> credentials) {
   credentials_ = std::move(credentials);
+}
+
+void Engine::State::SetRevocations(std::shared_ptr<const Revocations> revocations,
+                                   base::MonotonicTime now) {
+  revocations_ = std::move(revocations);
+  if (revocations_ == nullptr) return;
+  CloseWhere([&](const Allocation& each) { return IsRevoked(each.username); },
+             CloseReason::kRevoked, now);
 }
 
 bool Engine::State::Disconnect(std::uint64_t allocation_id, base::MonotonicTime now) {
@@ -316,10 +322,7 @@ bool Engine::State::Disconnect(std::uint64_t allocation_id, base::MonotonicTime 
 }
 
 void Engine::State::CloseAll(base::MonotonicTime now) {
-  std::vector<Allocation*> all;
-  all.reserve(allocations_.size());
-  allocations_.ForEach([&](Allocation& allocation) { all.push_back(&allocation); });
-  for (Allocation* allocation : all) CloseAllocation(*allocation, CloseReason::kShutdown, now);
+  CloseWhere([](const Allocation&) { return true; }, CloseReason::kShutdown, now);
   while (!reservations_.empty()) ReleaseReservation(reservations_.front(), now);
 }
 

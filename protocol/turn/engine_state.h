@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -64,6 +65,7 @@ class Engine::State {
   void Advance(base::MonotonicTime now);
   void SetPolicy(std::shared_ptr<const Policy> policy, base::MonotonicTime now);
   void SetCredentials(std::shared_ptr<const CredentialSource> credentials);
+  void SetRevocations(std::shared_ptr<const Revocations> revocations, base::MonotonicTime now);
   bool Disconnect(std::uint64_t allocation_id, base::MonotonicTime now);
   void CloseAll(base::MonotonicTime now);
   const AllocationTable& allocations() const { return allocations_; }
@@ -108,6 +110,9 @@ class Engine::State {
   // Whether the answer to a stranger may be sent; counts and reports the one that may not.
   bool MayAnswerStranger(const Client& client, base::MonotonicTime now);
   Outcome Drop(DropReason reason, Outcome outcome);
+  bool IsRevoked(std::string_view username) const {
+    return revocations_ != nullptr && revocations_->Covers(username);
+  }
   bool TakesTokens() const { return !credentials_->token_server_name().empty(); }
   // Whether the message came in at a socket that serves NAT discovery and nothing else.
   bool IsAtAlternateSocket(const Client& client) const;
@@ -240,6 +245,8 @@ class Engine::State {
   void Forget(Allocation& allocation);
   // The allocation is gone after it.
   void CloseAllocation(Allocation& allocation, CloseReason reason, base::MonotonicTime now);
+  void CloseWhere(const std::function<bool(const Allocation&)>& is_meant, CloseReason reason,
+                  base::MonotonicTime now);
   // Removes what is over and schedules the next look. False: the allocation is gone.
   bool ExpireWithin(Allocation& allocation, base::MonotonicTime now);
   std::uint64_t NewAllocationId();
@@ -267,6 +274,7 @@ class Engine::State {
 
   std::shared_ptr<const Policy> policy_;
   std::shared_ptr<const CredentialSource> credentials_;
+  std::shared_ptr<const Revocations> revocations_;  // nullptr: there are none
   Ledger& ledger_;
   base::RandomSource& random_;
   Effects& effects_;

@@ -20,6 +20,8 @@ std::string_view ToString(AuthFailure reason) {
       return "bid_down";
     case AuthFailure::kBadToken:
       return "bad_token";
+    case AuthFailure::kRevoked:
+      return "revoked";
   }
   return "unknown";
 }
@@ -36,6 +38,8 @@ std::string_view ToString(CloseReason reason) {
       return "disconnected";
     case CloseReason::kShutdown:
       return "shutdown";
+    case CloseReason::kRevoked:
+      return "revoked";
   }
   return "unknown";
 }

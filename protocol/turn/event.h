@@ -30,21 +30,32 @@ enum class AuthFailure : std::uint8_t {
   kExpired,   // the user name carries a date that is past, or the access token is not valid now
   kBidDown,   // PASSWORD-ALGORITHMS differs from what was offered
   kBadToken,  // an access token that none of the keys opens
+  kRevoked,   // right, but taken away
 };
-inline constexpr int kAuthFailureCount = 8;
+inline constexpr int kAuthFailureCount = 9;
 struct AuthenticationFailed {
   AuthFailure reason;
 };
 
-enum class CloseReason : std::uint8_t { kExpired, kDeleted, kClientGone, kDisconnected, kShutdown };
-inline constexpr int kCloseReasonCount = 5;
+enum class CloseReason : std::uint8_t {
+  kExpired,
+  kDeleted,
+  kClientGone,
+  kDisconnected,
+  kShutdown,
+  kRevoked
+};
+inline constexpr int kCloseReasonCount = 6;
 // One for each relayed transport address: a dual allocation reports two.
 struct AllocationOpened {
   std::uint64_t allocation_id;
   const Client& client;
   std::string_view username;
   base::Endpoint relayed;  // as the world knows it
+  std::string_view tenant = {};
+  RelayHandle relay = {};
 };
+// What the relay has carried can still be asked; what it was given to forward is over.
 struct AllocationClosed {
   std::uint64_t allocation_id;
   const Client& client;
@@ -52,6 +63,7 @@ struct AllocationClosed {
   base::Endpoint relayed;
   CloseReason reason;
   std::chrono::nanoseconds age;
+  RelayHandle relay = {};
 };
 
 // The allocation goes to another client, perhaps of another shard (RFC 8016): one with `delta` -1
@@ -60,6 +72,8 @@ struct AllocationMoved {
   const Client& client;
   base::Endpoint relayed;
   int delta;
+  std::string_view tenant = {};
+  RelayHandle relay = {};
 };
 
 struct PermissionsChanged {

@@ -54,6 +54,8 @@ std::optional<StunError> Engine::State::HandleRefresh(const Request& request, Re
 
   const Credential& credential = request.user->credential;
   if (credential.token) allocation.token = std::make_unique<Credential>(credential);
+  // The name that keeps it alive is the one that can be revoked.
+  allocation.username = credential.username;
   const std::chrono::seconds granted =
       GrantLifetime(*policy_, requested, credential, request.now.wall);
   for (const AddressFamily family : kFamilies) {

@@ -1,5 +1,6 @@
 #include "protocol/turn/ledger.h"
 
+#include <string_view>
 #include <utility>
 
 #include "protocol/base/bytes.h"
@@ -74,10 +75,11 @@ Ledger::~Ledger() = default;
 std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
   const std::string subject = SubjectKey(owner);
   const std::lock_guard lock(mutex_);
-  if (IsReached(options_.allocations_per_user, CountOf(by_subject_, subject)))
+  if (options_.allocations_per_user != 0 &&
+      CountOfUser(owner, subject) >= options_.allocations_per_user)
     return QuotaScope::kUser;
-  if (!owner.tenant.empty() &&
-      IsReached(options_.allocations_per_tenant, CountOf(by_tenant_, owner.tenant)))
+  if (options_.allocations_per_tenant != 0 && !owner.tenant.empty() &&
+      CountOfTenant(owner) >= options_.allocations_per_tenant)
     return QuotaScope::kTenant;
   if (IsReached(options_.allocations_per_source, CountOf(by_source_, owner.source)))
     return QuotaScope::kSource;
@@ -98,6 +100,43 @@ void Ledger::Discharge(const Owner& owner) {
   CountDown(by_subject_, subject);
   if (!owner.tenant.empty()) CountDown(by_tenant_, owner.tenant);
   CountDown(by_source_, owner.source);
+}
+
+std::size_t Ledger::CountOfUser(const Owner& owner, const std::string& key) const {
+  const std::size_t here = CountOf(by_subject_, key);
+  if (elsewhere_ == nullptr) return here;
+  return here + CountOf(*elsewhere_, QuotaNameOfUser(owner.tenant, owner.subject));
+}
+
+std::size_t Ledger::CountOfTenant(const Owner& owner) const {
+  const std::size_t here = CountOf(by_tenant_, owner.tenant);
+  if (elsewhere_ == nullptr) return here;
+  return here + CountOf(*elsewhere_, QuotaNameOfTenant(owner.tenant));
+}
+
+std::vector<QuotaCount> Ledger::ReadCounts() const {
+  std::vector<std::pair<std::string, std::uint32_t>> users;
+  std::vector<std::pair<std::string, std::uint32_t>> tenants;
+  {
+    const std::lock_guard lock(mutex_);
+    users.assign(by_subject_.begin(), by_subject_.end());
+    tenants.assign(by_tenant_.begin(), by_tenant_.end());
+  }
+  std::vector<QuotaCount> counts;
+  counts.reserve(users.size() + tenants.size());
+  for (const auto& [key, count] : users) {
+    const std::size_t end = key.find('\0');
+    const std::string_view text = key;
+    counts.push_back({QuotaNameOfUser(text.substr(0, end), text.substr(end + 1)), count});
+  }
+  for (const auto& [tenant, count] : tenants) counts.push_back({QuotaNameOfTenant(tenant), count});
+  return counts;
+}
+
+void Ledger::SetCountsElsewhere(std::shared_ptr<const QuotaCounts> counts) {
+  // The argument goes after the lock, and with it what was there before.
+  const std::lock_guard lock(mutex_);
+  elsewhere_.swap(counts);
 }
 
 bool Ledger::HasFamily(base::AddressFamily family) const {

@@ -19,6 +19,7 @@
 #include "protocol/turn/event.h"
 #include "protocol/turn/mobility_ticket.h"
 #include "protocol/turn/peer_policy.h"
+#include "protocol/turn/quota_counts.h"
 #include "protocol/turn/relay_port_pool.h"
 
 namespace turn {
@@ -64,6 +65,12 @@ class Ledger {
   // it.
   std::optional<QuotaScope> Charge(const Owner& owner);
   void Discharge(const Owner& owner);
+
+  // How much each user and tenant has here.
+  std::vector<QuotaCount> ReadCounts() const;
+  // What they have on other nodes of a fleet, which counts towards the limits of users and tenants
+  // from now on. nullptr: nothing.
+  void SetCountsElsewhere(std::shared_ptr<const QuotaCounts> counts);
 
   bool HasFamily(base::AddressFamily family) const;
   // Takes a port (for kEvenPair two) of some relay address of the family; nullopt: none left. It is
@@ -128,6 +135,10 @@ class Ledger {
  private:
   struct AddressPool;  // a RelayAddress, its pool and its bitmap of live ports
 
+  // The lock is held for both.
+  std::size_t CountOfUser(const Owner& owner, const std::string& key) const;
+  std::size_t CountOfTenant(const Owner& owner) const;
+
   AddressPool* Find(const base::IpAddress& internal) const;
 
   mutable std::mutex mutex_;
@@ -135,6 +146,7 @@ class Ledger {
   std::vector<std::unique_ptr<AddressPool>> pools_;
   std::size_t next_pool_ = 0;
   std::size_t charged_ = 0;
+  std::shared_ptr<const QuotaCounts> elsewhere_;
   std::unordered_map<std::string, std::uint32_t> by_subject_;
   std::unordered_map<std::string, std::uint32_t> by_tenant_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;

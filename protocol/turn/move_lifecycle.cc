@@ -107,7 +107,9 @@ void Engine::State::Adopt(std::unique_ptr<Allocation> owned, const Client& clien
   wheel_.Reschedule(allocation, allocation.NextExpiry());
   if (allocation.is_detached() && !policy_->mobility)
     return CloseAllocation(allocation, CloseReason::kClientGone, now);
-  // Snapshots of the policy do not reach all shards at once.
+  // Snapshots do not reach all shards at once.
+  if (IsRevoked(allocation.username))
+    return CloseAllocation(allocation, CloseReason::kRevoked, now);
   JudgeAgain(allocation, now);
   InstallRoutes(allocation, now);
 }
@@ -143,17 +145,14 @@ bool Engine::State::BringOver(const Request& request) {
 
 void Engine::State::ReportMove(const Allocation& allocation, int delta) {
   allocation.ForEachRelay([&](const Relay& relay) {
-    effects_.Report(AllocationMoved{allocation.client, relay.external, delta});
+    effects_.Report(AllocationMoved{allocation.client, relay.external, delta,
+                                    allocation.owner.tenant, relay.handle});
   });
 }
 
 void Engine::State::CloseDetached(base::MonotonicTime now) {
-  std::vector<Allocation*> detached;
-  allocations_.ForEach([&](Allocation& allocation) {
-    if (allocation.is_detached()) detached.push_back(&allocation);
-  });
-  for (Allocation* allocation : detached)
-    CloseAllocation(*allocation, CloseReason::kClientGone, now);
+  CloseWhere([](const Allocation& each) { return each.is_detached(); }, CloseReason::kClientGone,
+             now);
 }
 
 }  // namespace turn

@@ -1,4 +1,5 @@
 #include <utility>
+#include <vector>
 
 #include "protocol/base/check.h"
 #include "protocol/turn/engine_state.h"
@@ -77,8 +78,8 @@ Allocation& Engine::State::Register(std::unique_ptr<Allocation> owned) {
       effects_.StartRelay(relay.handle, relay.address);
     }
     ledger_.SetLive(relay.address, allocation.protocol, true);
-    effects_.Report(
-        AllocationOpened{allocation.id, allocation.client, allocation.username, relay.external});
+    effects_.Report(AllocationOpened{allocation.id, allocation.client, allocation.username,
+                                     relay.external, allocation.owner.tenant, relay.handle});
   });
   wheel_.Reschedule(allocation, allocation.NextExpiry());
   return allocation;
@@ -112,6 +113,8 @@ void Engine::State::CloseFamily(Allocation& allocation, AddressFamily family, Cl
   const Relay relay = *found;
   RemoveOfFamily(allocation, family);
   ledger_.SetLive(relay.address, allocation.protocol, false);
+  effects_.Report(AllocationClosed{allocation.id, allocation.client, allocation.username,
+                                   relay.external, reason, now - relay.opened_at, relay.handle});
   if (allocation.protocol == RelayProtocol::kTcp) {
     tcp_->CloseRelay(relay.handle);
   } else {
@@ -121,8 +124,6 @@ void Engine::State::CloseFamily(Allocation& allocation, AddressFamily family, Cl
   ledger_.Discharge(allocation.owner);
   allocations_.ForgetRelay(relay.handle);
   allocation.RemoveRelay(family);
-  effects_.Report(AllocationClosed{allocation.id, allocation.client, allocation.username,
-                                   relay.external, reason, now - relay.opened_at});
 }
 
 void Engine::State::CloseAllocation(Allocation& allocation, CloseReason reason,
@@ -130,6 +131,15 @@ void Engine::State::CloseAllocation(Allocation& allocation, CloseReason reason,
   CloseFamily(allocation, AddressFamily::kIpv4, reason, now);
   CloseFamily(allocation, AddressFamily::kIpv6, reason, now);
   Forget(allocation);
+}
+
+void Engine::State::CloseWhere(const std::function<bool(const Allocation&)>& is_meant,
+                               CloseReason reason, base::MonotonicTime now) {
+  std::vector<Allocation*> meant;
+  allocations_.ForEach([&](Allocation& allocation) {
+    if (is_meant(allocation)) meant.push_back(&allocation);
+  });
+  for (Allocation* allocation : meant) CloseAllocation(*allocation, reason, now);
 }
 
 void Engine::State::Forget(Allocation& allocation) {

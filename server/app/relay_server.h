@@ -29,6 +29,10 @@ class RelayServer final : public RelayControl {
   // Who answers the HTTP requests of edge listeners (http_handler.h). Before Start.
   void SetHttpHandler(const HttpHandler& handler) { shards_->SetHttpHandler(handler); }
   void Start() { shards_->Start(); }
+  // What users and tenants have on other nodes; nullptr: nothing, or nobody knows.
+  void SetCountsElsewhere(std::shared_ptr<const turn::QuotaCounts> counts) {
+    shards_->SetCountsElsewhere(std::move(counts));
+  }
 
   const ShardGroup& shards() const { return *shards_; }
   // Those that new connections get.
@@ -49,7 +53,13 @@ class RelayServer final : public RelayControl {
   std::vector<std::string> unready_reasons() const override;
   void RefreshCertificates() override;
   base::Result<void> Reconfigure(const Config& config) override;
+  void SetRevocations(std::shared_ptr<const turn::Revocations> revocations) override {
+    shards_->SetRevocations(revocations);
+  }
   void SetDraining(bool is_draining) override;
+  void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) override {
+    shards_->CollectUsage(sink);
+  }
   void Stop() override { shards_->Stop(); }
 
  private:

@@ -15,6 +15,7 @@
 #include "protocol/base/time.h"
 #include "server/app/admin_socket.h"
 #include "server/app/embedded_default.h"
+#include "server/app/fleet_setup.h"
 #include "server/app/relay_addresses.h"
 #include "server/app/relay_server.h"
 #include "server/app/service_only.h"
@@ -22,7 +23,6 @@
 #include "server/config/load.h"
 #include "server/control/control_plane.h"
 #include "server/control/log_settings.h"
-#include "server/fleet/memory_fleet.h"
 #include "server/log/log.h"
 #include "server/net/descriptor_reserve.h"
 
@@ -178,18 +178,22 @@ int Serve(const ServeOptions& options) {
   if (const auto started = control.Start(); !started.ok())
     return Fail(kExitFailed, started.error().message);
 
-  MemoryFleet fleet;
-  if (OffersCredentials(config)) {
-    HttpServer::TlsSource tls;
-    if (config.credentials.listener_tls) tls = [&process] { return process.tls(); };
-    const auto offered = control.OfferCredentials(config, fleet, std::move(tls));
-    if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
-  }
+  const std::unique_ptr<Fleet> fleet = MakeFleet(config, relay, control.loop());
+  std::function<FleetNode()> describe;
   if (relay != nullptr) {
     // Nobody trusts certificates that were made here.
     const auto tls_urls =
         settings.has_self_signed ? RelayServer::TlsUrls::kOmit : RelayServer::TlsUrls::kName;
-    control.JoinFleet(fleet, [relay, tls_urls] { return relay->Describe(tls_urls); });
+    describe = [relay, tls_urls] { return relay->Describe(tls_urls); };
+  }
+  control.JoinFleet(*fleet, std::move(describe));
+  if (OffersCredentials(config)) {
+    HttpServer::TlsSource tls;
+    if (config.credentials.listener_tls) tls = [&process] { return process.tls(); };
+    const auto offered = control.OfferCredentials(config, *fleet, std::move(tls));
+    if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
+  }
+  if (relay != nullptr) {
     relay->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
       control.AnswerEdgeRequest(std::move(request), std::move(reply));
     });

@@ -102,15 +102,17 @@ void AppendServiceRows(std::vector<Row>& rows) {
   rows.push_back(
       FromFile("credentials.subject_key_file", Secret(), subject_key, "A file with it, instead."));
 
-  rows.push_back(NeedsRestart(
-      Scalar("fleet.registry", Registry(), CONFIG_MEMBER(fleet.registry),
-             "What nodes of a region share. Only `memory` is available in this version.")));
+  rows.push_back(NeedsRestart(Scalar(
+      "fleet.registry", Registry(), CONFIG_MEMBER(fleet.registry),
+      "Where the nodes of a region tell each other what they know: `memory`, for a node that "
+      "is alone, or a Redis on a private network (there is no TLS), as "
+      "`redis://user@host:6379/0` or `unix:/path?user=NAME&database=0`.")));
   rows.push_back(
       NeedsRestart(FromFile("fleet.password_file", Secret(), CONFIG_MEMBER(fleet.password),
-                            "A file with the password of Redis.")));
+                            "A file with the password of Redis, here and in other regions.")));
   rows.push_back(NeedsRestart(List("fleet.read", Registry(), CONFIG_MEMBER(fleet.read),
-                                   "Registries of other regions, only read. Not available in this "
-                                   "version.")));
+                                   "Registries of other regions, whose nodes are offered and "
+                                   "which are told of revocations.")));
 }
 
 }  // namespace relay

@@ -6,6 +6,7 @@
 
 #include "auth/opaque_string.h"
 #include "protocol/base/crypto.h"
+#include "server/config/registry.h"
 
 namespace relay {
 namespace {
@@ -122,12 +123,11 @@ fields::Spelling<std::string> Origin() {
 fields::Spelling<std::string> Registry() {
   return fields::Text("registry", "memory, redis://user@host:port/number or unix:/path",
                       [](const std::string& text) -> Judgement {
-                        const bool is_right = text == "memory" ||
-                                              (text.starts_with("redis://") && text.size() > 8) ||
-                                              (text.starts_with("unix:/") && text.size() > 6);
-                        if (!is_right || HasControls(text))
-                          return Quoted(text) + " is not a registry";
-                        return std::nullopt;
+                        if (text == "memory") return std::nullopt;
+                        const auto url = ParseRegistryUrl(text);
+                        if (HasControls(text)) return Quoted(text) + " is not a registry";
+                        if (url.ok()) return std::nullopt;
+                        return Quoted(text) + " " + url.error().message;
                       });
 }
 

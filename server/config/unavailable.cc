@@ -19,9 +19,6 @@ void ReportUnavailable(Draft& draft) {
          "a bandwidth limit over all allocations of a user");
   Refuse(draft, config.limits.bandwidth_total_bits_per_second != 0, "limits.bandwidth_total",
          "a bandwidth limit over all allocations");
-  Refuse(draft, config.fleet.registry != "memory", "fleet.registry",
-         "a registry other than 'memory'");
-  Refuse(draft, !config.fleet.read.empty(), "fleet.read", "reading other regions' registries");
 }
 
 }  // namespace relay

@@ -14,6 +14,7 @@
 #include "server/control/credential_settings.h"
 #include "server/control/drain_controller.h"
 #include "server/control/edge_routes.h"
+#include "server/control/fleet_duty.h"
 #include "server/control/health_routes.h"
 #include "server/control/jwks_refresher.h"
 #include "server/control/log_settings.h"
@@ -86,6 +87,16 @@ class ControlPlane::Impl {
     return {};
   }
 
+  EventLoop& loop() { return *loop_; }
+
+  void JoinFleet(Fleet& fleet, std::function<FleetNode()> describe) {
+    FleetDuty::Options duty;
+    if (describe) {
+      duty.describe = [this, describe = std::move(describe)] { return WithItsState(describe()); };
+    }
+    fleet_ = std::make_unique<FleetDuty>(*loop_, relay_, fleet, std::move(duty));
+  }
+
   int Run() {
     CHECK(loop_ != nullptr);
     if (drain_.phase() != DrainController::Phase::kStopped) loop_->Run();
@@ -96,16 +107,11 @@ class ControlPlane::Impl {
     credentials_server_.reset();
     credentials_.reset();
     bearer_.reset();
-    announcer_.reset();
+    if (fleet_ != nullptr) fleet_->Withdraw();
     relay_.Stop();
+    if (fleet_ != nullptr) fleet_->Finish();
+    fleet_.reset();
     return 0;
-  }
-
-  EventLoop& loop() { return *loop_; }
-
-  void JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe) {
-    fleet_ = &fleet;
-    announcer_ = std::make_unique<NodeAnnouncer>(*loop_, fleet, relay_, std::move(describe));
   }
 
   base::Result<void> OfferCredentials(const Config& config, Fleet& fleet,
@@ -190,7 +196,7 @@ class ControlPlane::Impl {
     if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
     drain_.SetDeadline(config.drain.deadline);
     if (credentials_ != nullptr) credentials_->SetSettings(MakeCredentialSettings(config));
-    if (announcer_ != nullptr) announcer_->Announce();
+    if (fleet_ != nullptr) fleet_->Announce();
     SetLogFormat(LogFormatOf(config.log));
     SetLogLevel(LogLevelOf(config.log));
     return {};
@@ -227,7 +233,7 @@ class ControlPlane::Impl {
 
   void OnDrainBegun() {
     relay_.SetDraining(true);
-    if (announcer_ != nullptr) announcer_->SetDraining();
+    if (fleet_ != nullptr) fleet_->Announce();
     const auto remaining = drain_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
     Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
         {{"allocations", CountAllocations()},
@@ -284,17 +290,35 @@ class ControlPlane::Impl {
       return TextResponse(404, "not found\n");
     if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
     if (path == "/livez") return AnswerLivez();
-    if (path == "/readyz") return AnswerReadyz(UnreadyReasons());
-    return AnswerMetrics(relay_, process_counters_, options_.version, drain_.is_draining(),
-                         bearer_ == nullptr ? 0 : bearer_->stale_issuers());
+    if (path == "/readyz") return AnswerReadyz(UnreadyReasons(), Troubles());
+    return AnswerMetrics(
+        relay_, process_counters_, options_.version, drain_.is_draining(),
+        bearer_ == nullptr ? 0 : bearer_->stale_issuers(),
+        fleet_ == nullptr ? std::nullopt : std::optional(fleet_->fleet().status()));
   }
 
   std::vector<std::string> UnreadyReasons() const {
     std::vector<std::string> reasons = relay_.unready_reasons();
     if (fleet_ != nullptr)
-      std::ranges::move(fleet_->unready_reasons(), std::back_inserter(reasons));
+      std::ranges::move(fleet_->fleet().unready_reasons(), std::back_inserter(reasons));
     if (drain_.is_draining()) reasons.emplace(reasons.begin(), kDraining);
     return reasons;
+  }
+
+  std::vector<std::string> Troubles() const {
+    if (fleet_ == nullptr) return {};
+    return fleet_->fleet().troubles();
+  }
+
+  FleetNode WithItsState(FleetNode node) const {
+    const RelaySnapshot snapshot = relay_.ReadSnapshot();
+    node.allocations = static_cast<std::uint32_t>(snapshot.allocations_charged);
+    node.free_ports = static_cast<std::uint32_t>(
+        snapshot.ports_limit - std::min(snapshot.ports_in_use, snapshot.ports_limit));
+    node.is_draining = drain_.is_draining();
+    node.is_ready = UnreadyReasons().empty();
+    node.announced_at = base::ReadClocks().wall;
+    return node;
   }
 
   StatusInput ReadStatus() const {
@@ -319,13 +343,12 @@ class ControlPlane::Impl {
   StatusReporter reporter_;
   AdminRoutes commands_;
   std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<FleetDuty> fleet_;  // nullptr: none
   std::unique_ptr<Timer> drain_timer_;
   std::unique_ptr<Timer> certificate_timer_;
   std::unique_ptr<HttpServer> http_server_;
   std::unique_ptr<LineServer> line_server_;
   base::OsRandom random_;
-  Fleet* fleet_ = nullptr;  // until Run returns
-  std::unique_ptr<NodeAnnouncer> announcer_;
   std::unique_ptr<JwksRefresher> bearer_;
   std::unique_ptr<CredentialRoutes> credentials_;
   std::unique_ptr<HttpServer> credentials_server_;
@@ -336,15 +359,15 @@ ControlPlane::ControlPlane(Options options, RelayControl& relay)
 ControlPlane::~ControlPlane() = default;
 
 base::Result<void> ControlPlane::Start() { return impl_->Start(); }
+EventLoop& ControlPlane::loop() { return impl_->loop(); }
+void ControlPlane::JoinFleet(Fleet& fleet, std::function<FleetNode()> describe) {
+  impl_->JoinFleet(fleet, std::move(describe));
+}
 int ControlPlane::Run() { return impl_->Run(); }
 void ControlPlane::AnswerEdgeRequest(HttpRequest request, HttpReply reply) {
   impl_->AnswerEdgeRequest(std::move(request), std::move(reply));
 }
 void ControlPlane::RequestStop() { impl_->RequestStop(); }
-EventLoop& ControlPlane::loop() { return impl_->loop(); }
-void ControlPlane::JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe) {
-  impl_->JoinFleet(fleet, std::move(describe));
-}
 base::Result<void> ControlPlane::OfferCredentials(const Config& config, Fleet& fleet,
                                                   HttpServer::TlsSource tls) {
   return impl_->OfferCredentials(config, fleet, std::move(tls));

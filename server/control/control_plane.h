@@ -10,7 +10,6 @@
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "server/control/bearer_check.h"
-#include "server/control/node_announcer.h"
 #include "server/control/relay_control.h"
 #include "server/control/reloader.h"
 #include "server/fleet/fleet.h"
@@ -51,9 +50,10 @@ class ControlPlane {
   // Start.
   EventLoop& loop();
 
-  // From now on this node is announced to the fleet, which also has a say in readiness. Between
-  // Start and Run; the fleet must stay until Run has returned.
-  void JoinFleet(Fleet& fleet, NodeAnnouncer::Describe describe);
+  // From now on this node does its duty in the fleet, which also has a say in readiness. `describe`
+  // says how it is, but for its load and whether it drains or is ready; empty: it is no relay.
+  // Between Start and Run; the fleet must stay until Run has returned.
+  void JoinFleet(Fleet& fleet, std::function<FleetNode()> describe);
   // The credential API, at the edge and on the listener of the configuration. `tls` is for HTTPS
   // there. Between Start and Run; all must stay until Run has returned. Fails when the listener
   // cannot be had, or what is needed to fetch the keys of issuers.

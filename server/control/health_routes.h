@@ -12,7 +12,8 @@ namespace relay {
 HttpResponse AnswerLivez();
 
 // GET /readyz: 200 while new clients are welcome, else 503; both say so as {"ready": ...,
-// "reasons": [...]}.
-HttpResponse AnswerReadyz(const std::vector<std::string>& unready_reasons);
+// "reasons": [...], "troubles": [...]}. Troubles keep nobody away.
+HttpResponse AnswerReadyz(const std::vector<std::string>& unready_reasons,
+                          const std::vector<std::string>& troubles = {});
 
 }  // namespace relay

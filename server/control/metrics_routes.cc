@@ -5,22 +5,30 @@
 namespace relay {
 
 HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
-                           const std::string& version, bool is_draining,
-                           std::size_t stale_issuers) {
+                           const std::string& version, bool is_draining, std::size_t stale_issuers,
+                           const std::optional<FleetStatus>& fleet) {
   const RelaySnapshot state = relay.ReadSnapshot();
   std::vector<MetricsSnapshot::Certificate> certificates;
   certificates.reserve(state.certificates.size());
   for (const RelaySnapshot::Certificate& certificate : state.certificates) {
     certificates.push_back({certificate.name, certificate.not_after});
   }
-  const MetricsSnapshot snapshot{.version = version,
-                                 .is_draining = is_draining,
-                                 .relay_ports_in_use = state.ports_in_use,
-                                 .relay_ports_limit = state.ports_limit,
-                                 .stale_issuers = stale_issuers,
-                                 .kernel_datapath_mode = state.kernel_datapath_mode,
-                                 .certificates = std::move(certificates),
-                                 .process = ReadProcessUsage()};
+  MetricsSnapshot snapshot{.version = version,
+                           .is_draining = is_draining,
+                           .relay_ports_in_use = state.ports_in_use,
+                           .relay_ports_limit = state.ports_limit,
+                           .stale_issuers = stale_issuers,
+                           .kernel_datapath_mode = state.kernel_datapath_mode,
+                           .certificates = std::move(certificates),
+                           .process = ReadProcessUsage()};
+  if (fleet) {
+    snapshot.fleet = {.registries_up = fleet->registries_up,
+                      .nodes = fleet->nodes,
+                      .revocations = fleet->revocations,
+                      .revocations_pending = fleet->revocations_pending,
+                      .revocations_ignored = fleet->revocations_ignored,
+                      .usage_records_dropped = fleet->usage_records_dropped};
+  }
   const std::vector<const ShardCounters*> shards = relay.counters();
   return {200, {{"Content-Type", kMetricsContentType}}, RenderMetrics({shards, process, snapshot})};
 }

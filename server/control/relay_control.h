@@ -2,13 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
+#include "protocol/turn/revocations.h"
 #include "server/config/config.h"
+#include "server/datapath/usage_record.h"
 #include "server/metrics/shard_counters.h"
 
 namespace relay {
@@ -63,8 +67,15 @@ class RelayControl {
   // only (ConfigChanges). Draining stays as it is. Fails with the reason; then nothing has changed.
   virtual base::Result<void> Reconfigure(const Config& config) = 0;
 
+  // Who is refused from now on, and whose allocations end; in place of those before.
+  virtual void SetRevocations(std::shared_ptr<const turn::Revocations> /*revocations*/) {}
+
   // From now on new Allocate requests are refused (or no longer); existing allocations go on.
   virtual void SetDraining(bool is_draining) = 0;
+  // What has been used since the last call, by tenant and shard: `sink` is called for each shard,
+  // soon and on any thread; after Stop, before this returns.
+  virtual void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& /*sink*/) {}
+
   // Ends every allocation and stops the shards. Called once, at the end of ControlPlane::Run.
   virtual void Stop() = 0;
 };

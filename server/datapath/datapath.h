@@ -4,6 +4,7 @@
 
 #include "protocol/turn/route.h"
 #include "server/datapath/kernel_share.h"
+#include "server/datapath/relay_bytes.h"
 
 namespace relay {
 
@@ -19,6 +20,8 @@ class Datapath {
 
   // In the kernel: what it has in common with userspace. nullopt: it does not have the route.
   virtual std::optional<KernelShare> ShareOf(const turn::RouteKey& /*key*/) { return std::nullopt; }
+  // What it has carried for a relay since the last call, by routes that there are and others.
+  virtual RelayBytes TakeBytes(turn::RelayHandle /*relay*/) { return {}; }
   // In userspace: the installed route is in the kernel as well now; nullopt: it is not any more.
   virtual void SetShare(const turn::RouteKey& /*key*/,
                         const std::optional<KernelShare>& /*share*/) {}

@@ -28,4 +28,10 @@ void RouteFanout::Remove(const turn::RouteKey& key) {
   userspace_.Remove(key);
 }
 
+RelayBytes RouteFanout::TakeBytes(turn::RelayHandle relay) {
+  RelayBytes bytes = userspace_.TakeBytes(relay);
+  if (kernel_ != nullptr) bytes += kernel_->TakeBytes(relay);
+  return bytes;
+}
+
 }  // namespace relay

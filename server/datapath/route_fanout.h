@@ -23,6 +23,8 @@ class RouteFanout {
 
   void Install(const turn::Route& route);
   void Remove(const turn::RouteKey& key);
+  // What both have carried for the relay since the last call.
+  RelayBytes TakeBytes(turn::RelayHandle relay);
 
  private:
   bool IsForKernel(const turn::Client& client) const;

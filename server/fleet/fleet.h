@@ -9,6 +9,7 @@
 #include "auth/revocation.h"
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
+#include "server/datapath/usage_record.h"
 
 namespace relay {
 
@@ -27,6 +28,16 @@ struct FleetNode {
   base::WallTime announced_at;
 
   friend bool operator==(const FleetNode&, const FleetNode&) = default;
+};
+
+// For metrics.
+struct FleetStatus {
+  std::vector<bool> registries_up;        // one's own first; none when alone
+  std::size_t nodes = 0;                  // heard of lately
+  std::size_t revocations = 0;            // in force
+  std::size_t revocations_pending = 0;    // that some registry has not got yet
+  std::uint64_t revocations_ignored = 0;  // for which there is no room, or that are none
+  std::uint64_t usage_records_dropped = 0;
 };
 
 // The relays of the fleet and what they tell each other. Control thread only; nothing waits.
@@ -48,15 +59,21 @@ class Fleet {
   // returns.
   virtual void Revoke(const auth::Revocation& revocation,
                       std::function<void(base::Result<void>)> done) = 0;
-  // Calls back with every revocation in force, soon and again when there are new ones: the callee
+  // Calls back with every revocation in force, at once and again when that has changed: the callee
   // replaces what it knew.
   virtual void OnRevocations(
       std::function<void(const std::vector<auth::Revocation>&)> callback) = 0;
+
+  // For billing. Stored, or logged where there is no registry to store it.
+  virtual void RecordUsage(const std::vector<UsageRecord>& /*records*/) {}
 
   // What is wrong with the registry, one phrase each; empty: nothing.
   virtual std::vector<std::string> troubles() const = 0;
   // Why this node should get no new clients though it serves (it started without the registry).
   virtual std::vector<std::string> unready_reasons() const = 0;
+  virtual FleetStatus status() const { return {}; }
+  // Whether everything has been said: what is not is lost when the process ends now.
+  virtual bool is_idle() const { return true; }
 };
 
 }  // namespace relay

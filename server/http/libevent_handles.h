@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-// One RAII type for each C handle of libevent. Only for source files of server/http.
+// One RAII type for each C handle of libevent. Only for source files of server/http and server/fleet.
 namespace relay {
 
 template <auto Free>

@@ -1,5 +1,6 @@
 #include "server/metrics/metric_catalog.h"
 
+#include "server/metrics/fleet_metrics.h"
 #include "server/metrics/metric_rows.h"
 
 namespace relay {
@@ -340,6 +341,7 @@ std::vector<MetricRow> BuildCatalog() {
   std::vector<MetricRow> rows = RelayRows();
   for (auto& row : NodeRows()) rows.push_back(std::move(row));
   for (auto& row : ServiceRows()) rows.push_back(std::move(row));
+  for (auto& row : FleetRows()) rows.push_back(std::move(row));
   for (auto& row : ProcessRows()) rows.push_back(std::move(row));
   return rows;
 }

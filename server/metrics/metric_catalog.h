@@ -27,6 +27,15 @@ struct MetricsSnapshot {
     base::WallTime not_after;
   };
 
+  struct Fleet {
+    std::vector<bool> registries_up = {};  // one's own first
+    std::size_t nodes = 0;
+    std::size_t revocations = 0;
+    std::size_t revocations_pending = 0;
+    std::uint64_t revocations_ignored = 0;
+    std::uint64_t usage_records_dropped = 0;
+  };
+
   std::string version;
   bool is_draining = false;
   std::size_t relay_ports_in_use = 0;
@@ -34,6 +43,7 @@ struct MetricsSnapshot {
   std::size_t stale_issuers = 0;
   std::optional<std::string> kernel_datapath_mode = std::nullopt;
   std::vector<Certificate> certificates = {};
+  Fleet fleet = {};
   ProcessUsage process = {};
 };
 

@@ -29,9 +29,9 @@ inline constexpr auto kOutcomeLabels = std::to_array<std::string_view>(
 
 inline constexpr auto kAuthFailureLabels =
     std::to_array<std::string_view>({"missing", "malformed", "unknown_user", "wrong_integrity",
-                                     "stale_nonce", "expired", "bid_down", "bad_token"});
+                                     "stale_nonce", "expired", "bid_down", "bad_token", "revoked"});
 inline constexpr auto kCloseReasonLabels = std::to_array<std::string_view>(
-    {"expired", "deleted", "client_gone", "disconnected", "shutdown"});
+    {"expired", "deleted", "client_gone", "disconnected", "shutdown", "revoked"});
 inline constexpr auto kQuotaScopeLabels = std::to_array<std::string_view>(
     {"user", "tenant", "source", "total", "ports", "permissions", "channels", "connections"});
 inline constexpr auto kDropReasonLabels = std::to_array<std::string_view>(

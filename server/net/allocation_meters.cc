@@ -1,18 +1,32 @@
 #include "server/net/allocation_meters.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay {
 
 bool AllocationMeter::Admit(Direction direction, const RateLimits& limits, std::size_t bytes,
                             base::MonotonicTime now) {
   const std::lock_guard lock(mutex_);
-  return meters_[LabelIndex(direction)].Admit(limits, bytes, now);
+  if (!meters_[LabelIndex(direction)].Admit(limits, bytes, now)) return false;
+  carried_[LabelIndex(direction)] += bytes;
+  return true;
+}
+
+RelayBytes AllocationMeter::TakeBytes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(carried_, {});
 }
 
 bool AllocationMeter::IsEmpty(base::MonotonicTime now) const {
   const std::lock_guard lock(mutex_);
   return std::ranges::all_of(meters_, [&](const RateMeter& each) { return each.IsEmpty(now); });
+}
+
+RelayBytes AllocationMeters::TakeBytes(std::uint64_t allocation_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = meters_.find(allocation_id);
+  return found == meters_.end() ? RelayBytes{} : found->second->TakeBytes();
 }
 
 std::shared_ptr<AllocationMeter> AllocationMeters::Of(std::uint64_t allocation_id,

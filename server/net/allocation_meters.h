@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "protocol/base/time.h"
+#include "server/datapath/relay_bytes.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/metric_labels.h"
 
@@ -21,10 +22,13 @@ class AllocationMeter {
   bool Admit(Direction direction, const RateLimits& limits, std::size_t bytes,
              base::MonotonicTime now);
   bool IsEmpty(base::MonotonicTime now) const;
+  // What was admitted since the last call.
+  RelayBytes TakeBytes();
 
  private:
   mutable std::mutex mutex_;
   std::array<RateMeter, 2> meters_;
+  RelayBytes carried_{};
 };
 
 // The meters of a process by allocation. One outlives its connections for as long as it remembers
@@ -32,6 +36,8 @@ class AllocationMeter {
 class AllocationMeters {
  public:
   std::shared_ptr<AllocationMeter> Of(std::uint64_t allocation_id, base::MonotonicTime now);
+  // What the allocation's connections have carried since the last call.
+  RelayBytes TakeBytes(std::uint64_t allocation_id);
 
  private:
   static constexpr std::size_t kPurgeFrom = 64;

@@ -45,7 +45,13 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                 StepHandovers();
                 return datagrams;
               }),
-      effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits),
+      usage_([this, &meters](turn::RelayHandle relay, std::uint64_t allocation_id) {
+        RelayBytes bytes = routes_.TakeBytes(relay);
+        bytes += meters.TakeBytes(allocation_id);
+        return bytes;
+      }),
+      effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits,
+               usage_),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),
       tick_(io_),
@@ -137,6 +143,17 @@ void Shard::SetPolicy(std::shared_ptr<const turn::Policy> policy) {
   clock_.Refresh();
   ApplyPolicy(policy);
   engine_.SetPolicy(std::move(policy), clock_.now());
+}
+
+void Shard::SetRevocations(std::shared_ptr<const turn::Revocations> revocations) {
+  clock_.Refresh();
+  engine_.SetRevocations(std::move(revocations), clock_.now());
+  queue_.Flush();
+}
+
+std::vector<UsageRecord> Shard::TakeUsage() {
+  clock_.Refresh();
+  return usage_.Take(clock_.now());
 }
 
 void Shard::OnEngineMessage(turn::EngineMessage message) {

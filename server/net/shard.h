@@ -35,6 +35,7 @@
 #include "server/net/stream_service.h"
 #include "server/net/tcp_relays.h"
 #include "server/net/udp_service.h"
+#include "server/net/usage_meter.h"
 #include "server/tls/tls_context.h"
 
 namespace relay {
@@ -92,7 +93,10 @@ class Shard {
   void SetPolicy(std::shared_ptr<const turn::Policy> policy);
   void SetSettings(const ShardSettings& settings);
   void SetTls(std::shared_ptr<const TlsContext> tls);
+  void SetRevocations(std::shared_ptr<const turn::Revocations> revocations);
   void OnEngineMessage(turn::EngineMessage message);
+  // What has been used since the last call. Also after Run has returned, by whoever called it.
+  std::vector<UsageRecord> TakeUsage();
   // The datapath in the kernel, which all shards share; nullptr: none. It gets the routes that
   // there are bit by bit, so that packets do not wait.
   void SetKernelDatapath(std::shared_ptr<Datapath> kernel);
@@ -129,6 +133,7 @@ class Shard {
   ConnectedClients connected_;
   UdpService datagrams_;
   PacketPoller poller_;
+  UsageMeter usage_;
   ShardEffects effects_;
   turn::Engine engine_;
   std::vector<std::unique_ptr<StreamListener>> stream_listeners_;

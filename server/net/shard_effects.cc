@@ -20,14 +20,15 @@ static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
 
 ShardEffects::ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
                            PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
-                           HopLimits hop_limits)
+                           HopLimits hop_limits, UsageMeter& usage)
     : forwarder_(forwarder),
       routes_(routes),
       connected_(connected),
       poller_(poller),
       counters_(counters),
       clock_(clock),
-      hop_limits_(hop_limits) {}
+      hop_limits_(hop_limits),
+      usage_(usage) {}
 
 void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message) {
   if (client.five_tuple.transport == base::Transport::kUdp)
@@ -41,6 +42,7 @@ void ShardEffects::SendDataToClient(const turn::Client& client, base::Bytes mess
   const bool is_udp = transport == base::Transport::kUdp;
   if (is_udp && !forwarder_.SendToClientInPlace(client, message)) return;
   CountRelayed(counters_, Direction::kPeerToClient, base::IsStream(transport), payload_bytes);
+  forwarder_.CarryToClient(payload_bytes);
   if (is_udp) return;
   connected_.SendData(client, message);
 }
@@ -109,17 +111,24 @@ void ShardEffects::NoteAllocation(const turn::Client& client, const base::Endpoi
 
 void ShardEffects::On(const turn::AllocationOpened& event) {
   NoteAllocation(event.client, event.relayed, 1);
+  usage_.OnOpened(event.relay, event.allocation_id, event.tenant, clock_.now());
   counters_.allocations_created.Add();
 }
 
 void ShardEffects::On(const turn::AllocationClosed& event) {
   NoteAllocation(event.client, event.relayed, -1);
+  usage_.OnGone(event.relay, clock_.now());
   counters_.allocations_closed[LabelIndex(event.reason)].Add();
   counters_.ObserveAllocationDuration(event.age);
 }
 
 void ShardEffects::On(const turn::AllocationMoved& event) {
   NoteAllocation(event.client, event.relayed, event.delta);
+  if (event.delta > 0) {
+    usage_.OnCome(event.relay, event.tenant, clock_.now());
+  } else {
+    usage_.OnGone(event.relay, clock_.now());
+  }
 }
 
 void ShardEffects::On(const turn::PermissionsChanged& event) {

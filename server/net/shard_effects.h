@@ -12,6 +12,7 @@
 #include "server/net/packet_poller.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_mailbox.h"
+#include "server/net/usage_meter.h"
 
 namespace relay {
 
@@ -22,7 +23,7 @@ class ShardEffects final : public turn::Effects {
   // All must outlive the effects.
   ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
                PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
-               HopLimits hop_limits);
+               HopLimits hop_limits, UsageMeter& usage);
   // The mailboxes of all shards by their numbers. Before the first message.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
@@ -61,6 +62,7 @@ class ShardEffects final : public turn::Effects {
   const ShardClock& clock_;
   std::span<ShardMailbox* const> mailboxes_;
   const HopLimits hop_limits_;
+  UsageMeter& usage_;
 };
 
 }  // namespace relay

@@ -193,6 +193,22 @@ void ShardGroup::SetSettings(const ShardSettings& settings, const turn::Ledger::
   }
 }
 
+void ShardGroup::SetRevocations(const std::shared_ptr<const turn::Revocations>& revocations) {
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post([revocations](Shard& receiver) { receiver.SetRevocations(revocations); });
+  }
+}
+
+void ShardGroup::CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) {
+  for (const auto& shard : shards_) {
+    if (threads_.empty()) {
+      sink(shard->TakeUsage());
+    } else {
+      shard->mailbox().Post([sink](Shard& asked) { sink(asked.TakeUsage()); });
+    }
+  }
+}
+
 void ShardGroup::SetTls(const std::shared_ptr<const TlsContext>& tls) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([tls](Shard& receiver) { receiver.SetTls(tls); });

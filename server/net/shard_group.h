@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "protocol/base/ip_address.h"
@@ -13,6 +15,8 @@
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/policy.h"
+#include "protocol/turn/revocations.h"
+#include "server/datapath/usage_record.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/http_handler.h"
@@ -84,6 +88,15 @@ class ShardGroup {
   // nothing else counts). What is above a new limit stays until it ends.
   void SetSettings(const ShardSettings& settings, const turn::Ledger::Options& ledger,
                    std::uint32_t connections_per_source);
+  // Who is refused from now on, and whose allocations end. May come before Start.
+  void SetRevocations(const std::shared_ptr<const turn::Revocations>& revocations);
+  // What has been used since the last call: `sink` is called for each shard, by its thread soon or,
+  // when it has stopped, at once.
+  void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink);
+  // What users and tenants have on other nodes, for the limits on them; nullptr: nothing.
+  void SetCountsElsewhere(std::shared_ptr<const turn::QuotaCounts> counts) {
+    ledger_.SetCountsElsewhere(std::move(counts));
+  }
   // For the handshakes from now on; sessions keep what they have.
   void SetTls(const std::shared_ptr<const TlsContext>& tls);
   // Where routes go besides userspace, those that there are and those to come; nullptr: nowhere.

@@ -170,7 +170,7 @@ void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
       return;
     case Forwarder::PeerVerdict::kToEngine:
       if (!forwarder_.AdmitToClient(relay, packet.payload.size(), clock_.now().monotonic)) return;
-      const Forwarder::Arrival arrival(forwarder_, packet.fields);
+      const Forwarder::Arrival arrival(forwarder_, packet.fields, &relay);
       engine_->OnPeerDatagram({relay.socket}, {source}, packet.payload, clock_.now());
       return;
   }

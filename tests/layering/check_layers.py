@@ -58,7 +58,7 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("fmt/",), ("server/log/", "bench/loadgen/")),
     (("CLI/",), ("server/cli/", "bench/loadgen/")),
     (("cjose/",), ("auth/",)),
-    (("boost/json",), ("auth/", "server/control/", "server/app/", "server/cli/", "bench/loadgen/")),
+    (("boost/json",), ("auth/", "server/fleet/", "server/control/", "server/app/", "server/cli/", "bench/loadgen/")),
     (("openssl/ssl", "openssl/dtls"), ("server/tls/", "bench/loadgen/tls_stream")),
     (("openssl/",), ("protocol/base/crypto", "protocol/base/aead", "auth/", "server/tls/", "bench/loadgen/tls_stream")),
     # The engine and everything below it are sans-IO: no socket, no thread, no clock of their own.

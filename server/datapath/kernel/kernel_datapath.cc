@@ -154,6 +154,11 @@ std::optional<KernelShare> KernelDatapath::ShareOf(const turn::RouteKey& key) {
   return routes_.ShareOf(key);
 }
 
+RelayBytes KernelDatapath::TakeBytes(turn::RelayHandle relay) {
+  const std::lock_guard lock(mutex_);
+  return routes_.TakeBytes(relay);
+}
+
 void KernelDatapath::SetSettings(const Settings& settings) {
   const std::lock_guard lock(mutex_);
   FastpathMaps& maps = program_->maps();

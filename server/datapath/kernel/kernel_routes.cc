@@ -1,5 +1,7 @@
 #include "server/datapath/kernel/kernel_routes.h"
 
+#include <algorithm>
+
 #include <arpa/inet.h>
 
 #include <cstring>
@@ -133,7 +135,8 @@ std::optional<std::uint32_t> KernelRoutes::TakeSlot(const turn::Route& route,
   if (!index) return std::nullopt;
   maps_.ResetSlot(*index);
   const std::uint16_t port = route.relayed.endpoint.port;
-  slots_.emplace(route.relay, Slot{.index = *index, .routes = 1, .relay_port = port});
+  slots_.emplace(route.relay,
+                 Slot{.index = *index, .routes = 1, .relay_port = port, .told = ReadBytes(*index)});
   if (++relay_ports_[port] == 1) maps_.SetPortRole(port, FASTPATH_PORT_RELAY);
   return index;
 }
@@ -141,6 +144,7 @@ std::optional<std::uint32_t> KernelRoutes::TakeSlot(const turn::Route& route,
 void KernelRoutes::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) {
   const auto found = slots_.find(relay);
   if (--found->second.routes != 0) return;
+  untold_[relay] += TakeBytesOf(found->second);
   slot_indices_.Return(found->second.index, now);
   const auto port = relay_ports_.find(found->second.relay_port);
   if (--port->second == 0) {
@@ -148,6 +152,29 @@ void KernelRoutes::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) 
     relay_ports_.erase(port);
   }
   slots_.erase(found);
+}
+
+RelayBytes KernelRoutes::ReadBytes(std::uint32_t slot) const {
+  const auto counters = maps_.ReadSlot(slot);
+  if (!counters.ok()) return {};
+  const auto& directions = counters.value().directions;
+  return {directions[FASTPATH_CLIENT_TO_PEER].bytes, directions[FASTPATH_PEER_TO_CLIENT].bytes};
+}
+
+RelayBytes KernelRoutes::TakeBytesOf(Slot& slot) const {
+  const RelayBytes now = ReadBytes(slot.index);
+  RelayBytes since{};
+  for (std::size_t i = 0; i < since.size(); ++i) since[i] = now[i] - std::min(now[i], slot.told[i]);
+  slot.told = now;
+  return since;
+}
+
+RelayBytes KernelRoutes::TakeBytes(turn::RelayHandle relay) {
+  RelayBytes bytes{};
+  if (const auto untold = untold_.extract(relay); !untold.empty()) bytes += untold.mapped();
+  if (const auto found = slots_.find(relay); found != slots_.end())
+    bytes += TakeBytesOf(found->second);
+  return bytes;
 }
 
 }  // namespace relay

@@ -54,7 +54,7 @@ void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& addres
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   relays_[index] = std::make_unique<RelaySocket>(
-      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0});
+      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0, {}});
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
 }
 
@@ -71,6 +71,11 @@ void Forwarder::RemoveRelay(int socket) {
 RelaySocket* Forwarder::FindRelay(int socket) {
   const auto index = static_cast<std::size_t>(socket);
   return index < relays_.size() ? relays_[index].get() : nullptr;
+}
+
+RelayBytes Forwarder::TakeBytes(turn::RelayHandle relay) {
+  RelaySocket* const found = FindRelay(relay.value);
+  return found == nullptr ? RelayBytes{} : std::exchange(found->carried, {});
 }
 
 const turn::Route* Forwarder::FindRoute(const turn::RouteKey& key) {
@@ -155,6 +160,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
+  entry->relay->carried[LabelIndex(Direction::kClientToPeer)] += message.data.size();
 }
 
 RouteEntry* Forwarder::OnMissingRoute(const base::FiveTuple& client,
@@ -189,6 +195,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
   stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
   const bool is_stream = base::IsStream(transport);
   CountToClient(is_stream, payload.size());
+  relay.carried[LabelIndex(Direction::kPeerToClient)] += payload.size();
   if (!is_udp) {
     const std::size_t padding = is_stream ? stun::StreamPadding(payload.size()) : 0;
     for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
@@ -214,6 +221,7 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   const SocketAddress destination = ToSocketAddress(peer.endpoint);
   const IpFields rest = BeyondOption(*relay, *fields);
   CountRelayed(counters_, Direction::kClientToPeer, from_stream, payload.size());
+  relay->carried[LabelIndex(Direction::kClientToPeer)] += payload.size();
   if (dont_fragment && peer.endpoint.address.is_v4()) {
     queue_.Flush();
     DontFragmentScope scope(socket);
@@ -251,6 +259,10 @@ bool Forwarder::SendToClientInPlace(const turn::Client& client, base::Bytes mess
 
 void Forwarder::CountToClient(bool is_stream, std::size_t bytes) {
   CountRelayed(counters_, Direction::kPeerToClient, is_stream, bytes);
+}
+
+void Forwarder::CarryToClient(std::size_t bytes) {
+  if (arrived_at_ != nullptr) arrived_at_->carried[LabelIndex(Direction::kPeerToClient)] += bytes;
 }
 
 std::optional<IpFields> Forwarder::PassOn(const IpFields& arrived) {

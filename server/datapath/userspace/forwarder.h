@@ -46,7 +46,6 @@ class Forwarder final : public Datapath {
   // Sends what is queued first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
   RelaySocket* FindRelay(int socket);
-
   // A way through a proxy, for clients with this handle. Routes keep the way that they were
   // installed with.
   void SetPath(turn::ClientHandle handle, const ClientPath& path) { paths_[handle.value] = path; }
@@ -57,6 +56,7 @@ class Forwarder final : public Datapath {
   void Install(const turn::Route& route) override;
   void Remove(const turn::RouteKey& key) override;
   void SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) override;
+  RelayBytes TakeBytes(turn::RelayHandle relay) override;
   // Routes that the kernel has, while their packets still come by here.
   Handovers& handovers() { return handovers_; }
 
@@ -100,10 +100,16 @@ class Forwarder final : public Datapath {
   // fields: for what goes through the engine, which knows nothing of IP.
   class Arrival {
    public:
-    Arrival(Forwarder& forwarder, const IpFields& fields) : forwarder_(forwarder) {
+    // `relay`: at whose socket it arrived, if it came from a peer.
+    Arrival(Forwarder& forwarder, const IpFields& fields, RelaySocket* relay = nullptr)
+        : forwarder_(forwarder) {
       forwarder_.arrived_ = fields;
+      forwarder_.arrived_at_ = relay;
     }
-    ~Arrival() { forwarder_.arrived_ = {}; }
+    ~Arrival() {
+      forwarder_.arrived_ = {};
+      forwarder_.arrived_at_ = nullptr;
+    }
     Arrival(const Arrival&) = delete;
     Arrival& operator=(const Arrival&) = delete;
 
@@ -122,6 +128,8 @@ class Forwarder final : public Datapath {
   bool SendToClientInPlace(const turn::Client& client, base::Bytes message);
 
   void CountToClient(bool is_stream, std::size_t bytes);
+  // So much of what has arrived goes to the client.
+  void CarryToClient(std::size_t bytes);
 
   void SetLimits(RateLimits limits) { limits_ = limits; }
 
@@ -150,7 +158,8 @@ class Forwarder final : public Datapath {
   std::atomic<bool> is_in_round_ = false;
   Handovers handovers_;
   OnUnrouted on_unrouted_;
-  IpFields arrived_;  // of what the engine is working on
+  IpFields arrived_;                   // of what the engine is working on
+  RelaySocket* arrived_at_ = nullptr;  // nullptr: not from a peer
 };
 
 }  // namespace relay

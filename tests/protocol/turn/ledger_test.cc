@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 
 #include "tests/support/seeded_random.h"
 
@@ -36,6 +37,45 @@ TEST(Ledger, AChargeBeyondTheUsersLimitIsRefusedUntilADischarge) {
   EXPECT_EQ(ledger.Charge(Owner{"alice", "acme", kSource}), std::nullopt);
   ledger.Discharge(alice);
   EXPECT_EQ(ledger.Charge(alice), std::nullopt);
+}
+
+TEST(Ledger, WhatUsersAndTenantsHaveElsewhereCountsTowardsTheirLimits) {
+  Ledger::Options options = Options();
+  options.allocations_per_user = 3;
+  options.allocations_per_tenant = 5;
+  Ledger ledger(options);
+  const Owner alice{"alice", "acme", kSource};
+  ledger.SetCountsElsewhere(std::make_shared<const QuotaCounts>(
+      QuotaCounts{{QuotaNameOfUser("acme", "alice"), 2}, {QuotaNameOfTenant("acme"), 3}}));
+  EXPECT_EQ(ledger.Charge(alice), std::nullopt);
+  EXPECT_EQ(ledger.Charge(alice), QuotaScope::kUser);
+  EXPECT_EQ(ledger.Charge({"alice", "other", kSource}), std::nullopt);
+  EXPECT_EQ(ledger.Charge({"bob", "acme", kSource}), std::nullopt);
+  EXPECT_EQ(ledger.Charge({"carol", "acme", kSource}), QuotaScope::kTenant);
+  ledger.SetCountsElsewhere(nullptr);
+  EXPECT_EQ(ledger.Charge(alice), std::nullopt);
+  EXPECT_EQ(ledger.Charge({"carol", "acme", kSource}), std::nullopt);
+}
+
+TEST(Ledger, CountsAreUnderNamesThatOtherNodesFindThemBy) {
+  Ledger ledger(Options());
+  EXPECT_TRUE(ledger.ReadCounts().empty());
+  ledger.Charge({"alice", "acme", kSource});
+  ledger.Charge({"alice", "acme", kSource});
+  ledger.Charge({"bob", "", kSource});
+  std::map<QuotaName, std::uint32_t> counts;
+  for (const QuotaCount& each : ledger.ReadCounts()) counts[each.name] = each.allocations;
+  const std::map<QuotaName, std::uint32_t> expected{{QuotaNameOfUser("acme", "alice"), 2},
+                                                    {QuotaNameOfUser("", "bob"), 1},
+                                                    {QuotaNameOfTenant("acme"), 2}};
+  EXPECT_EQ(counts, expected);
+  ledger.Discharge({"bob", "", kSource});
+  EXPECT_EQ(ledger.ReadCounts().size(), 2u);
+}
+
+TEST(Ledger, NamesOfQuotasAreNotMadeEqualByMovingALetter) {
+  EXPECT_NE(QuotaNameOfUser("ab", "c"), QuotaNameOfUser("a", "bc"));
+  EXPECT_NE(QuotaNameOfUser("a", ""), QuotaNameOfTenant("a"));
 }
 
 TEST(Ledger, TenantSourceAndTotalHaveLimitsOfTheirOwn) {

@@ -38,20 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
         Unavailable{"BandwidthPerUser", "limits: {bandwidth_per_user: 1Mbit}\n", 1,
                     "limits.bandwidth_per_user"},
         Unavailable{"BandwidthTotal", "limits: {bandwidth_total: 1Gbit}\n", 1,
-                    "limits.bandwidth_total"},
-        Unavailable{"Issuer",
-                    "credentials: {issuers: [{issuer: \"https://id.example\", audience: turn, "
-                    "algorithms: [RS256, ES256]}]}\n"
-                    "auth: {shared_secrets: [{id: a, secret: sixteen characters}]}\n",
-                    1, "credentials.issuers"},
-        Unavailable{
-            "IssuerSuffix",
-            "credentials: {issuers: [{issuer_suffix: id.example, audience: turn, algorithms: "
-            "[RS256]}]}\nauth: {shared_secrets: [{id: a, secret: sixteen characters}]}\n",
-            1, "credentials.issuers"},
-        Unavailable{"Redis", "fleet: {registry: \"redis://turn@redis.example:6379/0\"}\n", 1,
-                    "fleet.registry"},
-        Unavailable{"OtherRegions", "fleet: {read: [\"redis://a\"]}\n", 1, "fleet.read"}),
+                    "limits.bandwidth_total"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(UnavailableFeatures, AreStillCheckedForMistakes) {

@@ -6,8 +6,8 @@
 #include <boost/json.hpp>
 #include <optional>
 
-#include "server/fleet/memory_fleet.h"
 #include "tests/server/control/fake_bearer_check.h"
+#include "tests/server/control/memory_fleet.h"
 
 namespace relay {
 namespace {

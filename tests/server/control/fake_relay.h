@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/control/relay_control.h"
@@ -39,7 +40,13 @@ class FakeRelay final : public RelayControl {
     configs.push_back(config);
     return {};
   }
+  void SetRevocations(std::shared_ptr<const turn::Revocations> value) override {
+    revocations = std::move(value);
+  }
   void SetDraining(bool value) override { is_draining = value; }
+  void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) override {
+    sink(std::exchange(usage, {}));
+  }
   void Stop() override { ++stops; }
 
   void AddAllocations(std::int64_t count) {
@@ -52,7 +59,9 @@ class FakeRelay final : public RelayControl {
   RelaySnapshot snapshot;
   std::atomic<bool> is_full{false};
   std::atomic<bool> is_draining{false};
-  std::vector<Config> configs;  // control thread
+  std::vector<Config> configs;                           // control thread
+  std::shared_ptr<const turn::Revocations> revocations;  // likewise
+  std::vector<UsageRecord> usage;                        // likewise
   std::atomic<int> refreshes{0};
   std::atomic<int> stops{0};
 };

@@ -15,8 +15,17 @@ TEST(HealthRoutes, IsAliveWhenItCanAnswer) {
 TEST(HealthRoutes, IsReadyWithoutReasonsAgainstIt) {
   const HttpResponse response = AnswerReadyz({});
   EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(boost::json::parse(response.body),
-            (boost::json::value{{"ready", true}, {"reasons", boost::json::array()}}));
+  EXPECT_EQ(
+      boost::json::parse(response.body),
+      (boost::json::value{
+          {"ready", true}, {"reasons", boost::json::array()}, {"troubles", boost::json::array()}}));
+}
+
+TEST(HealthRoutes, TroublesKeepNobodyAway) {
+  const HttpResponse response = AnswerReadyz({}, {"the registry is gone"});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(boost::json::parse(response.body).at("troubles"),
+            (boost::json::array{"the registry is gone"}));
 }
 
 TEST(HealthRoutes, NamesTheReasonsAgainstIt) {
