@@ -7,10 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
+from certificates import server_certificate, test_authority
 from credential_api import API_KEY, TENANT, Answer, Api
 from openapi import OpenApi
 from server_fixture import LISTENER, Server, free_port
+from token_issuer import ADMIN_SCOPE, Reply, TokenIssuer
 
+JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 LONG = "a" * 17000
 KEY = f"service=turn&key={quote(API_KEY)}"
@@ -23,15 +26,6 @@ OPERATIONS = [
     ("GET", f"/?{KEY}"),
     ("POST", f"/?{KEY}"),
 ]
-# What only the holder of a bearer token is answered.
-WITH_A_TOKEN = {
-    *(("post", "/v1/ice-servers", status) for status in ("201", "403", "415", "422")),
-    *(("post", "/v1/credentials/{username}/revoke", status) for status in ("204", "403", "422")),
-    *(("post", "/v1/revocations", status) for status in ("204", "403", "415", "422")),
-    *(("get", "/v1/nodes", status) for status in ("200", "403")),
-}
-
-
 class Watched:
     """A front whose every answer is held to the document."""
 
@@ -45,7 +39,13 @@ class Watched:
 
 
 @pytest.fixture
-def serve(tmp_path):
+def issuer():
+    with TokenIssuer(server_certificate()) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def serve(tmp_path, issuer):
     servers: list[Server] = []
 
     def start(document: OpenApi, roles: list[str], rate: object = 0) -> Watched:
@@ -54,6 +54,8 @@ def serve(tmp_path):
             "credentials": {
                 "listener": {"address": LISTENER, "port": free_port(LISTENER)},
                 "api_keys": [{"key": API_KEY, "tenant": TENANT}],
+                "issuers": [issuer.setting()],
+                "ca_file": str(test_authority().certificate),
                 "mints": {"per_subject": 0, "per_source": rate, "per_tenant": 0},
             },
         }
@@ -84,15 +86,42 @@ def ask_too_often(front: Watched) -> None:
         assert front.ask(method, target).status == 429
 
 
-def ask_in_vain(front: Watched) -> None:
-    """Without a relay, and with an issuer that cannot be reached."""
+def ask_with_tokens(front: Watched, issuer: TokenIssuer) -> None:
+    mints = {"Authorization": f"Bearer {issuer.token()}"}
+    administers = {"Authorization": f"Bearer {issuer.token(scope=ADMIN_SCOPE)}"}
+
+    def ask(method: str, target: str, rights: dict, body: str | None = None, media_type: str = JSON) -> int:
+        headers = {**rights, "Content_Type": media_type} if body else rights
+        return front.ask(method, target, body, **headers).status
+
+    assert ask("POST", "/v1/ice-servers", mints) == 201
+    assert ask("POST", "/v1/ice-servers", mints, '{"ice_transport_policy": "relay", "later": 1}') == 201
+    assert ask("POST", "/v1/ice-servers", mints, '{"region": "nowhere"}') == 422
+    assert ask("POST", "/v1/ice-servers", mints, "{}", FORM) == 415
+    assert ask("POST", "/v1/ice-servers", administers) == 403
+    assert ask("GET", "/v1/nodes", mints) == 403
+    assert ask("GET", "/v1/nodes", administers) == 200
+    assert ask("POST", REVOKE, mints) == 403
+    assert ask("POST", "/v1/credentials/nobody/revoke", administers) == 422
+    assert ask("POST", REVOKE, administers) == 204
+    assert ask("POST", "/v1/revocations", mints, "{}") == 403
+    assert ask("POST", "/v1/revocations", administers, "{}", FORM) == 415
+    assert ask("POST", "/v1/revocations", administers, "{}") == 422
+    assert ask("POST", "/v1/revocations", administers, '{"jti": "somebody"}') == 204
+
+
+def ask_in_vain(front: Watched, issuer: TokenIssuer) -> None:
+    """Without a relay, and with an issuer whose keys cannot be had."""
+    issuer.replies["/keys"] = Reply(500)
     for method, target in OPERATIONS:
-        assert front.ask(method, target, Authorization="Bearer a.b.c").status == 503
+        assert front.ask(method, target, Authorization=f"Bearer {issuer.token()}").status == 503
 
 
-def test_OPENAPI_names_every_answer_and_no_other(serve):
+def test_OPENAPI_names_every_answer_and_no_other(serve, issuer):
     document = OpenApi()
-    ask_without_a_token(serve(document, ["relay", "credentials"]))
+    front = serve(document, ["relay", "credentials"])
+    ask_without_a_token(front)
+    ask_with_tokens(front, issuer)
     ask_too_often(serve(document, ["relay", "credentials"], "1/d"))
-    ask_in_vain(serve(document, ["credentials"]))
-    assert document.responses() - document.seen == WITH_A_TOKEN
+    ask_in_vain(serve(document, ["credentials"]), issuer)
+    assert document.responses() - document.seen == set()
