@@ -9,8 +9,8 @@ FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates libboost-json1.81.0 libbpf1 libcjose0 libcurl4 libevent-2.1-7 \
-      libevent-openssl-2.1-7 libevent-pthreads-2.1-7 libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libssl3 \
-      libyaml-cpp0.7 \
+      libevent-openssl-2.1-7 libevent-pthreads-2.1-7 libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libqrencode4 \
+      libssl3 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/senso-turn --create-home --shell /usr/sbin/nologin senso-turn \
  && install -d -o senso-turn -g senso-turn /run/senso-turn

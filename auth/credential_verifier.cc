@@ -94,6 +94,7 @@ void CredentialVerifier::AppendTimed(std::string_view username, stun::PasswordAl
                                 std::string(parsed->tenant),
                                 {},
                                 parsed->expires_at};
+    credential.relays_only = parsed->tenant == kTestersTenant;
     credential.key = algorithm == stun::PasswordAlgorithm::kSha256
                          ? ToVector(stun::LongTermKeySha256(username, realm_, password))
                          : ToVector(stun::LongTermKeyMd5(username, realm_, password));

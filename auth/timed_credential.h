@@ -8,6 +8,10 @@
 
 namespace auth {
 
+// The tenant of credentials for strangers who test (turn::Credential::relays_only). No tenant of a
+// configuration and no label of an issuer's name is spelled like this.
+inline constexpr std::string_view kTestersTenant = "~check";
+
 // What a user name of the TURN REST form says: "expiry" or "expiry:rest", expiry being the seconds
 // since 1970 at which it ends, in one to eleven digits and nothing else. The views point into the
 // user name.

@@ -55,7 +55,7 @@ bool Allocation::MayBeRenewedWith(const Credential& credential) const {
 
 Owner OwnerOf(const Credential& credential, const Client& client) {
   return Owner{credential.subject.empty() ? credential.username : credential.subject,
-               credential.tenant, client.five_tuple.client.address};
+               credential.tenant, client.five_tuple.client.address, credential.relays_only};
 }
 
 }  // namespace turn

@@ -17,6 +17,7 @@
 #include "protocol/turn/expiry_wheel.h"
 #include "protocol/turn/ledger.h"
 #include "protocol/turn/mobility.h"
+#include "protocol/turn/peer_policy.h"
 #include "protocol/turn/permission_set.h"
 
 namespace turn {
@@ -49,6 +50,7 @@ class Allocation : public ExpiryWheel::Entry {
   // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
   // name. Its mac_key signs what comes without a token.
   std::unique_ptr<const Credential> token;
+  bool relays_only = false;  // as the credential that it was made with
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};
@@ -89,6 +91,11 @@ class Allocation : public ExpiryWheel::Entry {
   // one-time name of the same subject, since clients renew those during a session. One that was
   // made with an access token belongs to that token alone.
   bool BelongsTo(const Credential& credential) const;
+  // What becomes of the policy's verdict on a peer for this allocation.
+  PeerPolicy::Verdict Narrow(PeerPolicy::Verdict verdict) const {
+    const bool is_out_of_reach = relays_only && verdict == PeerPolicy::Verdict::kAllowed;
+    return is_out_of_reach ? PeerPolicy::Verdict::kDenied : verdict;
+  }
   // Whether a Refresh request with this credential may put it in the place of the allocation's
   // access token (RFC 7635 section 9): it is from another token. Nothing in tokens says that two of
   // them are of one client; what does is the 5-tuple, with a nonce that is bound to it.

@@ -69,6 +69,7 @@ bool IsExcused(const stun::MessageView& message, const Credential& credential,
   if (credential.token || message.method() == stun::Method::kAllocate) return false;
   if (allocation == nullptr || !allocation->BelongsTo(credential)) return false;
   if (IsDelete(message)) return true;
+  if (credential.relays_only) return false;
   return policy.expired_refresh == Policy::ExpiredRefresh::kGrace &&
          now < *credential.expires_at + policy.expired_refresh_max;
 }

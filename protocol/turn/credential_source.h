@@ -26,6 +26,9 @@ struct Credential {
   // Only with a credential from an access token (RFC 7635). `username` names the authorization
   // server's key then, and the token is its own subject: nothing in it says whose it is.
   std::optional<TokenValidity> token = std::nullopt;
+  // For strangers who test: reaches no peer but this server's own relays, over UDP, at low limits,
+  // and nothing made with it outlives `expires_at`, which it has.
+  bool relays_only = false;
 };
 
 // Who may use the server. Implementations are immutable snapshots and thread-safe; a reload gives

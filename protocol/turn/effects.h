@@ -45,6 +45,9 @@ class Effects {
   // From now on datagrams that arrive are given to OnPeerDatagram of this engine. The handle may
   // come from another engine's OpenRelay by way of a reservation, or of a move (RFC 8016).
   virtual void StartRelay(RelayHandle relay, const RelayedTransportAddress& address) = 0;
+  // A started one gets little bandwidth, whatever others get: it is a stranger's who tests. Only
+  // datagrams are meant.
+  virtual void LimitRelay(RelayHandle /*relay*/) {}
   // Nothing is read from it any more, until the engine of another shard starts it. What was to be
   // sent from it has been sent.
   virtual void StopRelay(RelayHandle relay) = 0;

@@ -236,6 +236,7 @@ class Engine::State {
   void AttachRelay(Allocation& allocation, const OpenedRelay& opened,
                    base::MonotonicTime expires_at, base::MonotonicTime now);
   Allocation& Register(std::unique_ptr<Allocation> allocation);
+  void StartRelay(const Allocation& allocation, const Relay& relay);
   stun::ReservationToken HoldReservation(const OpenedRelay& opened, const Owner& owner,
                                          base::MonotonicTime now);
   void ReleaseReservation(HeldReservation& held, base::MonotonicTime now);

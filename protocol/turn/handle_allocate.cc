@@ -150,6 +150,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   if (wants_tcp) {
     if (!IsTcpRelayOn()) return ErrorCode::kUnsupportedTransportProtocol;
     if (!MayHaveTcpRelay(*wishes, request.client)) return ErrorCode::kBadRequest;
+    if (credential.relays_only) return ErrorCode::kForbidden;
   } else if (wishes->transport != static_cast<std::uint8_t>(RelayProtocol::kUdp)) {
     return ErrorCode::kUnsupportedTransportProtocol;
   } else if (!policy_->udp_relay) {
@@ -194,6 +195,7 @@ std::optional<StunError> Engine::State::HandleAllocate(const Request& request, R
   allocation->username = credential.username;
   allocation->owner = owner;
   allocation->protocol = static_cast<RelayProtocol>(wishes->transport);
+  allocation->relays_only = credential.relays_only;
   allocation->transaction_id = request.message.transaction_id();
   if (credential.token) allocation->token = std::make_unique<Credential>(credential);
   const base::MonotonicTime expires_at =

@@ -48,7 +48,7 @@ std::optional<StunError> Engine::State::HandleChannelBind(const Request& request
   if (relay == nullptr) return ErrorCode::kPeerAddressFamilyMismatch;
 
   // Restrictions on peers. Of our own relay ports only those of other live allocations.
-  const PeerPolicy::Verdict verdict = policy_->peers.Judge(peer);
+  const PeerPolicy::Verdict verdict = allocation.Narrow(policy_->peers.Judge(peer));
   if (verdict == PeerPolicy::Verdict::kDenied) return ErrorCode::kForbidden;
   const bool is_own_relay = verdict == PeerPolicy::Verdict::kOwnRelay;
   if (is_own_relay) {

@@ -43,7 +43,8 @@ std::optional<StunError> Engine::State::HandleCreatePermission(const Request& re
   std::sort(wanted_peers_.begin(), wanted_peers_.end());
   wanted_peers_.erase(std::unique(wanted_peers_.begin(), wanted_peers_.end()), wanted_peers_.end());
   for (const PeerAddress& peer : wanted_peers_) {
-    if (policy_->peers.JudgeAddress(peer.endpoint.address) == PeerPolicy::Verdict::kDenied)
+    if (allocation.Narrow(policy_->peers.JudgeAddress(peer.endpoint.address)) ==
+        PeerPolicy::Verdict::kDenied)
       is_forbidden = true;
   }
   if (is_forbidden) return ErrorCode::kForbidden;

@@ -81,6 +81,12 @@ std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
   if (options_.allocations_per_tenant != 0 && !owner.tenant.empty() &&
       CountOfTenant(owner) >= options_.allocations_per_tenant)
     return QuotaScope::kTenant;
+  if (owner.relays_only) {
+    if (IsReached(RelaysOnlyLimits::kPerUser, CountOf(by_subject_, subject)))
+      return QuotaScope::kUser;
+    if (IsReached(RelaysOnlyLimits::kInAll, CountOf(by_tenant_, owner.tenant)))
+      return QuotaScope::kTenant;
+  }
   if (IsReached(options_.allocations_per_source, CountOf(by_source_, owner.source)))
     return QuotaScope::kSource;
   if (IsReached(options_.allocations, charged_)) return QuotaScope::kTotal;

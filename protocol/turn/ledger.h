@@ -29,6 +29,13 @@ struct Owner {
   std::string subject;
   std::string tenant;
   base::IpAddress source;
+  bool relays_only = false;  // a stranger who tests, under that tenant: RelaysOnlyLimits hold, too
+};
+
+// How many relayed transport addresses there are at most with credentials that reach relays only.
+struct RelaysOnlyLimits {
+  static constexpr std::uint32_t kPerUser = 64;
+  static constexpr std::uint32_t kInAll = 1024;
 };
 
 // A relayed transport address that is held for whoever brings the token (RFC 8656 section 7.2).

@@ -99,8 +99,7 @@ void Engine::State::Adopt(std::unique_ptr<Allocation> owned, const Client& clien
   owned->client = client;
   owned->mobility->is_detached = !has_client;
   Allocation& allocation = allocations_.Insert(std::move(owned));
-  allocation.ForEachRelay(
-      [&](const Relay& relay) { effects_.StartRelay(relay.handle, relay.address); });
+  allocation.ForEachRelay([&](const Relay& relay) { StartRelay(allocation, relay); });
   ReportMove(allocation, 1);
   effects_.Report(PermissionsChanged{static_cast<std::int64_t>(allocation.permissions.size())});
   effects_.Report(ChannelsChanged{static_cast<std::int64_t>(allocation.channels.size())});

@@ -102,7 +102,7 @@ Engine::Outcome Engine::State::HandleSend(const Client& client, const stun::Mess
 
   // Restrictions on peers, which name ports here.
   if (peer.endpoint.port == 0) return Drop(DropReason::kPolicy, Outcome::kValid);
-  const PeerPolicy::Verdict verdict = policy_->peers.Judge(peer);
+  const PeerPolicy::Verdict verdict = allocation->Narrow(policy_->peers.Judge(peer));
   const PeerAddress wire = policy_->peers.ToWire(peer);
   const bool is_refused_relay =
       verdict == PeerPolicy::Verdict::kOwnRelay &&

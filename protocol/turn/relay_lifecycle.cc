@@ -69,13 +69,18 @@ void Engine::State::AttachRelay(Allocation& allocation, const OpenedRelay& opene
   allocation.AddRelay(Relay{opened.handle, opened.address, external, now, expires_at});
 }
 
+void Engine::State::StartRelay(const Allocation& allocation, const Relay& relay) {
+  effects_.StartRelay(relay.handle, relay.address);
+  if (allocation.relays_only) effects_.LimitRelay(relay.handle);
+}
+
 Allocation& Engine::State::Register(std::unique_ptr<Allocation> owned) {
   Allocation& allocation = allocations_.Insert(std::move(owned));
   allocation.ForEachRelay([&](const Relay& relay) {
     if (allocation.protocol == RelayProtocol::kTcp) {
       tcp_->StartRelay(relay.handle);
     } else {
-      effects_.StartRelay(relay.handle, relay.address);
+      StartRelay(allocation, relay);
     }
     ledger_.SetLive(relay.address, allocation.protocol, true);
     effects_.Report(AllocationOpened{allocation.id, allocation.client, allocation.username,

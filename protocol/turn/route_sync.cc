@@ -37,7 +37,8 @@ void Engine::State::InstallRoute(const Allocation& allocation, const ChannelBind
       std::min({relay->expires_at, channel.expires_at, permission->expires_at});
   if (deadline <= now) return;
   effects_.InstallRoute(Route{allocation.client, channel.number, relay->handle, relay->address,
-                              policy_->peers.ToWire(channel.peer), channel.is_own_relay, deadline});
+                              policy_->peers.ToWire(channel.peer), channel.is_own_relay, deadline,
+                              allocation.relays_only});
 }
 
 void Engine::State::InstallRoutes(const Allocation& allocation, base::MonotonicTime now) {
@@ -100,11 +101,11 @@ void Engine::State::JudgeAgain(Allocation& allocation, base::MonotonicTime now) 
   using Verdict = PeerPolicy::Verdict;
   const PeerPolicy& peers = policy_->peers;
   RemoveChannels(allocation, [&](const ChannelBinding& each) {
-    return peers.Judge(each.peer) == Verdict::kDenied ||
-           peers.JudgeAddress(each.peer.endpoint.address) == Verdict::kDenied;
+    return allocation.Narrow(peers.Judge(each.peer)) == Verdict::kDenied ||
+           allocation.Narrow(peers.JudgeAddress(each.peer.endpoint.address)) == Verdict::kDenied;
   });
   RemovePermissions(allocation, [&](const Permission& each) {
-    return peers.JudgeAddress(each.address) == Verdict::kDenied;
+    return allocation.Narrow(peers.JudgeAddress(each.address)) == Verdict::kDenied;
   });
   connections_.ForEachOf(allocation, [&](PeerConnection& each) {
     if (peers.Judge(each.peer) == Verdict::kDenied ||

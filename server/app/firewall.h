@@ -42,6 +42,9 @@ FirewallAdvice AdviseFirewall(const Config& config, std::vector<FirewallAdvice::
 FirewallAdvice::Node ThisNode(const Config& config,
                               const std::vector<turn::RelayAddress>& relay_addresses);
 
+// "443", "49152-65535".
+std::string PortsOf(const FirewallAdvice::Rule& rule);
+
 // For a person, with a newline at the end.
 std::string PrintFirewallText(const FirewallAdvice& advice);
 // The same as one JSON object: nodes, names, addresses, rules, notes.

@@ -10,11 +10,6 @@ namespace {
 
 using Rule = FirewallAdvice::Rule;
 
-std::string PortsOf(const Rule& rule) {
-  const std::string first = std::to_string(rule.min_port);
-  return rule.min_port == rule.max_port ? first : first + "-" + std::to_string(rule.max_port);
-}
-
 bool HasWildcard(const FirewallAdvice& advice) {
   return std::ranges::any_of(advice.names, [](const auto& name) { return name.starts_with('*'); });
 }
@@ -84,6 +79,11 @@ std::string Joined(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+std::string PortsOf(const Rule& rule) {
+  const std::string first = std::to_string(rule.min_port);
+  return rule.min_port == rule.max_port ? first : first + "-" + std::to_string(rule.max_port);
+}
 
 std::string PrintFirewallText(const FirewallAdvice& advice) {
   std::string text = "Let out, from the clients:\n";

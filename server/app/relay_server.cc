@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/app/check_page_settings.h"
 #include "server/app/ice_servers.h"
 #include "server/app/relay_settings.h"
 
@@ -46,7 +47,8 @@ RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> r
       certificates_(std::move(certificates)),
       kernel_(std::move(kernel)),
       shards_(std::move(shards)),
-      started_(base::ReadClocks().monotonic) {
+      started_(base::ReadClocks().monotonic),
+      check_page_(MakeCheckPageSettings(config, relay_addresses_)) {
   shards_->SetKernelDatapath(kernel_.now().datapath);
 }
 
@@ -150,6 +152,7 @@ base::Result<void> RelayServer::Reconfigure(const Config& config) {
   shards_->SetSettings({policy_, MakeCredentials(effective), MakeRateLimits(effective)},
                        MakeLedgerOptions(effective, relay_addresses_),
                        effective.limits.connections_per_source);
+  check_page_ = MakeCheckPageSettings(effective, relay_addresses_);
   return {};
 }
 

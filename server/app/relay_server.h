@@ -11,6 +11,7 @@
 #include "server/app/kernel_path.h"
 #include "server/app/served_certificates.h"
 #include "server/config/config.h"
+#include "server/control/check_page.h"
 #include "server/control/relay_control.h"
 #include "server/fleet/fleet.h"
 #include "server/net/shard_group.h"
@@ -51,6 +52,9 @@ class RelayServer final : public RelayControl {
   std::vector<const ShardCounters*> counters() const override;
   RelaySnapshot ReadSnapshot() const override;
   std::vector<std::string> unready_reasons() const override;
+  const CheckPageSettings* check_page() const override {
+    return check_page_.is_enabled ? &check_page_ : nullptr;
+  }
   void RefreshCertificates() override;
   base::Result<void> Reconfigure(const Config& config) override;
   void SetRevocations(std::shared_ptr<const turn::Revocations> revocations) override {
@@ -79,6 +83,7 @@ class RelayServer final : public RelayControl {
   KernelPath kernel_;
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;
+  CheckPageSettings check_page_;
 };
 
 }  // namespace relay

@@ -183,6 +183,11 @@ struct Config {
     std::vector<std::string> read;
   };
 
+  // The connectivity page on the edge listeners (docs/check-page.md).
+  struct CheckPage {
+    bool is_enabled = false;
+  };
+
   struct Metrics {
     base::IpAddress address = base::IpAddress::FromV4({127, 0, 0, 1});
     std::uint16_t port = 9641;
@@ -231,6 +236,7 @@ struct Config {
   Protocol protocol;
   Credentials credentials;
   Fleet fleet;
+  CheckPage check_page;
   Metrics metrics;
   Admin admin;
   State state;

@@ -109,6 +109,12 @@ void AppendServerRows(std::vector<Row>& rows) {
                                  CONFIG_MEMBER(tls.certificates.back().private_key_path),
                                  "PEM file with its private key, not encrypted; likewise.")));
 
+  rows.push_back(Scalar(
+      "check_page.enabled", Boolean(), CONFIG_MEMBER(check_page.is_enabled),
+      "Serves the connectivity page for people at `/check` of the `edge` listeners. Its "
+      "credentials "
+      "are signed by the first of `auth.shared_secrets` and reach only relays of this server."));
+
   rows.push_back(NeedsRestart(Scalar("metrics.address", Address(), CONFIG_MEMBER(metrics.address),
                                      "Where `/metrics`, `/livez` and `/readyz` are served.")));
   rows.push_back(NeedsRestart(Scalar("metrics.port", Port(0), CONFIG_MEMBER(metrics.port),

@@ -351,6 +351,20 @@ void ValidateRedirect(Draft& draft) {
   }
 }
 
+void ValidateCheckPage(Draft& draft) {
+  const std::string key = "check_page.enabled";
+  const Config& config = draft.config;
+  if (!config.check_page.is_enabled || draft.HasError(key)) return;
+  if (config.auth.shared_secrets.empty() && !draft.HasError("auth")) {
+    draft.AddError(key, "needs one of auth.shared_secrets, which signs the page's credentials");
+  }
+  const bool has_edge = std::ranges::any_of(config.listeners, [](const Config::Listener& each) {
+    return each.transport == Config::ListenerTransport::kEdge;
+  });
+  if (!has_edge && !draft.HasError("listeners"))
+    draft.AddWarning(key, "is without effect: no listener is an edge");
+}
+
 // See docs/security.md, "Amplification".
 void ValidateRealm(Draft& draft) {
   constexpr std::size_t kLongRealm = 60;
@@ -373,6 +387,7 @@ void Validate(Draft& draft) {
   ValidateLifetimes(draft);
   ValidateRedirect(draft);
   ValidateServices(draft);
+  ValidateCheckPage(draft);
 }
 
 }  // namespace relay

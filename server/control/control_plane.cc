@@ -10,6 +10,7 @@
 #include "protocol/base/random.h"
 #include "server/control/admin_routes.h"
 #include "server/control/bearer_settings.h"
+#include "server/control/check_page.h"
 #include "server/control/credential_routes.h"
 #include "server/control/credential_settings.h"
 #include "server/control/drain_controller.h"
@@ -138,7 +139,7 @@ class ControlPlane::Impl {
   void AnswerEdgeRequest(HttpRequest request, HttpReply reply) {
     loop_->Post([this, request = std::move(request), reply = std::move(reply)] {
       const bool is_for_api = credentials_ != nullptr && credentials_->Knows(request.path());
-      if (!is_for_api) return Timed(reply)(AnswerEdge(request));
+      if (!is_for_api) return Timed(reply)(RouteEdge(request));
       credentials_->Answer(request, Timed([request, reply](HttpResponse response) {
                              reply(ShortenForStrangers(request, std::move(response)));
                            }));
@@ -297,6 +298,14 @@ class ControlPlane::Impl {
         fleet_ == nullptr ? std::nullopt : std::optional(fleet_->fleet().status()));
   }
 
+  HttpResponse RouteEdge(const HttpRequest& request) {
+    if (const CheckPageSettings* settings = relay_.check_page()) {
+      if (auto response = check_page_.Answer(request, *settings, base::ReadClocks()))
+        return *std::move(response);
+    }
+    return AnswerEdge(request);
+  }
+
   std::vector<std::string> UnreadyReasons() const {
     std::vector<std::string> reasons = relay_.unready_reasons();
     if (fleet_ != nullptr)
@@ -342,13 +351,14 @@ class ControlPlane::Impl {
   bool is_empty_ = false;  // at the last look of a drain
   StatusReporter reporter_;
   AdminRoutes commands_;
+  base::OsRandom random_;
+  CheckPage check_page_{random_};
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<FleetDuty> fleet_;  // nullptr: none
   std::unique_ptr<Timer> drain_timer_;
   std::unique_ptr<Timer> certificate_timer_;
   std::unique_ptr<HttpServer> http_server_;
   std::unique_ptr<LineServer> line_server_;
-  base::OsRandom random_;
   std::unique_ptr<JwksRefresher> bearer_;
   std::unique_ptr<CredentialRoutes> credentials_;
   std::unique_ptr<HttpServer> credentials_server_;

@@ -17,6 +17,8 @@
 
 namespace relay {
 
+struct CheckPageSettings;
+
 // The relay at one moment, in the words of a status report.
 struct RelaySnapshot {
   struct Listener {
@@ -58,6 +60,10 @@ class RelayControl {
   // Why this node should get no new clients, one phrase each; empty: it should. Draining is not
   // among them: the control plane knows that itself.
   virtual std::vector<std::string> unready_reasons() const = 0;
+
+  // What the connectivity page is made of now; nullptr: there is none. Lives until the next
+  // Reconfigure.
+  virtual const CheckPageSettings* check_page() const { return nullptr; }
 
   // Puts certificates into use whose files have been replaced, and logs it, and new keys for
   // session tickets when it is time. Called about once a second; cheap when nothing has changed.

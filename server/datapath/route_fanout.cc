@@ -17,7 +17,8 @@ void RouteFanout::Install(const turn::Route& route) {
 }
 
 void RouteFanout::ShowKernel(const turn::Route& route) {
-  if (!IsForKernel(route.client)) return;
+  // What is limited is counted in userspace.
+  if (!IsForKernel(route.client) || route.is_limited) return;
   kernel_->Install(route);
   const turn::RouteKey key{route.client, route.channel, route.relay, route.peer};
   userspace_.SetShare(key, kernel_->ShareOf(key));

@@ -133,6 +133,8 @@ void EdgeHttp::OnRequest(std::uint32_t handle, Session& session) {
   session.channel->is_head = request.method() == http::verb::head;
   session.deadline = clock_.now().monotonic + kAnswerTimeout;
   HttpRequest value = ToHttpRequest(request, session.five_tuple.client);
+  StreamSocket& socket = session.channel->stream.socket();
+  if (socket.is_tls()) value.has_tls_grease = socket.has_tls_grease();
   if (value.path() == kTurnPath && beast::websocket::is_upgrade(request)) {
     if (!HasWebSocketKey(request)) return Respond(handle, {400, {}, {}});
     if (OffersTurn(request)) return Upgrade(handle, session);

@@ -70,6 +70,8 @@ void ShardEffects::StartRelay(turn::RelayHandle relay,
   poller_.Add(relay.value);
 }
 
+void ShardEffects::LimitRelay(turn::RelayHandle relay) { forwarder_.LimitRelay(relay.value); }
+
 void ShardEffects::StopRelay(turn::RelayHandle relay) {
   forwarder_.RemoveRelay(relay.value);
   poller_.Remove(relay.value);

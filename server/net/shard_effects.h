@@ -35,6 +35,7 @@ class ShardEffects final : public turn::Effects {
                   const turn::PeerAddress& peer, base::Bytes payload, bool dont_fragment) override;
   std::optional<turn::RelayHandle> OpenRelay(const turn::RelayedTransportAddress& address) override;
   void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override;
+  void LimitRelay(turn::RelayHandle relay) override;
   void StopRelay(turn::RelayHandle relay) override;
   void CloseRelay(turn::RelayHandle relay) override;
   void InstallRoute(const turn::Route& route) override { routes_.Install(route); }

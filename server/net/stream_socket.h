@@ -31,6 +31,8 @@ class StreamSocket {
   void StartTls(std::shared_ptr<const TlsContext> context, TlsContext::Protocol protocol);
   StreamOutcome Handshake() { return tls_->Handshake(); }  // only before Close
   bool is_tls() const { return tls_ != nullptr; }
+  // Only under TLS, after the handshake.
+  bool has_tls_grease() const { return tls_->has_grease(); }
 
   StreamOutcome Read(base::MutableBytes into);
   // After kWantWrite or kWantRead the same octets must be offered again. When more follow at once,

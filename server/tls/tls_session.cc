@@ -136,6 +136,19 @@ bool TlsSession::has_buffered() const {
   return handle_->ssl != nullptr && SSL_pending(handle_->ssl.get()) > 0;
 }
 
+bool TlsSession::has_grease() const {
+  if (handle_->has_failed) return false;
+  // Two octets for each suite.
+  unsigned char* suites = nullptr;
+  const std::size_t count = SSL_get0_raw_cipherlist(handle_->ssl.get(), nullptr) == 0
+                                ? 0
+                                : SSL_get0_raw_cipherlist(handle_->ssl.get(), &suites);
+  for (std::size_t i = 0; i + 1 < 2 * count; i += 2) {
+    if (suites[i] == suites[i + 1] && (suites[i] & 0x0f) == 0x0a) return true;
+  }
+  return false;
+}
+
 void TlsSession::SendCloseNotify() {
   if (handle_->has_failed || SSL_is_init_finished(handle_->ssl.get()) == 0) return;
   ERR_clear_error();

@@ -43,6 +43,9 @@ class TlsSession {
   StreamOutcome Write(base::Bytes octets, bool more_follow = false);
   // Whether decrypted octets are waiting, so that Read gives some though the socket has none.
   bool has_buffered() const;
+  // After the handshake: whether the client offered a reserved cipher suite (RFC 8701), as browsers
+  // made of Chromium do.
+  bool has_grease() const;
   // Tells the other side that nothing follows, if the socket takes it.
   void SendCloseNotify();
 

@@ -21,6 +21,8 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   base::Endpoint client;
+  // Whether the ClientHello offered a reserved cipher suite (RFC 8701); nullopt: no TLS ended here.
+  std::optional<bool> has_tls_grease = std::nullopt;
 
   // The target up to the query.
   std::string_view path() const;

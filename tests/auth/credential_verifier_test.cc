@@ -54,6 +54,19 @@ TEST(CredentialVerifier, KnowsNobodyByDefault) {
   EXPECT_THAT(FindHash(verifier, {}), IsEmpty());
 }
 
+TEST(CredentialVerifier, TestersReachRelaysOnlyAndNobodyElseIsOne) {
+  const auto verifier = Verifier();
+  const auto testers = Find(verifier, "1795197600:k1.~check.9f2c:7d1e");
+  ASSERT_THAT(testers, SizeIs(1));
+  EXPECT_TRUE(testers.front().relays_only);
+  EXPECT_EQ(testers.front().subject, "~check.9f2c");
+  for (const char* other : {"1795197600:k1.check.9f2c:7d1e", "1795197600:~check", "alice",
+                            "1795197600:k1.acme.~check:7d1e", "1795197600:~check.acme.9f2c:7d1e"}) {
+    for (const turn::Credential& credential : Find(verifier, other))
+      EXPECT_FALSE(credential.relays_only) << other;
+  }
+}
+
 class StrangeUsername : public testing::TestWithParam<std::string_view> {};
 
 TEST_P(StrangeUsername, IsNobodysName) {

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from http_exchange import exchange, get
 from reloading import client_of, close_clients, reload
 from server_fixture import ALICE, BOB, LISTENER, SHARED_SECRET, Server, free_port, run_command
 from stun_message import Attribute, Builder, Method
+from tls_transport import TlsTransport
 from turn_client import Credentials, TcpTransport, TurnClient, UdpTransport, timed_credentials
 from waiting import eventually
 
@@ -290,6 +292,22 @@ def test_RELOAD_access_tokens(server):
     assert offered() == b"other.example"
     reload(server, auth={"access_tokens": None})
     assert offered() is None
+
+
+# RELOADS check_page.enabled
+def test_RELOAD_the_check_page(server):
+    def status() -> int:
+        http = TlsTransport(server.edge)
+        try:
+            return exchange(http, get("/check")).status
+        finally:
+            http.close()
+
+    assert status() == 404
+    reload(server, check_page={"enabled": True})
+    assert status() == 200
+    reload(server, check_page={"enabled": False})
+    assert status() == 404
 
 
 # RELOADS redirect.when

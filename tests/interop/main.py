@@ -15,6 +15,7 @@ import aiortc_client
 import bench
 import browser
 import certificates
+import check_page
 import firefox
 import haproxy
 import kernel_path
@@ -35,6 +36,7 @@ SUITES = {
     "aiortc": aiortc_client.run,
     "libnice": libnice_client.run,
     "chromium": browser.run,
+    "check_page": check_page.run,
     "firefox": firefox.run,
 }
 

@@ -25,7 +25,8 @@ def prepare(hosts: dict[str, str]) -> None:
     file of host names, each with its address."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     file = Path("/run/hosts")
-    file.write_text("".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **hosts}.items()))
+    # Chromium asks for the hosts of turn: and stun: with a dot behind them.
+    file.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name} {name}.\n" for name, address in hosts.items()))
     subprocess.run(["mount", "--bind", str(file), "/etc/hosts"], check=True)
 
 

@@ -62,16 +62,18 @@ def timed_credential(name: str, expiry: float) -> tuple[str, str]:
 def start(program: Path | None, namespace: Namespace, directory: Path, *, addresses: list[str], listeners: list[Listener],
           certificates: list[Certificate] | None = None, relay_addresses: list[str] | None = None,
           peers_allow: list[str] | None = None, channel_numbers: str = "rfc8656", with_user: bool = False,
-          nat_discovery: dict | None = None, mobility: bool = False, credentials: dict | None = None) -> None:
+          nat_discovery: dict | None = None, mobility: bool = False, credentials: dict | None = None,
+          check_page: bool = False) -> None:
     """senso-turn, or without a program coturn, which has users or a secret, not both: `with_user` decides.
-    `nat_discovery` and `credentials`, the settings of the credential service, are for senso-turn alone."""
+    `nat_discovery`, `credentials`, the settings of the credential service, and `check_page` are for senso-turn
+    alone."""
     relays = relay_addresses or addresses
     if program is None:
         command = _coturn(directory, addresses, listeners, certificates or [], relays, with_user)
         command += ["--mobility"] if mobility else []
     else:
         command = _senso_turn(program, directory, addresses, listeners, certificates or [], relays, peers_allow or [],
-                              channel_numbers, nat_discovery, mobility, credentials)
+                              channel_numbers, nat_discovery, mobility, credentials, check_page)
     _start(namespace, directory, addresses, listeners, command)
 
 
@@ -87,7 +89,8 @@ def started(report: Report, family: str, *arguments, **options) -> bool:
 
 def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners: list[Listener],
                 certificates: list[Certificate], relay_addresses: list[str], peers_allow: list[str],
-                channel_numbers: str, nat_discovery: dict | None, mobility: bool, credentials: dict | None) -> list[str]:
+                channel_numbers: str, nat_discovery: dict | None, mobility: bool, credentials: dict | None,
+                check_page: bool) -> list[str]:
     configuration = {
         "roles": ["relay"],
         "realm": REALM,
@@ -104,6 +107,8 @@ def _senso_turn(program: Path, directory: Path, addresses: list[str], listeners:
     }
     if credentials:
         configuration |= {"roles": ["relay", "credentials"], "node": HOST, "credentials": credentials}
+    if check_page:
+        configuration["check_page"] = {"enabled": True}
     if nat_discovery:
         configuration["protocol"]["nat_discovery"] = nat_discovery
     if certificates:

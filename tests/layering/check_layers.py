@@ -58,6 +58,7 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("fmt/",), ("server/log/", "bench/loadgen/")),
     (("CLI/",), ("server/cli/", "bench/loadgen/")),
     (("cjose/",), ("auth/",)),
+    (("qrencode.h",), ("server/web/qr_code",)),
     (("boost/json",), ("auth/", "server/fleet/", "server/control/", "server/app/", "server/cli/", "bench/loadgen/")),
     (("openssl/ssl", "openssl/dtls"), ("server/tls/", "bench/loadgen/tls_stream")),
     (("openssl/",), ("protocol/base/crypto", "protocol/base/aead", "auth/", "server/tls/", "bench/loadgen/tls_stream")),

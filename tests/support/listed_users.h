@@ -22,6 +22,7 @@ class ListedUsers final : public turn::CredentialSource {
     std::string tenant = {};
     std::optional<base::WallTime> expires_at = std::nullopt;
     bool is_found_by_userhash = true;  // false for names that are made up by timestamp
+    bool relays_only = false;
   };
 
   struct Token {
@@ -69,6 +70,7 @@ class ListedUsers final : public turn::CredentialSource {
  private:
   turn::Credential MakeCredential(const User& user, stun::PasswordAlgorithm algorithm) const {
     turn::Credential credential{user.username, user.subject, user.tenant, {}, user.expires_at};
+    credential.relays_only = user.relays_only;
     if (algorithm == stun::PasswordAlgorithm::kSha256) {
       const auto key = stun::LongTermKeySha256(user.username, realm_, user.password);
       credential.key.assign(key.begin(), key.end());

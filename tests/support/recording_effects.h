@@ -33,6 +33,7 @@ class RecordingEffects final : public turn::Effects {
   struct OpenSocket {
     turn::RelayedTransportAddress address;
     bool is_started = false;
+    bool is_limited = false;
   };
   struct Posted {
     turn::ShardIndex shard;
@@ -78,6 +79,10 @@ class RecordingEffects final : public turn::Effects {
     OpenSocket& socket = sockets.at(relay);
     CHECK(socket.address == address && !socket.is_started);
     socket.is_started = true;
+  }
+  void LimitRelay(turn::RelayHandle relay) override {
+    CHECK(sockets.at(relay).is_started);
+    sockets.at(relay).is_limited = true;
   }
   void StopRelay(turn::RelayHandle relay) override {
     CHECK(sockets.at(relay).is_started);

@@ -3,6 +3,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -54,8 +55,23 @@ void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& addres
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   relays_[index] = std::make_unique<RelaySocket>(
-      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0, {}});
+      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0, {}, false});
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
+}
+
+void Forwarder::LimitRelay(int socket) {
+  RelaySocket* relay = FindRelay(socket);
+  CHECK(relay != nullptr);
+  relay->is_limited = true;
+}
+
+RateLimits Forwarder::LimitsOf(const RelaySocket& relay) const {
+  if (!relay.is_limited) return limits_;
+  const auto lower = [](std::uint64_t one, std::uint64_t other) {
+    return one == 0 ? other : std::min(one, other);
+  };
+  return {.bytes_per_second = lower(limits_.bytes_per_second, kLimited.bytes_per_second),
+          .packets_per_second = lower(limits_.packets_per_second, kLimited.packets_per_second)};
 }
 
 void Forwarder::RemoveRelay(int socket) {
@@ -152,7 +168,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   }
   const std::optional<IpFields> fields = PassOn(arrived);
   if (!fields) return;
-  if (!entry->relay->client_to_peer.Admit(limits_, message.data.size(), now)) {
+  if (!entry->relay->client_to_peer.Admit(LimitsOf(*entry->relay), message.data.size(), now)) {
     CountDrop(counters_, turn::DropReason::kOverLimit);
     return;
   }
@@ -214,7 +230,7 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   CHECK(relay != nullptr);
   const std::optional<IpFields> fields = PassOn(arrived_);
   if (!fields) return;
-  if (!relay->client_to_peer.Admit(limits_, payload.size(), now)) {
+  if (!relay->client_to_peer.Admit(LimitsOf(*relay), payload.size(), now)) {
     CountDrop(counters_, turn::DropReason::kOverLimit);
     return;
   }
@@ -233,7 +249,7 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
-  if (relay.peer_to_client.Admit(limits_, bytes, now)) return true;
+  if (relay.peer_to_client.Admit(LimitsOf(relay), bytes, now)) return true;
   CountDrop(counters_, turn::DropReason::kOverLimit);
   return false;
 }

@@ -45,6 +45,9 @@ class Forwarder final : public Datapath {
   void AddRelay(int socket, const turn::RelayedTransportAddress& address);
   // Sends what is queued first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
+  // From now on this relay has these limits, too, as long as it is here.
+  void LimitRelay(int socket);
+  static constexpr RateLimits kLimited{.bytes_per_second = 2'000'000, .packets_per_second = 2000};
   RelaySocket* FindRelay(int socket);
   // A way through a proxy, for clients with this handle. Routes keep the way that they were
   // installed with.
@@ -145,6 +148,8 @@ class Forwarder final : public Datapath {
   // What of the fields of a datagram to a peer its control messages have to say, the rest being an
   // option of the socket, which this may change.
   IpFields BeyondOption(RelaySocket& relay, const IpFields& fields);
+
+  RateLimits LimitsOf(const RelaySocket& relay) const;
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;

@@ -30,6 +30,7 @@ struct RelaySocket {
   SteadyHopLimit hop_limit;
   std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
   RelayBytes carried{};             // in userspace, since somebody asked
+  bool is_limited = false;          // Forwarder::kLimited holds, too
 };
 
 // A UDP socket that clients send to.
