@@ -20,9 +20,9 @@ import pytest
 
 from load_generator import generator
 from network_namespaces import HostedServer
+from relay_site import CLIENT, PEER, SERVER, Site, settings_of
 from reloading import reload
 from server_fixture import ALICE
-from test_kernel_datapath import CLIENT, PEER, SERVER, Site, settings_of
 
 SECONDS = 5
 SWITCHING_SECONDS = 7
