@@ -76,6 +76,7 @@ void RegionalFleet::Announce(const FleetNode& self) {
   const bool is_news = !self_ || self_->is_draining != self.is_draining ||
                        self_->is_ready != self.is_ready || self_->name != self.name;
   self_ = self;
+  name_ = self.name;
   self_->announced_at = base::ReadClocks().wall;
   if (is_news && options_.registry) links_.front()->Announce(*self_);
 }
@@ -168,7 +169,7 @@ void RegionalFleet::Settle() {
 void RegionalFleet::RecordUsage(const std::vector<UsageRecord>& records) {
   for (const UsageRecord& each : records) {
     if (options_.registry) {
-      links_.front()->usage().Add(each, self_ ? self_->name : std::string());
+      links_.front()->usage().Add(each, name_);
     } else {
       LogUsage(each);
     }

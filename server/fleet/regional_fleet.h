@@ -63,7 +63,8 @@ class RegionalFleet final : public Fleet {
   Options options_;
   auth::RevocationBook book_;
   std::vector<std::unique_ptr<FleetLink>> links_;  // one's own first, if there is one
-  std::optional<FleetNode> self_;
+  std::optional<FleetNode> self_;                  // nullopt: there is nobody to announce
+  std::string name_;                               // of this node, also when it has been withdrawn
   std::function<void(const std::vector<auth::Revocation>&)> on_revocations_;
   std::vector<std::function<void(base::Result<void>)>> waiting_;  // for what is to be saved
   bool is_settling_ = false;
