@@ -36,7 +36,7 @@ bool RevocationList::Covers(std::string_view username) const {
     return parsed->expires_at <= times->forget_at;
   };
   return is_before(Find(Kind::kSubject, parsed->subject)) ||
-         is_before(Find(Kind::kTenant, parsed->tenant)) ||
+         (!parsed->tenant.empty() && is_before(Find(Kind::kTenant, parsed->tenant))) ||
          (!parsed->kid.empty() && Find(Kind::kKid, parsed->kid) != nullptr) ||
          (!parsed->jti.empty() && Find(Kind::kJti, parsed->jti) != nullptr);
 }

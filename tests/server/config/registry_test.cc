@@ -41,18 +41,25 @@ TEST(RegistryUrl, ThatIsNoneSaysWhy) {
 }
 
 TEST(RegistryUrl, NamesAHost) {
-  EXPECT_EQ(ParseRegistryUrl("redis://redis").value(), (RegistryUrl{.host = "redis"}));
-  EXPECT_EQ(ParseRegistryUrl("redis://turn@10.0.0.5:6380/3").value(),
-            (RegistryUrl{.host = "10.0.0.5", .port = 6380, .user = "turn", .database = 3}));
-  EXPECT_EQ(ParseRegistryUrl("redis://[2001:db8::1]:7000/").value(),
-            (RegistryUrl{.host = "2001:db8::1", .port = 7000}));
+  RegistryUrl expected;
+  expected.host = "redis";
+  EXPECT_EQ(ParseRegistryUrl("redis://redis").value(), expected);
+  expected.host = "2001:db8::1";
+  expected.port = 7000;
+  EXPECT_EQ(ParseRegistryUrl("redis://[2001:db8::1]:7000/").value(), expected);
+  expected.host = "10.0.0.5";
+  expected.user = "turn";
+  expected.database = 3;
+  EXPECT_EQ(ParseRegistryUrl("redis://turn@10.0.0.5:7000/3").value(), expected);
 }
 
 TEST(RegistryUrl, NamesASocket) {
-  EXPECT_EQ(ParseRegistryUrl("unix:/run/redis.sock").value(),
-            (RegistryUrl{.socket_path = "/run/redis.sock"}));
-  EXPECT_EQ(ParseRegistryUrl("unix:/run/redis.sock?user=turn&database=2").value(),
-            (RegistryUrl{.socket_path = "/run/redis.sock", .user = "turn", .database = 2}));
+  RegistryUrl expected;
+  expected.socket_path = "/run/redis.sock";
+  EXPECT_EQ(ParseRegistryUrl("unix:/run/redis.sock").value(), expected);
+  expected.user = "turn";
+  expected.database = 2;
+  EXPECT_EQ(ParseRegistryUrl("unix:/run/redis.sock?user=turn&database=2").value(), expected);
 }
 
 }  // namespace

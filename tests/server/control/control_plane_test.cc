@@ -100,7 +100,9 @@ TEST_F(ControlPlaneTest, IsNotReadyForTheRelaysReasons) {
   relay_.is_full = true;
   const std::string response = Ask("GET", "/readyz");
   EXPECT_THAT(response, StartsWith("HTTP/1.1 503 "));
-  EXPECT_THAT(response, EndsWith("{\"ready\":false,\"reasons\":[\"no relay port is free\"],\"troubles\":[]}\n"));
+  EXPECT_THAT(
+      response,
+      EndsWith("{\"ready\":false,\"reasons\":[\"no relay port is free\"],\"troubles\":[]}\n"));
 }
 
 TEST_F(ControlPlaneTest, ServesMetrics) {

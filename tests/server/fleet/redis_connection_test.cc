@@ -113,7 +113,8 @@ TEST_F(RedisConnectionTest, SaysThatAPathIsTooLong) {
 }
 
 TEST_F(RedisConnectionTest, SaysThatANameIsNotKnown) {
-  address_ = {.host = "no-such-host.invalid"};
+  address_.socket_path.clear();
+  address_.host = "no-such-host.invalid";
   Open();
   // Without a name server it hears nothing, which takes its time, and waits for nobody.
   RunUntil([&] { return !connection_->trouble().empty(); });
