@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <string>
 
+#include "auth/https_url.h"
+#include "server/config/fields.h"
 #include "server/config/units.h"
 #include "server/config/validate.h"
 
 namespace relay {
 namespace {
+
+using fields::Quoted;
 
 void ValidateRoles(Draft& draft) {
   const Config& config = draft.config;
@@ -60,6 +64,48 @@ void ValidateCredentialService(Draft& draft) {
   }
 }
 
+void ValidateExactIssuer(Draft& draft, const std::string& key, const Config::Issuer& issuer) {
+  const auto url = auth::ParseHttpsUrl(issuer.issuer);
+  if (!url) {
+    draft.AddError(key + ".issuer",
+                   Quoted(issuer.issuer) +
+                       " is no issuer; accepted: https://, a host in lower case, a port and a path "
+                       "if need be, and neither user nor query");
+  } else if (issuer.tenant_claim.empty() && base::IpAddress::Parse(url->host)) {
+    draft.AddWarning(key + ".issuer",
+                     "the first number of an address is taken for the tenant; a tenant_claim would "
+                     "name it");
+  }
+}
+
+void ValidateIssuerSuffix(Draft& draft, const std::string& key, const Config::Issuer& issuer) {
+  const std::string& suffix = issuer.issuer_suffix;
+  const auto url = auth::ParseHttpsUrl("https://" + suffix);
+  // Of a single label, such as "com", anybody can have a name under it.
+  const bool is_domain = url && url->host == suffix && suffix.find('.') != std::string::npos &&
+                         !base::IpAddress::Parse(suffix);
+  if (is_domain) return;
+  draft.AddError(
+      key + ".issuer_suffix",
+      Quoted(suffix) + " is no domain of two labels or more in lower case, such as id.example.com");
+}
+
+void ValidateIssuer(Draft& draft, const std::string& key, const Config::Issuer& issuer) {
+  if (issuer.issuer.empty()) {
+    ValidateIssuerSuffix(draft, key, issuer);
+  } else {
+    ValidateExactIssuer(draft, key, issuer);
+  }
+  if (issuer.algorithms.empty()) {
+    draft.AddError(key + ".algorithms", "is empty: no token could be taken");
+  }
+  if (issuer.mint_scope == issuer.admin_scope) {
+    draft.AddError(key + ".admin_scope",
+                   Quoted(issuer.admin_scope) +
+                       " is also the mint_scope: whoever gets credentials could revoke others'");
+  }
+}
+
 }  // namespace
 
 void ValidateServices(Draft& draft) {
@@ -81,7 +127,9 @@ void ValidateServices(Draft& draft) {
     if (draft.HasError(key)) continue;
     if (draft.IsWritten(key + ".issuer") == draft.IsWritten(key + ".issuer_suffix")) {
       draft.AddError(key, "needs one of issuer and issuer_suffix");
+      continue;
     }
+    ValidateIssuer(draft, key, credentials.issuers[i]);
   }
 }
 

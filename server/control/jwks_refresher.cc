@@ -58,7 +58,10 @@ void JwksRefresher::Check(std::string_view token, std::function<void(Answer)> do
   if (found.advice == Advice::kGiveUp || waiting_count_ >= kMaxWaiting)
     return Finish(done, auth::BearerError::kKeysUnavailable);
   const std::string issuer = bearer.issuer;
-  waiting_[issuer].push_back({std::move(bearer), std::move(done)});
+  std::vector<Waiting>& waiting = waiting_[issuer];
+  if (waiting.size() >= kMaxWaitingForIssuer)
+    return Finish(done, auth::BearerError::kKeysUnavailable);
+  waiting.push_back({std::move(bearer), std::move(done)});
   ++waiting_count_;
   if (found.advice == Advice::kFetch) Fetch(issuer);
 }
@@ -76,7 +79,9 @@ void JwksRefresher::Fetch(const std::string& issuer) {
   client_->Get(auth::DiscoveryUrl(issuer), [this, issuer](base::Result<HttpClient::Answer> got) {
     const auto answer = Successful(std::move(got));
     if (!answer.ok()) return EndFetch(issuer, std::nullopt, {}, answer.error().message);
-    const auto url = auth::ReadJwksUri(answer.value().body, issuer);
+    const auto kind =
+        verifier_.IsListed(issuer) ? auth::IssuerKind::kListed : auth::IssuerKind::kOfSuffix;
+    const auto url = auth::ReadJwksUri(answer.value().body, issuer, kind);
     if (!url) return EndFetch(issuer, std::nullopt, {}, "its discovery document is not its own");
     FetchKeys(issuer, *url);
   });

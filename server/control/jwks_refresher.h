@@ -25,6 +25,8 @@ class JwksRefresher final : public BearerCheck {
  public:
   // Tokens that wait for keys; further ones get kKeysUnavailable.
   static constexpr std::size_t kMaxWaiting = 1000;
+  // Of them for one issuer, so that one that is slow leaves room for the others.
+  static constexpr std::size_t kMaxWaitingForIssuer = 200;
 
   struct Settings {
     std::vector<auth::IssuerRule> rules;

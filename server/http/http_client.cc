@@ -125,6 +125,8 @@ class HttpClient::Impl {
     curl_easy_setopt(handle, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    // Without it the end of a transfer waits for the thread that resolves the name.
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "senso-turn/" SENSO_TURN_VERSION);
     curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, nullptr);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer.problem);

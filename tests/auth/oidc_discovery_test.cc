@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view kIssuer = "https://login.example.org";
 
 std::optional<std::string> Read(std::string_view document) {
-  return ReadJwksUri(document, kIssuer);
+  return ReadJwksUri(document, kIssuer, IssuerKind::kListed);
 }
 
 TEST(OidcDiscoveryTest, WhatIsNoDocumentHasNoKeys) {
@@ -45,6 +45,25 @@ TEST(OidcDiscoveryTest, ReadsWhereTheKeysAre) {
       Read(
           R"({"issuer":"https://login.example.org","jwks_uri":"https://keys.example.org/k?x=1","more":[{}]})"),
       "https://keys.example.org/k?x=1");
+}
+
+TEST(OidcDiscoveryTest, KeysOfAnIssuerOfASuffixComeFromUnderIt) {
+  const std::string issuer = "https://a.id.example.org";
+  const auto is_taken = [&](const std::string& uri) {
+    const std::string document = R"({"issuer":")" + issuer + R"(","jwks_uri":")" + uri + "\"}";
+    return ReadJwksUri(document, issuer, IssuerKind::kOfSuffix).has_value();
+  };
+  for (const char* uri :
+       {"https://evil.example/keys", "https://evilid.example.org/keys", "https://example.org/keys",
+        "https://169.254.169.254/latest", "https://a.id.example.org:22/",
+        "https://a.id.example.org@evil.example/", "https://evil.example/.id.example.org",
+        "https://evil.example?.id.example.org", "https://evil.example#.id.example.org",
+        "https://A.id.example.org/", "https://a.id.example.org./", "http://a.id.example.org/"}) {
+    EXPECT_FALSE(is_taken(uri)) << uri;
+  }
+  EXPECT_TRUE(is_taken("https://a.id.example.org/keys"));
+  EXPECT_TRUE(is_taken("https://keys.id.example.org/a/keys"));
+  EXPECT_TRUE(is_taken("https://id.example.org/keys"));
 }
 
 TEST(OidcDiscoveryTest, TheDocumentIsBelowTheIssuer) {

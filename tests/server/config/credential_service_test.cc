@@ -40,6 +40,34 @@ TEST(CredentialService, ByItselfNeedsSomebodyToServe) {
               "neither credentials.issuers nor credentials.api_keys");
 }
 
+TEST(CredentialService, AnIssuerIsAUrlOfOneReading) {
+  const auto expect = [](const std::string& fields, const std::string& key,
+                         const std::string& message) {
+    ExpectError(
+        std::string(kSecrets) + "credentials: {issuers: [{audience: turn, " + fields + "}]}\n",
+        "credentials.issuers[0]" + key, message);
+  };
+  const std::string rest = ", algorithms: [RS256]";
+  for (const std::string issuer :
+       {"https://u:p@a.example", "https://a.example?x=y", "https://a.example/x#y",
+        "https://A.example", "https://a.example.", "https://a.example:0", "https://[::1]"}) {
+    expect("issuer: \"" + issuer + "\"" + rest, ".issuer", "is no issuer");
+  }
+  for (const std::string suffix : {"com", "ID.example.com", "192.0.2.1", "id.example.com."}) {
+    expect("issuer_suffix: " + suffix + rest, ".issuer_suffix", "is no domain");
+  }
+  expect("issuer: \"https://a.example\", algorithms: []", ".algorithms", "no token could be");
+  expect("issuer: \"https://a.example\", algorithms: [RS256, HS256]", ".algorithms[1]", "'HS256'");
+  expect("issuer: \"https://a.example\", algorithms: [none]", ".algorithms[0]", "'none'");
+  expect("issuer: \"https://a.example\", admin_scope: \"turn:credentials\"" + rest, ".admin_scope",
+         "also the mint_scope");
+  EXPECT_TRUE(Load(std::string(kSecrets) +
+                   "credentials: {issuers: [{issuer: \"https://a.example:8443/realms/One\", "
+                   "audience: turn" +
+                   rest + "}]}\n")
+                  .ok());
+}
+
 TEST(CredentialService, NeedsAPortOfItsOwn) {
   ExpectError(std::string(kSecrets) +
                   "credentials:\n  listener: {port: 9641}\n  api_keys: [{key: abc, tenant: t}]\n",
