@@ -377,6 +377,15 @@ def test_TOKEN_an_issuer_by_suffix_through_a_proxy_with_a_password(start, tenant
         assert_refused(server, issuer.token(iss=url), "issuer")
 
 
+def test_TOKEN_keys_of_an_issuer_by_suffix_come_from_under_the_suffix(start, tenant):
+    issuer, proxy = tenant
+    elsewhere = json.dumps({"issuer": issuer.url, "jwks_uri": "https://evil.example.test/keys"})
+    issuer.replies[DISCOVERY] = Reply(body=elsewhere.encode())
+    server = start(settings(SUFFIX, http_proxy=proxy.url))
+    api_of(server).mint(issuer.token()).assert_problem(503)
+    assert set(proxy.asked) == {"acme.id.example.test:443"}
+
+
 def test_TOKEN_the_proxy_comes_from_the_environment_too(start, tenant):
     issuer, proxy = tenant
     server = start(settings(SUFFIX), environment={"https_proxy": proxy.url})
