@@ -101,9 +101,8 @@ def test_API_mint_of_what_cannot_be_met_is_422(api, token, body):
 
 def test_API_mint_body_of_another_type_is_415(api, token):
     for media_type in ("text/plain", "application/json-seq", "application/x-www-form-urlencoded"):
-        api.ask("POST", "/v1/ice-servers", "{}", Authorization=f"Bearer {token}", Content_Type=media_type).assert_problem(
-            415
-        )
+        headers = {"Authorization": f"Bearer {token}", "Content_Type": media_type}
+        api.ask("POST", "/v1/ice-servers", "{}", **headers).assert_problem(415)
 
 
 @pytest.mark.parametrize("tenant", ["a.b", "a:b", "a b", "x" * 65])

@@ -1,4 +1,5 @@
-"""The credential API as its clients use it: raw HTTP over each of its fronts, and what came back as TURN credentials."""
+"""The credential API as its clients use it: raw HTTP over each of its fronts, what came back as TURN credentials, and a
+server that has it."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection
 
 from certificates import test_authority
+from server_fixture import LISTENER, Server, free_port
 from turn_client import Credentials
 
 API_KEY = "a key that only one application knows"
 TENANT = "nextcloud"
+ORIGIN = "https://console.example.test"
 TIMEOUT_SECONDS = 10.0
 
 
@@ -87,3 +90,23 @@ def parts_of(username: str) -> dict[str, str]:
     expiry, middle, jti = username.split(":")
     kid, tenant, subject_hash = middle.split(".")
     return {"expiry": expiry, "kid": kid, "tenant": tenant, "subject_hash": subject_hash, "jti": jti}
+
+
+def settings(**credentials) -> dict:
+    return {
+        "roles": ["relay", "credentials"],
+        "region": "eu",
+        "node": "turn.example.test",
+        "credentials": {
+            "listener": {"address": LISTENER, "port": free_port(LISTENER)},
+            "api_keys": [{"key": "of another", "tenant": "janus"}, {"key": API_KEY, "tenant": TENANT}],
+            "allowed_origins": [ORIGIN],
+            "mints": {"per_subject": 0, "per_source": 0, "per_tenant": 0},
+            **credentials,
+        },
+    }
+
+
+def own_front(server: Server, **options) -> Api:
+    listener = server.settings["credentials"]["listener"]
+    return Api(LISTENER, listener["port"], is_tls=listener.get("tls", False), **options)
