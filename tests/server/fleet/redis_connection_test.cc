@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -35,6 +36,7 @@ class Impostor {
   }
   ~Impostor() {
     ::shutdown(listening_, SHUT_RDWR);
+    if (const int client = client_; client >= 0) ::shutdown(client, SHUT_RDWR);
     thread_.join();
     ::close(listening_);
   }
@@ -44,6 +46,7 @@ class Impostor {
     for (;;) {
       const int client = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
       if (client < 0) return;
+      client_ = client;
       char asked[4096];
       if (::recv(client, asked, sizeof(asked), 0) > 0) {
         std::size_t sent = 0;
@@ -59,6 +62,7 @@ class Impostor {
           }
         }
       }
+      client_ = -1;
       ::close(client);
     }
   }
@@ -66,6 +70,7 @@ class Impostor {
   const std::string says_;
   const bool closes_;
   int listening_ = -1;
+  std::atomic<int> client_ = -1;  // whom it talks to
   std::thread thread_;
 };
 
