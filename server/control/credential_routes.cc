@@ -3,6 +3,8 @@
 #include <strings.h>
 
 #include <array>
+#include <chrono>
+#include <string>
 #include <utility>
 
 #include "protocol/base/crypto.h"
@@ -189,7 +191,7 @@ void CredentialRoutes::MintFor(const ExchangeHandle& exchange, const auth::Beare
   }
   const auto& wanted = std::get<MintRequest>(parsed);
   audit.custom_identifier = wanted.custom_identifier;
-  const std::string jti = RandomName();
+  const std::string jti = NewJti();
   exchange->reply(
       Issue(*exchange, wanted, {holder.tenant, holder.subject, jti, holder.expires_at}, false));
 }
@@ -210,7 +212,7 @@ void CredentialRoutes::HandleRest(const ExchangeHandle& exchange) {
   }
   const auto& wanted = std::get<RestRequest>(parsed);
   audit.tenant = wanted.tenant;
-  const std::string jti = RandomName();
+  const std::string jti = NewJti();
   // Applications that name nobody would otherwise be one user, with the quota of one.
   const std::string& subject = wanted.username.empty() ? jti : wanted.username;
   MintRequest mint;
@@ -322,10 +324,13 @@ void CredentialRoutes::HandleNodes(const ExchangeHandle& exchange) {
                });
 }
 
-std::string CredentialRoutes::RandomName() {
+// "seconds-random": with the time of issue in it, those that are issued after a revocation of their
+// subject or tenant are good (auth/timed_credential.h).
+std::string CredentialRoutes::NewJti() {
   std::array<std::uint8_t, 12> octets;
   parts_.random.Fill(octets);
-  return base::Base64UrlEncode(octets);
+  const auto now = std::chrono::floor<std::chrono::seconds>(parts_.clock().wall);
+  return std::to_string(now.time_since_epoch().count()) + "-" + base::Base64UrlEncode(octets);
 }
 
 }  // namespace relay

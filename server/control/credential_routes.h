@@ -77,7 +77,7 @@ class CredentialRoutes {
   HttpResponse Issue(Exchange& exchange, const MintRequest& request, const MintHolder& holder,
                      bool is_rest);
   void Revoke(const ExchangeHandle& exchange, RevocationAnswer answer);
-  std::string RandomName();
+  std::string NewJti();
 
   Parts parts_;
   std::shared_ptr<const CredentialSettings> settings_;

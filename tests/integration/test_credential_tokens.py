@@ -17,6 +17,7 @@ from reloading import client_of, close_clients
 from server_fixture import LISTENER, Server, free_port
 from token_issuer import ADMIN_SCOPE, TokenIssuer
 from turn_client import Credentials
+from waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +208,38 @@ def test_API_revocations_are_taken(api, token, administrator):
     assert administer(api, administrator, path).status == 204
     for body in ({"subject": "nobody"}, {"tenant": "of-nobody"}, {"kid": "k9"}, {"jti": "nobody"}):
         assert administer(api, administrator, "/v1/revocations", body).status == 204
+
+
+@pytest.mark.parametrize("kind", ["username", "subject", "tenant", "jti"])
+def test_API_a_revocation_ends_calls_and_refuses_who_comes_again(server, api, issuer, administrator, kind):
+    holder, other = f"holder-{kind}", f"other-{kind}"
+    tenant = f"of-{kind}"
+    turn = turn_of(api.mint(issuer.token(sub=holder, org=tenant)))
+    revoked = client_of(server, credentials=Credentials(turn["username"], turn["credential"]))
+    revoked.allocate()
+    spared_turn = turn_of(api.mint(issuer.token(sub=other, org=f"spared-{kind}")))
+    spared = client_of(server, credentials=Credentials(spared_turn["username"], spared_turn["credential"]))
+    spared.allocate()
+    closed = server.metric("senso_turn_allocations_closed_total", reason="revoked")
+    refused = server.metric("senso_turn_auth_failures_total", reason="revoked")
+
+    path, body = f"/v1/credentials/{quote(turn['username'], safe='')}/revoke", None
+    if kind != "username":
+        path = "/v1/revocations"
+        body = {kind: {"subject": holder, "tenant": tenant, "jti": parts_of(turn["username"])["jti"]}[kind]}
+    token = issuer.token(sub="admin", org=tenant, scope=ADMIN_SCOPE) if kind in ("subject", "tenant") else administrator
+    assert administer(api, token, path, body).status == 204
+
+    assert eventually(lambda: server.metric("senso_turn_allocations_closed_total", reason="revoked") == closed + 1)
+    again = client_of(server, credentials=Credentials(turn["username"], turn["credential"]))
+    assert again.try_allocate().error == 401
+    assert server.metric("senso_turn_auth_failures_total", reason="revoked") > refused
+    spared.refresh()
+
+    def is_let_in_with_new_ones() -> bool:
+        renewed = turn_of(api.mint(issuer.token(sub=holder, org=tenant)))
+        client = client_of(server, credentials=Credentials(renewed["username"], renewed["credential"]))
+        return client.try_allocate().error is None
+
+    # What was issued within the second of the revocation is revoked, too.
+    assert eventually(is_let_in_with_new_ones)
