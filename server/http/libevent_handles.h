@@ -11,7 +11,8 @@
 #include <memory>
 #include <utility>
 
-// One RAII type for each C handle of libevent. Only for source files of server/http and server/fleet.
+// One RAII type for each C handle of libevent. Only for source files of server/http and
+// server/fleet.
 namespace relay {
 
 template <auto Free>
