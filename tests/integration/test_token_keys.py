@@ -137,7 +137,7 @@ def test_TOKEN_ten_thousand_bad_tokens_leave_memory_as_it_was(start, own_issuer)
     connection.close()
 
 
-# -- issuers by suffix, proxies, reloads --------------------------------------------------------------------------------
+# -- issuers by suffix, proxies, reloads -------------------------------------------------------------------------------
 
 
 SUFFIX = {"issuer_suffix": "id.example.test", "audience": "turn", "algorithms": ["RS256"]}

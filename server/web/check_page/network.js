@@ -1,7 +1,7 @@
 // What can be known without a second device: the addresses of this one, as it sees itself and as the server sees it,
 // and whether the network gives the same outer port towards two ports of the server.
 
-const GATHER_MS = 12000;
+const GATHER_MS = 15000;
 
 // The candidates of a new connection and the errors on the way. `urls` are asked from one socket of each interface.
 export function gather(urls) {

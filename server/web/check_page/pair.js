@@ -4,7 +4,7 @@
 import { isOpen, pause, probe, probeChannel, within } from '/check/relays.js';
 
 const POLL_MS = 1000;
-const GATHER_MS = 8000;
+const GATHER_MS = 15000;
 const CONNECT_MS = 20000;
 const WAIT_MS = 9 * 60 * 1000;
 

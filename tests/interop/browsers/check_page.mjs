@@ -71,6 +71,7 @@ const shown = (page) => page.evaluate(() => ({
 const paired = (page) => page.evaluate(() => ({
   state: document.documentElement.dataset.pairing,
   progress: document.getElementById('pairing-progress').textContent,
+  text: document.getElementById('pairing-results').textContent,
   ...document.getElementById('pairing-results').dataset,
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 }));
