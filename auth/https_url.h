@@ -12,8 +12,8 @@ struct HttpsUrl {
   std::string_view path;  // with its slash, or empty
 };
 
-// nullopt: not https, or with anything that two programs could read differently: capitals or a
-// final dot in the host, user information, escapes, white space.
+// The parts are views of `url`. nullopt: not https, or with anything that two programs could read
+// differently: capitals or a final dot in the host, user information, escapes, white space.
 std::optional<HttpsUrl> ParseHttpsUrl(std::string_view url);
 
 // What stands before a suffix, and a tenant: 1 to 63 of a-z, 0-9 and '-', no '-' at either end.

@@ -80,7 +80,8 @@ void ValidateExactIssuer(Draft& draft, const std::string& key, const Config::Iss
 
 void ValidateIssuerSuffix(Draft& draft, const std::string& key, const Config::Issuer& issuer) {
   const std::string& suffix = issuer.issuer_suffix;
-  const auto url = auth::ParseHttpsUrl("https://" + suffix);
+  const std::string any_url = "https://" + suffix;
+  const auto url = auth::ParseHttpsUrl(any_url);  // which the parts are views of
   // Of a single label, such as "com", anybody can have a name under it.
   const bool is_domain = url && url->host == suffix && suffix.find('.') != std::string::npos &&
                          !base::IpAddress::Parse(suffix);
