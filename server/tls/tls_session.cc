@@ -138,12 +138,10 @@ bool TlsSession::has_buffered() const {
 
 bool TlsSession::has_grease() const {
   if (handle_->has_failed) return false;
-  // Two octets for each suite.
+  // Two octets for each suite. None once the handshake's memory is given back.
   unsigned char* suites = nullptr;
-  const std::size_t count = SSL_get0_raw_cipherlist(handle_->ssl.get(), nullptr) == 0
-                                ? 0
-                                : SSL_get0_raw_cipherlist(handle_->ssl.get(), &suites);
-  for (std::size_t i = 0; i + 1 < 2 * count; i += 2) {
+  const auto octets = static_cast<int>(SSL_get0_raw_cipherlist(handle_->ssl.get(), &suites));
+  for (int i = 0; i + 1 < octets; i += 2) {
     if (suites[i] == suites[i + 1] && (suites[i] & 0x0f) == 0x0a) return true;
   }
   return false;

@@ -82,7 +82,7 @@ TEST(MetricCatalog, HasNoLabelThatGrowsWithUsersOrPeers) {
     for (const MetricLabel& label : row.labels) {
       EXPECT_THAT(label.name,
                   testing::AnyOf("transport", "family", "method", "outcome", "reason", "direction",
-                                 "path", "scope", "version", "mode", "certificate"));
+                                 "path", "scope", "version", "mode", "certificate", "registry"));
     }
   }
 }
