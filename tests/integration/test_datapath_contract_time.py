@@ -11,10 +11,14 @@ import pytest
 from datapath_call import QUIET_SECONDS
 from datapath_fixtures import datapath, group_of, make_call, serve, site  # noqa: F401
 from relay_site import CHANNEL, PEER, PEER_V6, SERVER, SERVER_V6, from_relay, warmed_up_between
+from server_fixture import is_sanitized
 from stun_message import Message
 from waiting import eventually
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root"),
+    pytest.mark.skipif(is_sanitized(), reason="it waits for minutes, and how time passes is not the sanitizers' business"),
+]
 
 LIFETIME_SECONDS = 6
 MARGIN_SECONDS = 2  # for machines that stall

@@ -22,7 +22,7 @@ from load_generator import generator
 from network_namespaces import HostedServer
 from relay_site import CLIENT, PEER, SERVER, Site, settings_of
 from reloading import reload
-from server_fixture import ALICE
+from server_fixture import ALICE, is_sanitized
 
 SECONDS = 5
 SWITCHING_SECONDS = 7
@@ -40,7 +40,10 @@ NO_LIMITS = {"allocations": 0, "allocations_per_user": 0, "challenges_per_source
 
 SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2C  # linux/sockios.h, linux/ethtool.h
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and BPF need root"),
+    pytest.mark.skipif(is_sanitized(), reason="an instrumented server is no match for the load"),
+]
 
 
 def poll_for_frames(interface: str) -> None:

@@ -40,6 +40,8 @@ SUITES = {
     "firefox": firefox.run,
 }
 
+LONG = {"check_page"}  # minutes each: only when they are named, as `./dev test --all` does
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/interop/run")
@@ -69,7 +71,7 @@ def main() -> int:
             report("interop: the network namespaces", ("SKIP", f"they cannot be made here: {problem}"))
             chosen = []
         else:
-            chosen = arguments.suites or list(SUITES)
+            chosen = arguments.suites or [name for name in SUITES if name not in LONG]
         for name in chosen:
             began = time.monotonic()
             directory = ROOT / "build" / "log" / "interop" / name

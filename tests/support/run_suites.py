@@ -233,6 +233,8 @@ class Runner:
             steps += [
                 script("lint", "clang-tidy", [*python, "tests/support/run_clang_tidy.py", "--jobs", str(self.jobs)], "dev", 3600),
                 script("repetitions", f"bad inputs, {MANY_REPETITIONS} times each", repetitions, timeout=5400),
+                script("check-page", "the connectivity page in a browser, behind each kind of network",
+                       ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
