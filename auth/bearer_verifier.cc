@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "auth/base64url.h"
 #include "auth/strict_json.h"
 #include "protocol/base/crypto.h"
 
@@ -20,11 +21,7 @@ constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
 // One part of a compact token as the object that it encodes (RFC 7515 section 2: no padding, no
 // line breaks).
 std::optional<json::object> DecodePart(std::string_view part) {
-  const bool is_url_safe = std::ranges::all_of(part, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
-  if (part.empty() || !is_url_safe || part.size() % 4 == 1) return std::nullopt;
+  if (!IsBase64Url(part)) return std::nullopt;
   std::string padded(part);
   std::ranges::replace(padded, '-', '+');
   std::ranges::replace(padded, '_', '/');
@@ -43,10 +40,8 @@ std::optional<Parts> Split(std::string_view token) {
   const std::size_t first = token.find('.');
   if (first == std::string_view::npos) return std::nullopt;
   const std::size_t second = token.find('.', first + 1);
-  if (second == std::string_view::npos || second + 1 == token.size() ||
-      token.find('.', second + 1) != std::string_view::npos) {
+  if (second == std::string_view::npos || !IsBase64Url(token.substr(second + 1)))
     return std::nullopt;
-  }
   return Parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
 }
 

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "auth/base64url.h"
 #include "auth/strict_json.h"
 
 namespace auth {
@@ -50,6 +51,24 @@ bool IsForSignatures(const json::object& entry) {
   return list != nullptr && std::ranges::find(*list, json::value("verify")) != list->end();
 }
 
+// Every number of the key.
+bool IsEncodedWell(const json::object& entry) {
+  return std::ranges::all_of(
+      std::initializer_list<std::string_view>{"n", "e", "x", "y"}, [&](std::string_view name) {
+        const json::value* value = entry.if_contains(name);
+        return value == nullptr || (value->is_string() && IsBase64Url(value->as_string()));
+      });
+}
+
+// Three parts, as cjose wants them.
+bool IsCompact(std::string_view text) {
+  const std::size_t first = text.find('.');
+  const std::size_t second = first == text.npos ? text.npos : text.find('.', first + 1);
+  return second != text.npos && IsBase64Url(text.substr(0, first)) &&
+         IsBase64Url(text.substr(first + 1, second - first - 1)) &&
+         IsBase64Url(text.substr(second + 1));
+}
+
 bool HasPrivatePart(const json::object& entry) {
   return std::ranges::any_of(
       std::initializer_list<std::string_view>{"d", "p", "q", "dp", "dq", "qi", "k", "oth"},
@@ -85,7 +104,8 @@ std::optional<JwkSet> JwkSet::Parse(std::string_view text) {
     const json::object* entry = value.if_object();
     if (entry == nullptr) continue;
     const auto type = TypeOf(*entry);
-    if (!type || HasPrivatePart(*entry) || !IsForSignatures(*entry)) continue;
+    if (!type || HasPrivatePart(*entry) || !IsForSignatures(*entry) || !IsEncodedWell(*entry))
+      continue;
     Key key{std::nullopt, *type, std::nullopt, nullptr};
     if (const json::value* kid = entry->if_contains("kid")) {
       if (!kid->is_string()) continue;
@@ -131,7 +151,7 @@ bool JwkSet::HasKeyFor(std::optional<std::string_view> kid, SignatureAlgorithm a
 bool JwkSet::IsSignedBy(std::optional<std::string_view> kid, SignatureAlgorithm algorithm,
                         std::string_view compact) const {
   const Key* key = Find(kid, algorithm);
-  if (key == nullptr) return false;
+  if (key == nullptr || !IsCompact(compact)) return false;
   const SignatureHandle signature(cjose_jws_import(compact.data(), compact.size(), nullptr));
   if (signature == nullptr) return false;
   cjose_header_t* header = cjose_jws_get_protected(signature.get());

@@ -85,6 +85,33 @@ TEST(JwkSetTest, BrokenKeysAreLeftOut) {
   EXPECT_EQ(Taken({{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", "AAAA"}}), 0U);
 }
 
+TEST(JwkSetTest, KeysThatAreNotEncodedWellAreLeftOut) {
+  for (const char* text :
+       {"", "=", "AA=A", "AAA=", "A", "AAAAA", "AA AA", "AA+A", "AA/A", "AA\nA"}) {
+    json::object rsa = Rsa().Jwk();
+    rsa["n"] = text;
+    EXPECT_EQ(Taken(rsa), 0U) << text;
+    json::object exponent = Rsa().Jwk();
+    exponent["e"] = text;
+    EXPECT_EQ(Taken(exponent), 0U) << text;
+    json::object ec = P256().Jwk();
+    ec["y"] = text;
+    EXPECT_EQ(Taken(ec), 0U) << text;
+  }
+}
+
+TEST(JwkSetTest, ATokenThatIsNotEncodedWellIsNotSigned) {
+  const auto set = JwkSet::Parse(JwkSetText({P256().Jwk({{"kid", "k"}})}));
+  ASSERT_TRUE(set);
+  const std::string token = P256().Sign(R"({"alg":"ES256"})", "{}", "ES256");
+  const std::string signed_part = token.substr(0, token.rfind('.') + 1);
+  for (const char* signature : {"", "=", "A=AA", "AAAAA", "AAA=", "A A", "A.A", "A\nAA"}) {
+    EXPECT_FALSE(set->IsSignedBy("k", SignatureAlgorithm::kEs256, signed_part + signature));
+  }
+  EXPECT_FALSE(set->IsSignedBy("k", SignatureAlgorithm::kEs256, "=.=.="));
+  EXPECT_FALSE(set->IsSignedBy("k", SignatureAlgorithm::kEs256, "..."));
+}
+
 TEST(JwkSetTest, ShortRsaKeysAreLeftOut) {
   EXPECT_EQ(Taken(IssuerKey::Rsa(1024).Jwk()), 0U);
   EXPECT_EQ(Taken(IssuerKey::Rsa(2048).Jwk()), 1U);

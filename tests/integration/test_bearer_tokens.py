@@ -43,6 +43,12 @@ def test_TOKEN_what_is_no_token(server, token):
     assert_refused(server, token, "malformed")
 
 
+@pytest.mark.parametrize("signature", ["=", "A=AA", "AAAAA", "AAA=", "A+A", "A/A"])
+def test_TOKEN_a_signature_that_is_not_encoded_well(server, issuer, signature):
+    """cjose aborts on it."""
+    assert_refused(server, issuer.token().rsplit(".", 1)[0] + "." + signature, "malformed")
+
+
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "HS512", "RS384", "ES384", "EdDSA", "rs256"])
 def test_TOKEN_other_algorithms(server, issuer, algorithm):
     assert_refused(server, issuer.keys["k1"].token(issuer.claims(), alg=algorithm), "algorithm")

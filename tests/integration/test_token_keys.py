@@ -46,9 +46,11 @@ def test_TOKEN_unknown_kids_make_one_fetch_a_minute(start, own_issuer):
         ("/keys", Reply(503)),
         ("/keys", Reply(body=b"{}")),
         ("/keys", Reply(body=b'{"keys": []}')),
+        ("/keys", Reply(body=b'{"keys": [{"kty": "RSA", "n": "A=AA", "e": "AQAB"}]}')),
         ("/keys", Reply(body=b'{"keys": [' + b" " * 300_000 + b"]}")),
     ],
-    ids=["500", "no-json", "another-issuer", "redirect", "huge", "keys-503", "keys-no-set", "keys-empty", "keys-huge"],
+    ids=["500", "no-json", "another-issuer", "redirect", "huge", "keys-503", "keys-no-set", "keys-empty", "keys-broken",
+         "keys-huge"],
 )
 def test_TOKEN_an_issuer_without_keys_is_503(start, own_issuer, path, reply):
     own_issuer.replies[path] = reply
