@@ -16,6 +16,8 @@ from transports import open_transport
 from turn_client import Peer, TurnClient
 
 STRANGER = "10.2.0.9"  # a peer without permission
+# Each once: an allocation of a client that has gone lives on at the server, and its port is taken (437).
+CLIENT_PORTS = itertools.count(20000)
 
 
 def group_of(item) -> str:
@@ -82,7 +84,8 @@ def make_call(site, serve, datapath) -> Iterator[Callable[..., Call]]:
             peer = Peer(peer_address)
         ends.append(peer)
         with site.client.inside():
-            ends.append(TurnClient(open_transport("udp", at.endpoint("udp", server_address)), ALICE))
+            place = ("::" if ":" in server_address else "0.0.0.0", next(CLIENT_PORTS))
+            ends.append(TurnClient(open_transport("udp", at.endpoint("udp", server_address), local=place), ALICE))
         client = bound(ends[-1], peer)
         if datapath != "userspace":
             warmed_up(at, client, peer)
