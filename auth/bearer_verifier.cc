@@ -5,7 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "auth/base64url.h"
+#include "auth/compact_jws.h"
+#include "auth/https_url.h"
 #include "auth/strict_json.h"
 #include "protocol/base/crypto.h"
 
@@ -18,10 +19,8 @@ using std::chrono::seconds;
 constexpr std::string_view kHttps = "https://";
 constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
 
-// One part of a compact token as the object that it encodes (RFC 7515 section 2: no padding, no
-// line breaks).
+// One part of a CompactJws as the object that it encodes.
 std::optional<json::object> DecodePart(std::string_view part) {
-  if (!IsBase64Url(part)) return std::nullopt;
   std::string padded(part);
   std::ranges::replace(padded, '-', '+');
   std::ranges::replace(padded, '_', '/');
@@ -29,28 +28,6 @@ std::optional<json::object> DecodePart(std::string_view part) {
   const auto octets = base::Base64Decode(padded);
   if (!octets) return std::nullopt;
   return ParseStrictObject(base::AsText(*octets));
-}
-
-struct Parts {
-  std::string_view header;
-  std::string_view payload;
-};
-
-std::optional<Parts> Split(std::string_view token) {
-  const std::size_t first = token.find('.');
-  if (first == std::string_view::npos) return std::nullopt;
-  const std::size_t second = token.find('.', first + 1);
-  if (second == std::string_view::npos || !IsBase64Url(token.substr(second + 1)))
-    return std::nullopt;
-  return Parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
-}
-
-// What may be the part of a user name that names a tenant, and a label of a host name.
-bool IsLabel(std::string_view text) {
-  const bool has_label_letters = std::ranges::all_of(
-      text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-  return !text.empty() && text.size() <= 63 && has_label_letters && text.front() != '-' &&
-         text.back() != '-';
 }
 
 // nullopt: it is not of this suffix.
@@ -61,7 +38,7 @@ std::optional<std::string_view> LabelBefore(std::string_view issuer, std::string
   issuer.remove_suffix(suffix.size());
   if (issuer.back() != '.') return std::nullopt;
   issuer.remove_suffix(1);
-  if (!IsLabel(issuer)) return std::nullopt;
+  if (!IsHostLabel(issuer)) return std::nullopt;
   return issuer;
 }
 
@@ -124,7 +101,7 @@ std::optional<std::string> TenantOf(const UncheckedBearer& bearer, const json::o
       return std::nullopt;
     tenant = *claim;
   }
-  if (!IsLabel(tenant)) return std::nullopt;
+  if (!IsHostLabel(tenant)) return std::nullopt;
   return std::string(tenant);
 }
 
@@ -147,7 +124,7 @@ bool BearerVerifier::IsListed(std::string_view issuer) const {
 }
 
 std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view token) const {
-  const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : Split(token);
+  const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : SplitCompactJws(token);
   const auto header = parts ? DecodePart(parts->header) : std::nullopt;
   const auto claims = parts ? DecodePart(parts->payload) : std::nullopt;
   if (!header || !claims) return BearerError::kMalformed;
@@ -180,7 +157,7 @@ std::variant<BearerIdentity, BearerError> BearerVerifier::Verify(const Unchecked
   const std::optional<std::string_view> kid = bearer.kid;
   if (!keys.HasKeyFor(kid, bearer.algorithm)) return BearerError::kUnknownKey;
   if (!keys.IsSignedBy(kid, bearer.algorithm, bearer.compact)) return BearerError::kSignature;
-  const auto claims = DecodePart(Split(bearer.compact)->payload);
+  const auto claims = DecodePart(SplitCompactJws(bearer.compact)->payload);
   if (!NamesAudience(claims->if_contains("aud"), bearer.rule.audience))
     return BearerError::kAudience;
 

@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "auth/base64url.h"
+#include "auth/compact_jws.h"
 #include "auth/strict_json.h"
 
 namespace auth {
@@ -58,15 +58,6 @@ bool IsEncodedWell(const json::object& entry) {
         const json::value* value = entry.if_contains(name);
         return value == nullptr || (value->is_string() && IsBase64Url(value->as_string()));
       });
-}
-
-// Three parts, as cjose wants them.
-bool IsCompact(std::string_view text) {
-  const std::size_t first = text.find('.');
-  const std::size_t second = first == text.npos ? text.npos : text.find('.', first + 1);
-  return second != text.npos && IsBase64Url(text.substr(0, first)) &&
-         IsBase64Url(text.substr(first + 1, second - first - 1)) &&
-         IsBase64Url(text.substr(second + 1));
 }
 
 bool HasPrivatePart(const json::object& entry) {
@@ -151,7 +142,7 @@ bool JwkSet::HasKeyFor(std::optional<std::string_view> kid, SignatureAlgorithm a
 bool JwkSet::IsSignedBy(std::optional<std::string_view> kid, SignatureAlgorithm algorithm,
                         std::string_view compact) const {
   const Key* key = Find(kid, algorithm);
-  if (key == nullptr || !IsCompact(compact)) return false;
+  if (key == nullptr || !SplitCompactJws(compact)) return false;
   const SignatureHandle signature(cjose_jws_import(compact.data(), compact.size(), nullptr));
   if (signature == nullptr) return false;
   cjose_header_t* header = cjose_jws_get_protected(signature.get());
