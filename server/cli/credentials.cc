@@ -2,7 +2,6 @@
 
 #include "protocol/base/time.h"
 #include "server/app/ice_servers.h"
-#include "server/app/relay_addresses.h"
 #include "server/cli/load_source.h"
 #include "server/config/units.h"
 
@@ -24,16 +23,11 @@ int RunCredentials(const CredentialsOptions& options) {
                           "1h, 7d");
     }
   }
-  const auto loaded = LoadSource(options.source);
-  if (!loaded.ok()) return Complain(kExitFailed, loaded.error().message);
-  for (const Diagnostic& error : loaded.value().errors) Complain(kExitUsage, error.ToString());
-  if (!loaded.value().ok()) return kExitUsage;
-
-  const Config& config = loaded.value().config;
-  const auto addresses = ResolveRelayAddresses(config);
-  if (!addresses.ok()) return Complain(kExitUsage, addresses.error().message);
+  const auto loaded = LoadNode(options.source);
+  if (const int* code = std::get_if<int>(&loaded)) return *code;
+  const auto& [config, relay_addresses] = std::get<SourceNode>(loaded);
   const IceUrls urls = MakeIceUrls(config.listeners, options.node.value_or(config.node),
-                                   addresses.value(), LoadCertificates(config));
+                                   relay_addresses, LoadCertificates(config));
   const auto json =
       MakeIceServersJson(config, urls, options.user, ttl.value_or(config.credentials.default_ttl),
                          base::ReadClocks().wall);

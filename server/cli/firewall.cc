@@ -2,21 +2,15 @@
 
 #include <iostream>
 
-#include "server/app/relay_addresses.h"
 #include "server/cli/load_source.h"
 
 namespace relay {
 
 int RunFirewall(const FirewallOptions& options) {
-  const auto loaded = LoadSource(options.source);
-  if (!loaded.ok()) return Complain(kExitFailed, loaded.error().message);
-  for (const Diagnostic& error : loaded.value().errors) Complain(kExitUsage, error.ToString());
-  if (!loaded.value().ok()) return kExitUsage;
-  const Config& config = loaded.value().config;
-  const auto addresses = ResolveRelayAddresses(config);
-  if (!addresses.ok()) return Complain(kExitUsage, addresses.error().message);
-
-  const FirewallAdvice advice = AdviseFirewall(config, {ThisNode(config, addresses.value())});
+  const auto loaded = LoadNode(options.source);
+  if (const int* code = std::get_if<int>(&loaded)) return *code;
+  const auto& [config, relay_addresses] = std::get<SourceNode>(loaded);
+  const FirewallAdvice advice = AdviseFirewall(config, {ThisNode(config, relay_addresses)});
   std::cout << (options.format == "json" ? PrintFirewallJson(advice) : PrintFirewallText(advice))
             << std::flush;
   return kExitDone;

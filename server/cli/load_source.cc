@@ -3,8 +3,11 @@
 #include <utility>
 
 #include "server/app/embedded_default.h"
+#include "server/app/relay_addresses.h"
+#include "server/config/load.h"
 
 namespace relay {
+namespace {
 
 base::Result<LoadedConfig> LoadSource(const ConfigSource& source) {
   if (!source.file) {
@@ -15,6 +18,18 @@ base::Result<LoadedConfig> LoadSource(const ConfigSource& source) {
   LoadedConfig loaded = LoadConfigFile(*source.file, source.overrides);
   if (loaded.ok()) LeaveOutUnavailableListeners(loaded.config);
   return loaded;
+}
+
+}  // namespace
+
+std::variant<SourceNode, int> LoadNode(const ConfigSource& source) {
+  auto loaded = LoadSource(source);
+  if (!loaded.ok()) return Complain(kExitFailed, loaded.error().message);
+  for (const Diagnostic& error : loaded.value().errors) Complain(kExitUsage, error.ToString());
+  if (!loaded.value().ok()) return kExitUsage;
+  auto addresses = ResolveRelayAddresses(loaded.value().config);
+  if (!addresses.ok()) return Complain(kExitUsage, addresses.error().message);
+  return SourceNode{std::move(loaded).value().config, std::move(addresses).value()};
 }
 
 }  // namespace relay

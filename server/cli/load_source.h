@@ -1,13 +1,22 @@
 #pragma once
 
-#include "protocol/base/result.h"
+#include <variant>
+#include <vector>
+
+#include "protocol/turn/peer_policy.h"
 #include "server/cli/commands.h"
-#include "server/config/load.h"
+#include "server/config/config.h"
 
 namespace relay {
 
-// The configuration that a command is asked about, as the server would use it; without a file the
-// embedded default, for which no certificate is made. A configuration with errors is no failure.
-base::Result<LoadedConfig> LoadSource(const ConfigSource& source);
+// The node that a command is asked about.
+struct SourceNode {
+  Config config;
+  std::vector<turn::RelayAddress> relay_addresses;
+};
+
+// As the server would use the configuration; without a file the embedded default, for which no
+// certificate is made. What is wrong is complained about, and the exit code comes back.
+std::variant<SourceNode, int> LoadNode(const ConfigSource& source);
 
 }  // namespace relay
