@@ -118,7 +118,10 @@ class ControlPlane::Impl {
   base::Result<void> OfferCredentials(const Config& config, Fleet& fleet,
                                       HttpServer::TlsSource tls) {
     bearer_ = std::make_unique<JwksRefresher>(*loop_, process_counters_);
-    if (auto done = bearer_->Configure(MakeBearerSettings(config)); !done.ok()) return done;
+    const JwksRefresher::Settings tokens = MakeBearerSettings(config);
+    auto client = bearer_->MakeClient(tokens);
+    if (!client.ok()) return client.error();
+    bearer_->Configure(tokens, std::move(client).value());
     credentials_ = std::make_unique<CredentialRoutes>(
         MakeCredentialSettings(config),
         CredentialRoutes::Parts{fleet, *bearer_, process_counters_, random_, base::ReadClocks});
@@ -190,11 +193,16 @@ class ControlPlane::Impl {
   }
 
   base::Result<void> Reconfigure(const Config& config) {
-    // The authorities first: they are all that can be missing here.
+    // Whatever can fail comes first.
+    const JwksRefresher::Settings tokens = MakeBearerSettings(config);
+    std::unique_ptr<HttpClient> client;
     if (bearer_ != nullptr) {
-      if (auto done = bearer_->Configure(MakeBearerSettings(config)); !done.ok()) return done;
+      auto made = bearer_->MakeClient(tokens);
+      if (!made.ok()) return made.error();
+      client = std::move(made).value();
     }
     if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
+    if (bearer_ != nullptr) bearer_->Configure(tokens, std::move(client));
     drain_.SetDeadline(config.drain.deadline);
     if (credentials_ != nullptr) credentials_->SetSettings(MakeCredentialSettings(config));
     if (fleet_ != nullptr) fleet_->Announce();

@@ -29,13 +29,16 @@ JwksRefresher::JwksRefresher(EventLoop& loop, ProcessCounters& counters)
 
 JwksRefresher::~JwksRefresher() = default;
 
-base::Result<void> JwksRefresher::Configure(const Settings& settings) {
-  auto client = HttpClient::Create(loop_, settings.client);
-  if (!client.ok()) return client.error();
+base::Result<std::unique_ptr<HttpClient>> JwksRefresher::MakeClient(
+    const Settings& settings) const {
+  return HttpClient::Create(loop_, settings.client);
+}
+
+void JwksRefresher::Configure(const Settings& settings, std::unique_ptr<HttpClient> client) {
   // What the former client was fetching is lost with it: those who wait are answered.
   auto waiting = std::exchange(waiting_, {});
   waiting_count_ = 0;
-  client_ = std::move(client).value();
+  client_ = std::move(client);
   verifier_ = auth::BearerVerifier(settings.rules);
   cache_.AbandonFetches();
   cache_.Retain([this](const std::string& issuer) { return verifier_.IsKnown(issuer); });
@@ -43,7 +46,6 @@ base::Result<void> JwksRefresher::Configure(const Settings& settings) {
     for (Waiting& one : those) Finish(one.done, auth::BearerError::kKeysUnavailable);
   }
   refresh_timer_.Start(kRefreshPoll);
-  return {};
 }
 
 void JwksRefresher::Check(std::string_view token, std::function<void(Answer)> done) {

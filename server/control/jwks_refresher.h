@@ -39,9 +39,12 @@ class JwksRefresher final : public BearerCheck {
   JwksRefresher& operator=(const JwksRefresher&) = delete;
   ~JwksRefresher() override;
 
-  // Before the first check and at each reload. The keys of issuers that stay are kept. Fails when
-  // the authorities cannot be read; then nothing has changed. Not inside a `done` of Check.
-  base::Result<void> Configure(const Settings& settings);
+  // A client as the settings ask for, which Configure takes. Fails when the authorities cannot be
+  // read.
+  base::Result<std::unique_ptr<HttpClient>> MakeClient(const Settings& settings) const;
+  // Before the first check and at each reload. The keys of issuers that stay are kept. Not inside a
+  // `done` of Check.
+  void Configure(const Settings& settings, std::unique_ptr<HttpClient> client);
 
   void Check(std::string_view token, std::function<void(Answer)> done) override;
 
