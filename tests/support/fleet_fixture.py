@@ -20,7 +20,7 @@ class Relay(Server):
     """One that counts as started when it serves, ready or not."""
 
     def is_ready(self) -> bool:
-        return self._answers_binding()
+        return self.answers_binding()
 
     def readiness(self) -> tuple[int, str]:
         return self.get("/readyz")

@@ -246,12 +246,10 @@ class Server:
         try:
             with urllib.request.urlopen(f"{self.metrics_url}/readyz", timeout=2) as answer:
                 return answer.status == 200
-        except urllib.error.HTTPError:
+        except OSError:  # not there yet, not ready, or slow to say so; a Binding would tell, too, but be counted
             return False
-        except OSError:
-            return self._answers_binding()
 
-    def _answers_binding(self) -> bool:
+    def answers_binding(self) -> bool:
         for listener in self.settings["listeners"]:
             if listener["transport"] == "udp":
                 address = {"0.0.0.0": LISTENER, "::": "::1"}.get(listener["address"], listener["address"])
