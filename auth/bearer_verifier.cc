@@ -16,7 +16,6 @@ namespace {
 namespace json = boost::json;
 using std::chrono::seconds;
 
-constexpr std::string_view kHttps = "https://";
 constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
 
 // One part of a CompactJws as the object that it encodes.

@@ -5,8 +5,6 @@
 namespace auth {
 namespace {
 
-constexpr std::string_view kHttps = "https://";
-constexpr std::size_t kMaxUrlBytes = 2048;
 constexpr std::size_t kMaxHostBytes = 253;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }

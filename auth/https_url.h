@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
 namespace auth {
+
+inline constexpr std::string_view kHttps = "https://";
+inline constexpr std::size_t kMaxUrlBytes = 2048;
 
 // What an https URL without user information, query and fragment is made of.
 struct HttpsUrl {

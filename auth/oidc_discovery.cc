@@ -8,9 +8,6 @@
 namespace auth {
 namespace {
 
-constexpr std::string_view kHttps = "https://";
-constexpr std::size_t kMaxUrlBytes = 2048;
-
 bool IsPlainHttpsUrl(std::string_view url) {
   return url.starts_with(kHttps) && url.size() > kHttps.size() && url.size() <= kMaxUrlBytes &&
          std::ranges::all_of(url, [](char c) { return c > ' ' && c < '\x7f'; });

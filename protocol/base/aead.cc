@@ -14,15 +14,15 @@ namespace {
 
 // One algorithm of libcrypto, looked up once. Never freed: threads that outlive main may still be
 // using it.
-const EVP_CIPHER* Fetch(const char* name) {
+const EVP_CIPHER* FetchCipher(const char* name) {
   const EVP_CIPHER* const algorithm = EVP_CIPHER_fetch(nullptr, name, nullptr);
   CHECK(algorithm != nullptr);
   return algorithm;
 }
 
 const EVP_CIPHER* AlgorithmFor(Bytes key) {
-  static const EVP_CIPHER* const aes_128 = Fetch("AES-128-GCM");
-  static const EVP_CIPHER* const aes_256 = Fetch("AES-256-GCM");
+  static const EVP_CIPHER* const aes_128 = FetchCipher("AES-128-GCM");
+  static const EVP_CIPHER* const aes_256 = FetchCipher("AES-256-GCM");
   CHECK(key.size() == 16 || key.size() == 32);
   return key.size() == 16 ? aes_128 : aes_256;
 }

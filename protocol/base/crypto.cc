@@ -13,24 +13,24 @@ namespace {
 
 // One algorithm of libcrypto, looked up once. Never freed: threads that outlive main may still be
 // using it.
-const EVP_MD* Fetch(const char* name) {
+const EVP_MD* FetchDigest(const char* name) {
   const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, name, nullptr);
   CHECK(algorithm != nullptr);
   return algorithm;
 }
 
 const EVP_MD* Md5Algorithm() {
-  static const EVP_MD* const algorithm = Fetch("MD5");
+  static const EVP_MD* const algorithm = FetchDigest("MD5");
   return algorithm;
 }
 
 const EVP_MD* Sha1Algorithm() {
-  static const EVP_MD* const algorithm = Fetch("SHA1");
+  static const EVP_MD* const algorithm = FetchDigest("SHA1");
   return algorithm;
 }
 
 const EVP_MD* Sha256Algorithm() {
-  static const EVP_MD* const algorithm = Fetch("SHA256");
+  static const EVP_MD* const algorithm = FetchDigest("SHA256");
   return algorithm;
 }
 

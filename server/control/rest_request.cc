@@ -8,7 +8,7 @@
 namespace relay {
 namespace {
 
-constexpr std::size_t kMaxUsernameOctets = 512;
+constexpr std::size_t kMaxRestUsernameOctets = 512;
 
 // nullptr: nobody's.
 const Config::ApiKey* FindKey(const std::vector<Config::ApiKey>& api_keys,
@@ -41,7 +41,7 @@ std::variant<RestRequest, UnknownKey, BadBody> ParseRestRequest(
   if (service == nullptr || *service != "turn") return BadBody{"'service' is not \"turn\""};
   RestRequest out{known->tenant, {}, std::nullopt};
   if (const std::string* const username = FindField(fields, "username")) {
-    if (username->size() > kMaxUsernameOctets) return BadBody{"'username' is too long"};
+    if (username->size() > kMaxRestUsernameOctets) return BadBody{"'username' is too long"};
     out.username = *username;
   }
   if (const std::string* const text = FindField(fields, "ttl")) {

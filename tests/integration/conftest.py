@@ -45,9 +45,45 @@ LONGEST_FIRST = (
 )
 
 
+# Where threads meet: clients and peers of several shards, what goes from one to another, the control thread's reloads,
+# metrics and limits, the fleet. SENSO_TURN_TEST_SCOPE=threads runs only these: under ThreadSanitizer the rest, which is
+# about what one message does, takes most of the time and can find nothing.
+THREADS_MEET = (
+    "test_allocation",
+    "test_certificates",
+    "test_channel",
+    "test_check_page",
+    "test_commands",
+    "test_credential_service",
+    "test_credential_tokens",
+    "test_datapath_contract",
+    "test_datagram_runs",
+    "test_dtls",
+    "test_edge",
+    "test_fleet",
+    "test_floods",
+    "test_kernel",
+    "test_limits",
+    "test_load",
+    "test_metrics",
+    "test_mobility",
+    "test_peer_reload",
+    "test_reload",
+    "test_shards",
+    "test_stream_quality",
+    "test_tcp_relay",
+    "test_token_keys",
+    "test_websocket",
+)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """The tests of one module with one number of shards share their servers, and so one worker."""
+    if os.environ.get("SENSO_TURN_TEST_SCOPE") == "threads":
+        left_out = [item for item in items if not item.module.__name__.startswith(THREADS_MEET)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.module.__name__.startswith(THREADS_MEET)]
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.module.__name__, len(order)))
     for item in items:

@@ -201,9 +201,11 @@ class Runner:
             return Step(name, title, preset, lambda: self.script(name, command, preset, timeout))
 
         def integration(preset: str) -> Step:
-            # Instrumented servers are slow: with one shard as well they are only run by `--all`.
-            halved = ["env", "SENSO_TURN_TEST_SHARDS=2"] if preset in SANITIZED and not everything else []
-            command, timeout = [*halved, "tests/integration/run"], 3600 if everything else 1800
+            # Instrumented servers are slow: with one shard as well, and in full with ThreadSanitizer, only for `--all`.
+            narrowed = []
+            if preset in SANITIZED and not everything:
+                narrowed = ["env", "SENSO_TURN_TEST_SHARDS=2", *(["SENSO_TURN_TEST_SCOPE=threads"] if preset == "tsan" else [])]
+            command, timeout = [*narrowed, "tests/integration/run"], 3600 if everything else 1800
             return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
 
         repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
