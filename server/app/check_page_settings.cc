@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "server/app/firewall.h"
+#include "server/app/open_ports.h"
 
 namespace relay {
 namespace {
 
 using Transport = Config::ListenerTransport;
 
-constexpr std::uint16_t kFirstOpenPort = 49152;
-constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::size_t kStunPorts = 2;
 
 // The ports of the transport, each once, in the order of the configuration.

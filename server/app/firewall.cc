@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/app/open_ports.h"
+
 namespace relay {
 namespace {
 
 using Rule = FirewallAdvice::Rule;
 using Transport = Config::ListenerTransport;
-
-constexpr std::uint16_t kHttpsPort = 443;
 
 bool IsLoopback(const base::IpAddress& address) {
   static const auto v6 = base::IpAddress::Parse("::1");

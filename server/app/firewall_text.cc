@@ -57,12 +57,6 @@ void AppendList(const std::string& title, const std::vector<std::string>& lines,
   for (const std::string& line : lines) text += "  " + line + "\n";
 }
 
-boost::json::array ToArray(const std::vector<std::string>& texts) {
-  boost::json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 void AppendTable(const FirewallAdvice& advice, bool is_needed, std::string& text) {
   text += "| Protocol | Destination ports | What for |\n|---|---|---|\n";
   for (const Rule& rule : advice.rules) {
@@ -102,7 +96,7 @@ std::string PrintFirewallText(const FirewallAdvice& advice) {
 std::string PrintFirewallJson(const FirewallAdvice& advice) {
   boost::json::array nodes;
   for (const FirewallAdvice::Node& node : advice.nodes)
-    nodes.push_back({{"name", node.name}, {"addresses", ToArray(node.addresses)}});
+    nodes.push_back({{"name", node.name}, {"addresses", boost::json::value_from(node.addresses)}});
   boost::json::array rules;
   for (const Rule& rule : advice.rules) {
     rules.push_back({{"direction", "out"},
@@ -112,11 +106,11 @@ std::string PrintFirewallJson(const FirewallAdvice& advice) {
                      {"needed", rule.is_needed},
                      {"purpose", rule.purpose}});
   }
-  const boost::json::object whole = {{"names", ToArray(advice.names)},
-                                     {"addresses", ToArray(advice.addresses)},
+  const boost::json::object whole = {{"names", boost::json::value_from(advice.names)},
+                                     {"addresses", boost::json::value_from(advice.addresses)},
                                      {"rules", std::move(rules)},
                                      {"nodes", std::move(nodes)},
-                                     {"notes", ToArray(NotesOn(advice))}};
+                                     {"notes", boost::json::value_from(NotesOn(advice))}};
   return boost::json::serialize(whole) + "\n";
 }
 

@@ -6,13 +6,10 @@
 #include <optional>
 
 #include "auth/credential_issuer.h"
+#include "server/app/open_ports.h"
 
 namespace relay {
 namespace {
-
-constexpr std::uint16_t kFirstOpenPort = 49152;  // of the range that client firewalls allow
-
-constexpr std::uint16_t kHttpsPort = 443;
 
 enum class Scheme : std::uint8_t { kUdp, kTcp, kTls };
 
@@ -118,12 +115,6 @@ std::vector<Target> MakeTargets(const std::vector<Config::Listener>& listeners,
   return targets;
 }
 
-boost::json::array ToArray(const std::vector<std::string>& texts) {
-  boost::json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 }  // namespace
 
 IceUrls MakeIceUrls(const std::vector<Config::Listener>& listeners, const std::string& node,
@@ -166,9 +157,9 @@ base::Result<std::string> MakeIceServersJson(const Config& config, const IceUrls
     namespace json = boost::json;
     std::string text = "{\"iceServers\": [\n";
     if (!urls.stun.empty()) {
-      text += "  {\"urls\": " + json::serialize(ToArray(urls.stun)) + "},\n";
+      text += "  {\"urls\": " + json::serialize(json::value_from(urls.stun)) + "},\n";
     }
-    text += "  {\"urls\": " + json::serialize(ToArray(urls.turn)) + ",\n";
+    text += "  {\"urls\": " + json::serialize(json::value_from(urls.turn)) + ",\n";
     text += "   \"username\": " + json::serialize(json::value(issued.value().username)) + ",\n";
     text += "   \"credential\": " + json::serialize(json::value(issued.value().password)) + "}\n]}";
     return text;

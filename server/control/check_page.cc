@@ -78,12 +78,6 @@ json::array RulesOf(const CheckPageSettings& settings) {
   return rules;
 }
 
-json::array ToArray(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 }  // namespace
 
 CheckPage::CheckPage(base::RandomSource& random) : random_(random), rooms_(random) {
@@ -155,7 +149,7 @@ HttpResponse CheckPage::OpenSession(const HttpRequest& request, const CheckPageS
                           {"proxyTraces", std::move(traces)},
                           {"tls", NameOf(JudgeTlsClient(request))},
                           {"rules", RulesOf(settings)},
-                          {"destinations", ToArray(settings.destinations)}};
+                          {"destinations", json::value_from(settings.destinations)}};
   return JsonResponse(201, json::serialize(body));
 }
 
@@ -170,7 +164,7 @@ HttpResponse CheckPage::OpenRoom(const HttpRequest& request, base::MonotonicTime
   json::object body{{"seat", seats->front()},
                     {"link", link},
                     {"seconds", std::chrono::seconds(CheckRooms::kLifetime).count()}};
-  if (const auto rows = EncodeQr(link)) body["qr"] = ToArray(*rows);
+  if (const auto rows = EncodeQr(link)) body["qr"] = json::value_from(*rows);
   return JsonResponse(201, json::serialize(body));
 }
 
@@ -179,7 +173,7 @@ HttpResponse CheckPage::EnterRoom(const HttpRequest& request, std::string_view s
   if (request.method == "GET") {
     const std::vector<std::string>* messages = rooms_.Read(seat, now);
     if (messages == nullptr) return TextResponse(404, "there is no such room, or no more\n");
-    return JsonResponse(200, json::serialize(ToArray(*messages)));
+    return JsonResponse(200, json::serialize(json::value_from(*messages)));
   }
   if (request.method != "POST") return MethodNotAllowed("GET, POST");
   if (auto refusal = RefusePost(request)) return *std::move(refusal);

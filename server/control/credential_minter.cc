@@ -34,12 +34,6 @@ std::vector<std::string> UrlsOf(const FleetNode& node, bool is_alone) {
   return best;
 }
 
-json::array ToArray(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 }  // namespace
 
 std::variant<Minted, MintFailure> Mint(const CredentialSettings& settings,
@@ -91,9 +85,9 @@ std::variant<Minted, MintFailure> Mint(const CredentialSettings& settings,
 std::string IceServersDocument(const Minted& minted, std::string_view ice_transport_policy) {
   json::array servers;
   if (!minted.stun_urls.empty())
-    servers.emplace_back(json::object{{"urls", ToArray(minted.stun_urls)}});
+    servers.emplace_back(json::object{{"urls", json::value_from(minted.stun_urls)}});
   for (const Minted::Servers& one : minted.servers) {
-    servers.emplace_back(json::object{{"urls", ToArray(one.turn_urls)},
+    servers.emplace_back(json::object{{"urls", json::value_from(one.turn_urls)},
                                       {"username", one.username},
                                       {"credential", one.password}});
   }
@@ -113,7 +107,7 @@ std::string RestDocument(const Minted& minted) {
   return json::serialize(json::object{{"username", first.username},
                                       {"password", first.password},
                                       {"ttl", minted.ttl.count()},
-                                      {"uris", ToArray(first.turn_urls)}}) +
+                                      {"uris", json::value_from(first.turn_urls)}}) +
          "\n";
 }
 

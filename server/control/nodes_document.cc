@@ -9,23 +9,17 @@ namespace {
 
 namespace json = boost::json;
 
-json::array ToArray(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 }  // namespace
 
 std::string NodesDocument(const std::vector<FleetNode>& nodes) {
   json::array list;
   for (const FleetNode& node : nodes) {
-    json::array urls = ToArray(node.stun_urls);
+    json::array urls = json::value_from(node.stun_urls).as_array();
     for (const std::string& url : node.turn_urls) urls.emplace_back(url);
     list.emplace_back(json::object{{"name", node.name},
                                    {"region", node.region},
                                    {"urls", std::move(urls)},
-                                   {"addresses", ToArray(node.addresses)},
+                                   {"addresses", json::value_from(node.addresses)},
                                    {"allocations", node.allocations},
                                    {"allocationsLimit", node.allocations_limit},
                                    {"freePorts", node.free_ports},

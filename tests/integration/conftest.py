@@ -36,10 +36,14 @@ SHARDS = tuple(int(number) for number in os.environ.get("SENSO_TURN_TEST_SHARDS"
 
 # What waits longest begins first, so that nothing waits for it at the end.
 LONGEST_FIRST = (
+    "test_datapath_contract_time",
     "test_bad_input_repetition",
     "test_timeouts",
     "test_expiry",
     "test_stream_quality",
+    "test_datapath_contract",
+    "test_datapath_contract_octets",
+    "test_tcp_relay",
     "test_floods",
     "test_nat_discovery",
 )
