@@ -15,10 +15,10 @@ using testing::SizeIs;
 constexpr const char* kSecrets = "auth: {shared_secrets: [{id: a, secret: sixteen characters}]}\n";
 constexpr const char* kKeys = "credentials: {api_keys: [{key: abc, tenant: nextcloud}]}\n";
 
-LoadedConfig LoadText(const std::string& yaml) { return LoadConfigText(yaml, "turn.yaml", {}); }
+LoadedConfig Load(const std::string& yaml) { return LoadConfigText(yaml, "turn.yaml", {}); }
 
 void ExpectError(const std::string& yaml, const std::string& key, const std::string& message) {
-  const LoadedConfig loaded = LoadText(yaml);
+  const LoadedConfig loaded = Load(yaml);
   ASSERT_THAT(loaded.errors, SizeIs(1)) << yaml;
   EXPECT_EQ(loaded.errors[0].key, key);
   EXPECT_THAT(loaded.errors[0].message, HasSubstr(message));
@@ -61,10 +61,10 @@ TEST(CredentialService, AnIssuerIsAUrlOfOneReading) {
   expect("issuer: \"https://a.example\", algorithms: [none]", ".algorithms[0]", "'none'");
   expect("issuer: \"https://a.example\", admin_scope: \"turn:credentials\"" + rest, ".admin_scope",
          "also the mint_scope");
-  EXPECT_TRUE(LoadText(std::string(kSecrets) +
-                       "credentials: {issuers: [{issuer: \"https://a.example:8443/realms/One\", "
-                       "audience: turn" +
-                       rest + "}]}\n")
+  EXPECT_TRUE(Load(std::string(kSecrets) +
+                   "credentials: {issuers: [{issuer: \"https://a.example:8443/realms/One\", "
+                   "audience: turn" +
+                   rest + "}]}\n")
                   .ok());
 }
 
@@ -79,15 +79,15 @@ TEST(CredentialService, NeedsAPortOfItsOwn) {
 
 TEST(CredentialService, HasOneSubjectKey) {
   const LoadedConfig loaded =
-      LoadText("credentials:\n  subject_key: a\n  subject_key_file: /dev/null\n");
+      Load("credentials:\n  subject_key: a\n  subject_key_file: /dev/null\n");
   ASSERT_FALSE(loaded.ok());
-  EXPECT_TRUE(LoadText("credentials: {subject_key: a}\n").ok());
+  EXPECT_TRUE(Load("credentials: {subject_key: a}\n").ok());
   ExpectError("credentials:\n  subject_key: a\n  subject_key_file: /proc/version\n",
               "credentials.subject_key", "one is enough");
 }
 
 TEST(CredentialService, BesideARelayMayHaveNobodyToServe) {
-  const LoadedConfig loaded = LoadText(std::string(kSecrets) + "roles: [relay, credentials]\n");
+  const LoadedConfig loaded = Load(std::string(kSecrets) + "roles: [relay, credentials]\n");
   ASSERT_TRUE(loaded.ok());
   ASSERT_THAT(loaded.warnings, SizeIs(1));
   EXPECT_THAT(loaded.warnings[0].message, HasSubstr("nobody could use the credential service"));
@@ -95,22 +95,21 @@ TEST(CredentialService, BesideARelayMayHaveNobodyToServe) {
 }
 
 TEST(CredentialService, ByItselfKnowsNoRelayWithoutARegistry) {
-  const LoadedConfig loaded = LoadText(std::string(kSecrets) + "roles: [credentials]\n" + kKeys);
+  const LoadedConfig loaded = Load(std::string(kSecrets) + "roles: [credentials]\n" + kKeys);
   ASSERT_TRUE(loaded.ok()) << loaded.errors[0].ToString();
   ASSERT_THAT(loaded.warnings, SizeIs(1));
   EXPECT_EQ(loaded.warnings[0].key, "fleet.registry");
 }
 
 TEST(CredentialService, ExistsByTheRoleAndSomebodyToServe) {
-  EXPECT_TRUE(OffersCredentials(LoadText(std::string(kSecrets) + kKeys).config));
-  EXPECT_FALSE(OffersCredentials(LoadText(kSecrets).config));
-  EXPECT_FALSE(
-      OffersCredentials(LoadText(std::string(kSecrets) + "roles: [relay]\n" + kKeys).config));
+  EXPECT_TRUE(OffersCredentials(Load(std::string(kSecrets) + kKeys).config));
+  EXPECT_FALSE(OffersCredentials(Load(kSecrets).config));
+  EXPECT_FALSE(OffersCredentials(Load(std::string(kSecrets) + "roles: [relay]\n" + kKeys).config));
 }
 
 TEST(CredentialService, ComesAndGoesByARestart) {
-  const Config without = LoadText(kSecrets).config;
-  const Config with = LoadText(std::string(kSecrets) + kKeys).config;
+  const Config without = Load(kSecrets).config;
+  const Config with = Load(std::string(kSecrets) + kKeys).config;
   EXPECT_THAT(CompareConfigs(without, with).by_restart,
               testing::ElementsAre("credentials.api_keys"));
   EXPECT_THAT(CompareConfigs(with, without).by_restart,

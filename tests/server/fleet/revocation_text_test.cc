@@ -10,7 +10,7 @@ namespace {
 using auth::Revocation;
 using std::chrono::milliseconds;
 
-Revocation ExampleRevocation(std::string value = "1795:k1.acme.hash:jti") {
+Revocation Example(std::string value = "1795:k1.acme.hash:jti") {
   return {Revocation::Kind::kUsername, std::move(value),
           base::WallTime(milliseconds(1'795'000'000'001)),
           base::WallTime(milliseconds(1'795'000'999'000))};
@@ -41,7 +41,7 @@ TEST(RevocationText, OfAnEntryThatIsNoneIsNothing) {
   EXPECT_FALSE(ReadStreamEntry(Text("1-1")));
   EXPECT_FALSE(ReadStreamEntry(Array({Text("1-1")})));
   for (const char* id : {"", "-", "1-", "-1", "1", "a-1", "1-1 ", "1-1\r\nDEL x"})
-    EXPECT_FALSE(ReadStreamEntry(Entry(id, WriteRevocationFields(ExampleRevocation())))) << id;
+    EXPECT_FALSE(ReadStreamEntry(Entry(id, WriteRevocationFields(Example())))) << id;
 }
 
 TEST(RevocationText, OfFieldsThatAreNoneIsAnEntryWithoutARevocation) {
@@ -54,12 +54,12 @@ TEST(RevocationText, OfFieldsThatAreNoneIsAnEntryWithoutARevocation) {
   expect_none({});
   expect_none({"kind"});
   for (const std::size_t missing : {0u, 2u, 4u, 6u}) {
-    std::vector<std::string> fields = WriteRevocationFields(ExampleRevocation());
+    std::vector<std::string> fields = WriteRevocationFields(Example());
     fields[missing] = "other";
     expect_none(fields);
   }
   const auto expect_wrong = [&](std::size_t place, const std::string& value) {
-    std::vector<std::string> fields = WriteRevocationFields(ExampleRevocation());
+    std::vector<std::string> fields = WriteRevocationFields(Example());
     fields[place] = value;
     expect_none(fields);
   };
@@ -76,17 +76,16 @@ TEST(RevocationText, OfFieldsThatAreNoneIsAnEntryWithoutARevocation) {
 }
 
 TEST(RevocationText, OfAStreamIsReadAsItWasWritten) {
-  const auto entry =
-      ReadStreamEntry(Entry("5-0", WriteRevocationFields(ExampleRevocation("a\0 b\xff"))));
+  const auto entry = ReadStreamEntry(Entry("5-0", WriteRevocationFields(Example("a\0 b\xff"))));
   ASSERT_TRUE(entry && entry->revocation);
-  EXPECT_EQ(*entry->revocation, ExampleRevocation("a\0 b\xff"));
+  EXPECT_EQ(*entry->revocation, Example("a\0 b\xff"));
 }
 
 TEST(RevocationText, OfAFileIsReadAsItWasWritten) {
-  std::vector<Revocation> all{ExampleRevocation(), ExampleRevocation(std::string("\0\n\xff ", 4))};
+  std::vector<Revocation> all{Example(), Example(std::string("\0\n\xff ", 4))};
   for (const auto kind : {Revocation::Kind::kSubject, Revocation::Kind::kTenant,
                           Revocation::Kind::kKid, Revocation::Kind::kJti}) {
-    all.push_back(ExampleRevocation("x"));
+    all.push_back(Example("x"));
     all.back().kind = kind;
   }
   EXPECT_EQ(ReadSavedRevocations(WriteSavedRevocations(all)), all);
@@ -94,7 +93,7 @@ TEST(RevocationText, OfAFileIsReadAsItWasWritten) {
 }
 
 TEST(RevocationText, OfAFileThatIsDamagedIsNothing) {
-  const std::string text = WriteSavedRevocations({ExampleRevocation(), ExampleRevocation("x")});
+  const std::string text = WriteSavedRevocations({Example(), Example("x")});
   for (std::size_t length = 0; length < text.size(); ++length)
     EXPECT_FALSE(ReadSavedRevocations(text.substr(0, length))) << length;
   for (std::size_t place = 0; place < text.size(); ++place) {
@@ -107,10 +106,10 @@ TEST(RevocationText, OfAFileThatIsDamagedIsNothing) {
 }
 
 TEST(RevocationText, MillisecondsAreNotEarlierThanWhatTheyStandFor) {
-  Revocation exact = ExampleRevocation();
+  Revocation exact = Example();
   exact.revoked_at += std::chrono::nanoseconds(1);
   const Revocation written = InMilliseconds(exact);
-  EXPECT_EQ(written.revoked_at, ExampleRevocation().revoked_at + milliseconds(1));
+  EXPECT_EQ(written.revoked_at, Example().revoked_at + milliseconds(1));
   EXPECT_EQ(InMilliseconds(written), written);
 }
 

@@ -13,7 +13,7 @@
 namespace relay {
 namespace {
 
-const base::Endpoint kSomeLoopbackPort{*base::IpAddress::Parse("127.0.0.1"), 0};
+const base::Endpoint kLoopback{*base::IpAddress::Parse("127.0.0.1"), 0};
 
 // With a limit of descriptors for the test alone.
 class DescriptorReserve : public testing::Test {
@@ -52,10 +52,10 @@ TEST_F(DescriptorReserve, ItIsAQuarterAtMost) {
 TEST_F(DescriptorReserve, RelaysEndBeforeTheSystemDoes) {
   for (auto* open : {&OpenRelaySocket, &OpenTcpRelaySocket}) {
     std::vector<Descriptor> relays;
-    OpenRelayResult opened = open(kSomeLoopbackPort);
+    OpenRelayResult opened = open(kLoopback);
     while (opened.error == 0 && relays.size() < kLimit) {
       relays.push_back(std::move(opened.descriptor));
-      opened = open(kSomeLoopbackPort);
+      opened = open(kLoopback);
     }
     EXPECT_EQ(opened.error, EMFILE);
     EXPECT_GT(relays.size(), 1000U);

@@ -37,8 +37,8 @@ Octets Record(std::uint8_t type, std::uint8_t epoch, const Octets& content) {
 }
 
 // A fragment in the clear: of a message of so many octets, with this number, as long as `present`.
-Octets ClearFragment(std::uint16_t message_bytes, std::uint8_t number, std::uint8_t present,
-                     std::uint8_t claimed) {
+Octets Fragment(std::uint16_t message_bytes, std::uint8_t number, std::uint8_t present,
+                std::uint8_t claimed) {
   Octets out = {16,
                 0,
                 static_cast<std::uint8_t>(message_bytes >> 8),
@@ -55,8 +55,8 @@ Octets ClearFragment(std::uint16_t message_bytes, std::uint8_t number, std::uint
   return out;
 }
 
-Octets ClearFragment(std::uint16_t message_bytes, std::uint8_t number) {
-  return ClearFragment(message_bytes, number, 10, 10);
+Octets Fragment(std::uint16_t message_bytes, std::uint8_t number) {
+  return Fragment(message_bytes, number, 10, 10);
 }
 
 class DtlsRecordFilterTest : public testing::Test {
@@ -72,7 +72,7 @@ class DtlsRecordFilterTest : public testing::Test {
 };
 
 TEST_F(DtlsRecordFilterTest, WhatIsCutOffOrNoRecordIsLeftOut) {
-  const Octets whole = Record(kHandshake, 0, ClearFragment(66, 2));
+  const Octets whole = Record(kHandshake, 0, Fragment(66, 2));
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_EQ(Admitted({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)}), 0u);
   }
@@ -87,24 +87,24 @@ TEST_F(DtlsRecordFilterTest, AnEncryptedRecordThatIsTooShortIsLeftOut) {
 }
 
 TEST_F(DtlsRecordFilterTest, B72_MessagesThatNoClientSendsAreNotKeptForLater) {
-  EXPECT_TRUE(Passes(Record(kHandshake, 0, ClearFragment(4096, 3))));
-  EXPECT_FALSE(Passes(Record(kHandshake, 0, ClearFragment(4097, 2))));
-  EXPECT_FALSE(Passes(Record(kHandshake, 0, ClearFragment(66, 4))));
-  EXPECT_FALSE(Passes(Record(kHandshake, 0, ClearFragment(66, 2, 10, 11))));
+  EXPECT_TRUE(Passes(Record(kHandshake, 0, Fragment(4096, 3))));
+  EXPECT_FALSE(Passes(Record(kHandshake, 0, Fragment(4097, 2))));
+  EXPECT_FALSE(Passes(Record(kHandshake, 0, Fragment(66, 4))));
+  EXPECT_FALSE(Passes(Record(kHandshake, 0, Fragment(66, 2, 10, 11))));
   EXPECT_FALSE(Passes(Record(kHandshake, 0, Octets(11))));
 }
 
 TEST_F(DtlsRecordFilterTest, EveryMessageOfARecordIsLookedAt) {
-  Octets two = ClearFragment(66, 2);
-  const Octets second = ClearFragment(60000, 3);
+  Octets two = Fragment(66, 2);
+  const Octets second = Fragment(60000, 3);
   two.insert(two.end(), second.begin(), second.end());
   EXPECT_EQ(Admitted(Record(kHandshake, 0, two)), 0u);
 }
 
 TEST_F(DtlsRecordFilterTest, RecordsInFrontOfABadOnePass) {
-  Octets datagram = Record(kHandshake, 0, ClearFragment(66, 2));
+  Octets datagram = Record(kHandshake, 0, Fragment(66, 2));
   const std::size_t good = datagram.size();
-  const Octets bad = Record(kHandshake, 0, ClearFragment(66, 9));
+  const Octets bad = Record(kHandshake, 0, Fragment(66, 9));
   datagram.insert(datagram.end(), bad.begin(), bad.end());
   EXPECT_EQ(Admitted(datagram), good);
 }
