@@ -38,6 +38,10 @@ struct FirewallOptions {
 };
 int RunFirewall(const FirewallOptions& options);
 
+// Prints the configuration that does what a turnserver.conf did; what there is to know goes to
+// standard error.
+int RunMigrate(const std::string& file);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;
@@ -48,9 +52,10 @@ int RunReload(const AdminOptions& options);
 
 int RunVersion();
 
-// docs/configuration.md, docs/firewall.md and docs/metrics.md.
+// docs/configuration.md, docs/firewall.md, docs/metrics.md and docs/coturn-options.md.
 int RunGenerateConfiguration();
 int RunGenerateFirewall();
 int RunGenerateMetrics();
+int RunGenerateMigration();
 
 }  // namespace relay
