@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,14 @@ struct FirewallOptions {
   std::string format = "text";  // or "json"
 };
 int RunFirewall(const FirewallOptions& options);
+
+struct DnsOptions {
+  ConfigSource source;
+  bool is_external_dns = false;  // else a zone file
+  std::uint32_t ttl_seconds = 300;
+  std::vector<std::string> name_servers;
+};
+int RunDns(const DnsOptions& options);
 
 // Prints the configuration that does what a turnserver.conf did; what there is to know goes to
 // standard error.

@@ -63,6 +63,7 @@ class CommandLine {
     AddCheck();
     AddCredentials();
     AddFirewall();
+    AddDns();
     AddMigrate();
     AddStatus();
     AddReload();
@@ -145,6 +146,22 @@ class CommandLine {
         ->capture_default_str();
   }
 
+  void AddDns() {
+    constexpr std::uint32_t kMaxTtlSeconds = 7 * 86400;
+    CLI::App* sub =
+        Add("dns", "Print the DNS records of this server", [this] { return RunDns(dns_); });
+    AddSource(sub, dns_.source.file, dns_.source.overrides);
+    sub->add_flag("--external-dns", dns_.is_external_dns,
+                  "As DNSEndpoint for external-dns, instead of a zone file");
+    sub->add_option("--ttl", dns_.ttl_seconds, "How long resolvers keep them, in seconds")
+        ->check(CLI::Range(std::uint32_t{1}, kMaxTtlSeconds))
+        ->type_name("SECONDS")
+        ->capture_default_str();
+    sub->add_option("--name-server", dns_.name_servers, "A server of the zone; may be repeated")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+  }
+
   void AddMigrate() {
     CLI::App* sub =
         Add("migrate", "Print the configuration that does what coturn's turnserver.conf did",
@@ -212,6 +229,7 @@ class CommandLine {
   std::vector<std::string> check_overrides_;
   CredentialsOptions credentials_;
   FirewallOptions firewall_;
+  DnsOptions dns_;
   std::string migrate_file_;
   AdminOptions admin_;
 };

@@ -41,8 +41,8 @@ def check_of_the_result(tmp_path: Path, text: str) -> subprocess.CompletedProces
 
 def options_of_the_help() -> set[str]:
     text = subprocess.run(["turnserver", "--help"], capture_output=True, text=True, check=False)
-    lines = re.findall(r"^\s+(-.*)$", text.stdout + text.stderr, re.M)
-    return {name for line in lines for name in re.findall(r"(?<![\w-])--([A-Za-z][\w-]*)", line.split("\t")[0].split("<")[0])}
+    lines = [re.split(r"[\t<]", line)[0] for line in re.findall(r"^\s+(-.*)$", text.stdout + text.stderr, re.M)]
+    return {name for line in lines for name in re.findall(r"(?<![\w-])--([A-Za-z][\w-]*)", line)}
 
 
 def options_of_the_example() -> list[str]:
