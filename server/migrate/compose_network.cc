@@ -176,7 +176,7 @@ std::string ComposeProxyPort(const CoturnSettings& settings,
                 "below and take the # away");
   std::string lines;
   for (const base::IpAddress& address : addresses) {
-    lines += "- {transport: tcp, address: " + YamlQuoted(address.ToString()) +
+    lines += "  - {transport: tcp, address: " + YamlQuoted(address.ToString()) +
              ", port: " + std::to_string(settings.proxy_port->value) +
              ", proxy_protocol: {trusted: [PROXY]}}\n";
   }
@@ -228,8 +228,8 @@ MigratedListeners ComposeListeners(const CoturnSettings& settings, const Migrati
       "Clients behind firewalls reach UDP 49152 and TCP 443 where they reach nothing else "
       "(docs/firewall.md):");
   composed.listeners += CommentedOut(
-      "- {transport: udp, address: \"0.0.0.0\", port: 49152}\n"
-      "- {transport: edge, address: \"0.0.0.0\", port: 443}\n");
+      "  - {transport: udp, address: \"0.0.0.0\", port: 49152}\n"
+      "  - {transport: edge, address: \"0.0.0.0\", port: 443}\n");
 
   if (!files.certificate.empty()) {
     const std::string tls =
@@ -313,7 +313,7 @@ std::string ComposeRelay(const CoturnSettings& settings, const MigrationHost& ho
     if (internal) externals[*internal] = pair.external;
     if (!internal) {
       incomplete += CommentedOut(
-          "external_addresses: {ADDRESS: " + YamlQuoted(pair.external.ToString()) + "}\n");
+          "  external_addresses: {ADDRESS: " + YamlQuoted(pair.external.ToString()) + "}\n");
     }
   }
   std::erase_if(externals, [](const auto& pair) { return pair.first == pair.second; });
@@ -340,8 +340,8 @@ std::string ComposeRelay(const CoturnSettings& settings, const MigrationHost& ho
     yaml += "  ports: {min: " + std::to_string(std::max(min, kLowestPort)) +
             ", max: " + std::to_string(max) + "}\n";
   }
-  const bool is_only_comments = std::ranges::all_of(yaml, [&](char) { return yaml == incomplete; });
-  return yaml.empty() || is_only_comments ? yaml : "relay:\n" + yaml;
+  if (yaml.empty()) return yaml;
+  return (yaml == incomplete ? "# relay:\n" : "relay:\n") + yaml;
 }
 
 namespace {

@@ -97,6 +97,7 @@ std::string ComposeAuth(const CoturnSettings& settings, Findings& findings) {
     tokens = CommentedOut("  access_tokens: {server_name: " + YamlQuoted(name) +
                           ", keys: [{kid: KID, algorithm: A256GCM, key: BASE64}]}\n");
   }
+  if (body.empty() && !tokens.empty()) return "# auth:\n" + tokens;
   return Map("auth", body) + tokens;
 }
 
