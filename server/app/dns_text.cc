@@ -18,9 +18,10 @@ std::string Quoted(const std::string& text) {
 
 std::string PrintAuthority(const DnsDomain& domain, const DnsPrinting& printing) {
   const std::string name = domain.name + ".";
-  std::vector<std::string> servers;
-  for (const std::string& server : printing.name_servers)
-    servers.push_back(server + (server.ends_with('.') ? "" : "."));
+  std::vector<std::string> servers = printing.name_servers;
+  for (std::string& server : servers) {
+    if (!server.ends_with('.')) server += '.';
+  }
   std::string text;
   if (servers.empty()) {
     servers.push_back(FirstNode(domain));
@@ -30,7 +31,8 @@ std::string PrintAuthority(const DnsDomain& domain, const DnsPrinting& printing)
   }
   text += name + " IN SOA " + servers.front() + " hostmaster." + name + " " +
           std::to_string(printing.serial) + " 3600 600 604800 60\n";
-  for (const std::string& server : servers) text += name + " IN NS " + server + "\n";
+  for (const std::string& server : servers)
+    text.append(name).append(" IN NS ").append(server) += '\n';
   return text;
 }
 
