@@ -1,4 +1,5 @@
-"""`senso-turn dns`: the zone in a real name server, and the way of a client from a domain to the listener that answers."""
+"""`senso-turn dns`: the zone in a real name server, and the way of a client from a domain to the listener that
+answers."""
 
 import json
 
@@ -18,7 +19,8 @@ NODE = f"eu01.{DOMAIN}"
 ALICE = Credentials("alice", "alice's password")
 
 pytestmark = pytest.mark.skipif(
-    not (has_address(PUBLIC) and has_address(PUBLIC_V6)), reason=f"{PUBLIC} is not an address here: use tests/integration/run"
+    not (has_address(PUBLIC) and has_address(PUBLIC_V6)),
+    reason=f"{PUBLIC} is not an address here: use tests/integration/run",
 )
 
 # What a client can do, by the tag of S-NAPTR that says so (RFC 5928).
@@ -116,10 +118,10 @@ def test_DNS_endpoints_say_the_same_as_the_zone(configuration):
 
 
 @pytest.mark.parametrize(
-    "arguments, word", [(["--set", "node=192.0.2.1"], "name"), (["--set", "node=relay"], "domain"), (["--set", "region=eu01"], "region")]
+    "setting, word", [("node=192.0.2.1", "name"), ("node=relay", "domain"), ("region=eu01", "region")]
 )
-def test_DNS_names_that_cannot_be_are_1(configuration, arguments, word):
-    done = run_command("dns", "--config", str(configuration), *arguments)
+def test_DNS_names_that_cannot_be_are_1(configuration, setting, word):
+    done = run_command("dns", "--config", str(configuration), "--set", setting)
     assert done.returncode == 1 and word in done.stderr and done.stdout == ""
 
 

@@ -55,8 +55,9 @@ class NameServer:
 
     def start(self) -> NameServer:
         program = shutil.which("nsd", path=f"{os.environ['PATH']}:/usr/sbin")
-        self.process = subprocess.Popen([program, "-d", "-c", str(self.directory / "nsd.conf")], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [program, "-d", "-c", str(self.directory / "nsd.conf")]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while not self.ask(self.zone, "SOA"):
             assert self.process.poll() is None and time.monotonic() < deadline, (self.directory / "log").read_text()
