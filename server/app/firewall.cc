@@ -11,17 +11,6 @@ namespace {
 using Rule = FirewallAdvice::Rule;
 using Transport = Config::ListenerTransport;
 
-bool IsLoopback(const base::IpAddress& address) {
-  static const auto v6 = base::IpAddress::Parse("::1");
-  return address == v6 || (address.is_v4() && address.v4_octets()[0] == 127);
-}
-
-std::vector<Config::Listener> ReachableListeners(const Config& config) {
-  std::vector<Config::Listener> listeners = config.listeners;
-  std::erase_if(listeners, [](const auto& listener) { return IsLoopback(listener.address); });
-  return listeners;
-}
-
 std::string_view ProtocolOf(Transport transport) {
   return transport == Transport::kUdp || transport == Transport::kDtls ? "udp" : "tcp";
 }
@@ -121,22 +110,6 @@ FirewallAdvice AdviseFirewall(const Config& config, std::vector<FirewallAdvice::
   });
   advice.nodes = std::move(nodes);
   return advice;
-}
-
-FirewallAdvice::Node ThisNode(const Config& config,
-                              const std::vector<turn::RelayAddress>& relay_addresses) {
-  FirewallAdvice::Node node;
-  if (!base::IpAddress::Parse(config.node)) node.name = config.node;
-  for (const turn::RelayAddress& relay : relay_addresses)
-    AddOnce(node.addresses, relay.external.ToString());
-  for (const Config::Listener& listener : ReachableListeners(config)) {
-    if (listener.address.is_unspecified()) continue;
-    const auto relay =
-        std::ranges::find(relay_addresses, listener.address, &turn::RelayAddress::internal);
-    AddOnce(node.addresses,
-            (relay == relay_addresses.end() ? listener.address : relay->external).ToString());
-  }
-  return node;
 }
 
 }  // namespace relay

@@ -5,19 +5,14 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/turn/peer_policy.h"
+#include "server/app/public_node.h"
 #include "server/config/config.h"
 
 namespace relay {
 
 // What a network has to let out so that its clients reach these servers.
 struct FirewallAdvice {
-  // A server: the name that clients are given (empty: none), and its addresses as the world knows
-  // them.
-  struct Node {
-    std::string name;
-    std::vector<std::string> addresses;
-  };
+  using Node = PublicNode;
   struct Rule {
     std::string_view protocol;  // "udp" or "tcp"
     std::uint16_t min_port = 0;
@@ -37,10 +32,6 @@ struct FirewallAdvice {
 // The rules come from the listeners and relay ports of `config`, which all nodes are taken to
 // share. Listeners on loopback are nobody's business. Without nodes there are no destinations.
 FirewallAdvice AdviseFirewall(const Config& config, std::vector<FirewallAdvice::Node> nodes);
-
-// The node that `config` describes.
-FirewallAdvice::Node ThisNode(const Config& config,
-                              const std::vector<turn::RelayAddress>& relay_addresses);
 
 // "443", "49152-65535".
 std::string PortsOf(const FirewallAdvice::Rule& rule);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,18 @@ struct FirewallOptions {
 };
 int RunFirewall(const FirewallOptions& options);
 
+struct DnsOptions {
+  ConfigSource source;
+  bool is_external_dns = false;  // else a zone file
+  std::uint32_t ttl_seconds = 300;
+  std::vector<std::string> name_servers;
+};
+int RunDns(const DnsOptions& options);
+
+// Prints the configuration that does what a turnserver.conf did; what there is to know goes to
+// standard error.
+int RunMigrate(const std::string& file);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;
@@ -48,9 +61,10 @@ int RunReload(const AdminOptions& options);
 
 int RunVersion();
 
-// docs/configuration.md, docs/firewall.md and docs/metrics.md.
+// docs/configuration.md, docs/firewall.md, docs/metrics.md and docs/coturn-options.md.
 int RunGenerateConfiguration();
 int RunGenerateFirewall();
 int RunGenerateMetrics();
+int RunGenerateMigration();
 
 }  // namespace relay

@@ -4,6 +4,7 @@
 #include "server/cli/commands.h"
 #include "server/config/configuration_doc.h"
 #include "server/metrics/metrics_document.h"
+#include "server/migrate/migrate.h"
 
 namespace relay {
 
@@ -30,6 +31,11 @@ int RunGenerateFirewall() {
 
 int RunGenerateMetrics() {
   std::cout << GenerateMetricsDocument() << std::flush;
+  return kExitDone;
+}
+
+int RunGenerateMigration() {
+  std::cout << PrintMigrationDocument() << std::flush;
   return kExitDone;
 }
 

@@ -45,6 +45,14 @@ constexpr const char* kCredentialsFooter =
     "  senso-turn credentials --user alice --ttl 12h\n"
     "  senso-turn credentials --config /etc/senso-turn/senso-turn.yaml --node turn.example.org";
 
+constexpr const char* kMigrateFooter =
+    "\nThe configuration goes to standard output. What has no equivalent is noted in it, and on "
+    "standard error\n"
+    "with the line. On the server's own host it finds the certificates and the address behind "
+    "external-ip.\n"
+    "\n"
+    "  senso-turn migrate /etc/turnserver.conf > turn.yaml && senso-turn check turn.yaml";
+
 // What the arguments are read into, and the command that they chose.
 class CommandLine {
  public:
@@ -55,6 +63,8 @@ class CommandLine {
     AddCheck();
     AddCredentials();
     AddFirewall();
+    AddDns();
+    AddMigrate();
     AddStatus();
     AddReload();
     Add("version", "Print the version", RunVersion);
@@ -136,6 +146,30 @@ class CommandLine {
         ->capture_default_str();
   }
 
+  void AddDns() {
+    constexpr std::uint32_t kMaxTtlSeconds = 7 * 86400;
+    CLI::App* sub =
+        Add("dns", "Print the DNS records of this server", [this] { return RunDns(dns_); });
+    AddSource(sub, dns_.source.file, dns_.source.overrides);
+    sub->add_flag("--external-dns", dns_.is_external_dns,
+                  "As DNSEndpoint for external-dns, instead of a zone file");
+    sub->add_option("--ttl", dns_.ttl_seconds, "How long resolvers keep them, in seconds")
+        ->check(CLI::Range(std::uint32_t{1}, kMaxTtlSeconds))
+        ->type_name("SECONDS")
+        ->capture_default_str();
+    sub->add_option("--name-server", dns_.name_servers, "A server of the zone; may be repeated")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+  }
+
+  void AddMigrate() {
+    CLI::App* sub =
+        Add("migrate", "Print the configuration that does what coturn's turnserver.conf did",
+            [this] { return RunMigrate(migrate_file_); });
+    sub->add_option("FILE", migrate_file_, "A turnserver.conf")->required()->type_name("");
+    sub->footer(kMigrateFooter);
+  }
+
   void AddStatus() {
     CLI::App* sub =
         Add("status", "Ask the running server how it is", [this] { return RunStatus(admin_); });
@@ -163,6 +197,7 @@ class CommandLine {
     Add("configuration", "docs/configuration.md", RunGenerateConfiguration, sub);
     Add("firewall", "docs/firewall.md", RunGenerateFirewall, sub);
     Add("metrics", "docs/metrics.md", RunGenerateMetrics, sub);
+    Add("migration", "docs/coturn-options.md", RunGenerateMigration, sub);
   }
 
   // The library only says that there is no command; the word that was meant as one says more.
@@ -194,6 +229,8 @@ class CommandLine {
   std::vector<std::string> check_overrides_;
   CredentialsOptions credentials_;
   FirewallOptions firewall_;
+  DnsOptions dns_;
+  std::string migrate_file_;
   AdminOptions admin_;
 };
 

@@ -23,7 +23,7 @@ FLOORS = [
     ["protocol/turn"],
     ["server/datapath", "server/tls", "auth"],
     ["server/net", "server/http", "server/fleet", "server/config"],
-    ["server/control"],
+    ["server/control", "server/migrate"],
     ["server/app", "server/cli", "server"],
 ]
 

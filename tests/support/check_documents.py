@@ -20,6 +20,7 @@ GENERATED = {
     "docs/configuration.md": [SENSO_TURN, "generate", "configuration"],
     "docs/firewall.md": [SENSO_TURN, "generate", "firewall"],
     "docs/metrics.md": [SENSO_TURN, "generate", "metrics"],
+    "docs/coturn-options.md": [SENSO_TURN, "generate", "migration"],
     "docs/compliance.md": [sys.executable, "tests/integration/compliance_report.py"],
 }
 

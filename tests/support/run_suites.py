@@ -238,6 +238,7 @@ class Runner:
                 script("check-page", "the connectivity page in a browser, behind each kind of network",
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
+                script("package", "the Debian package in a bare Debian root", ["tests/bare/check_package"], "dev", 1200),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
         return steps

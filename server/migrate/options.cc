@@ -1,0 +1,30 @@
+#include "server/migrate/options.h"
+
+#include <algorithm>
+
+#include "server/config/nearest.h"
+
+namespace relay {
+
+std::vector<const CoturnOption*> CoturnOptions() {
+  std::vector<const CoturnOption*> all;
+  for (const auto options : {NetworkOptions(), AuthOptions(), ServiceOptions()}) {
+    for (const CoturnOption& option : options) all.push_back(&option);
+  }
+  return all;
+}
+
+const CoturnOption* FindCoturnOption(std::string_view name) {
+  const auto all = CoturnOptions();
+  const auto found =
+      std::ranges::find_if(all, [&](const CoturnOption* option) { return option->name == name; });
+  return found == all.end() ? nullptr : *found;
+}
+
+const CoturnOption& NearestCoturnOption(std::string_view name) {
+  const auto all = CoturnOptions();
+  return **std::ranges::min_element(
+      all, {}, [&](const CoturnOption* option) { return EditDistance(name, option->name); });
+}
+
+}  // namespace relay
