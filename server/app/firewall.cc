@@ -139,4 +139,18 @@ FirewallAdvice::Node ThisNode(const Config& config,
   return node;
 }
 
+std::vector<FirewallAdvice::Node> WithOthers(FirewallAdvice::Node self,
+                                             const std::vector<FleetNode>& fleet) {
+  std::vector<FirewallAdvice::Node> nodes{std::move(self)};
+  for (const FleetNode& each : fleet) {
+    FirewallAdvice::Node node{each.name, each.addresses};
+    // Who has no name is announced by an address.
+    if (base::IpAddress::Parse(each.name)) node.name.clear();
+    const bool is_known =
+        node.name.empty() ? node == nodes.front() : node.name == nodes.front().name;
+    if (!is_known) nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
 }  // namespace relay

@@ -7,6 +7,7 @@
 
 #include "protocol/turn/peer_policy.h"
 #include "server/config/config.h"
+#include "server/fleet/fleet.h"
 
 namespace relay {
 
@@ -17,6 +18,8 @@ struct FirewallAdvice {
   struct Node {
     std::string name;
     std::vector<std::string> addresses;
+
+    friend bool operator==(const Node&, const Node&) = default;
   };
   struct Rule {
     std::string_view protocol;  // "udp" or "tcp"
@@ -32,6 +35,7 @@ struct FirewallAdvice {
   std::vector<std::string> names;
   std::vector<std::string> addresses;  // of all nodes, each once, IPv4 first
   std::vector<Rule> rules;             // what is needed first
+  bool is_complete = true;             // false: there may be more nodes
 };
 
 // The rules come from the listeners and relay ports of `config`, which all nodes are taken to
@@ -42,12 +46,17 @@ FirewallAdvice AdviseFirewall(const Config& config, std::vector<FirewallAdvice::
 FirewallAdvice::Node ThisNode(const Config& config,
                               const std::vector<turn::RelayAddress>& relay_addresses);
 
+// With the others of its fleet behind it, those of its name left out: of itself it knows better.
+std::vector<FirewallAdvice::Node> WithOthers(FirewallAdvice::Node self,
+                                             const std::vector<FleetNode>& fleet);
+
 // "443", "49152-65535".
 std::string PortsOf(const FirewallAdvice::Rule& rule);
 
 // For a person, with a newline at the end.
 std::string PrintFirewallText(const FirewallAdvice& advice);
-// The same as one JSON object: nodes, names, addresses, rules, notes.
+// The same as one JSON object: nodes, complete, names, addresses, rules,
+// notes.
 std::string PrintFirewallJson(const FirewallAdvice& advice);
 // docs/firewall.md.
 std::string PrintFirewallDocument(const FirewallAdvice& advice);
