@@ -27,6 +27,7 @@ struct FirewallAdvice {
   std::vector<std::string> names;
   std::vector<std::string> addresses;  // of all nodes, each once, IPv4 first
   std::vector<Rule> rules;             // what is needed first
+  bool is_complete = true;             // false: there may be more nodes
 };
 
 // The rules come from the listeners and relay ports of `config`, which all nodes are taken to
@@ -38,7 +39,8 @@ std::string PortsOf(const FirewallAdvice::Rule& rule);
 
 // For a person, with a newline at the end.
 std::string PrintFirewallText(const FirewallAdvice& advice);
-// The same as one JSON object: nodes, names, addresses, rules, notes.
+// The same as one JSON object: nodes, complete, names, addresses, rules,
+// notes.
 std::string PrintFirewallJson(const FirewallAdvice& advice);
 // docs/firewall.md.
 std::string PrintFirewallDocument(const FirewallAdvice& advice);

@@ -66,6 +66,20 @@ void AppendTable(const FirewallAdvice& advice, bool is_needed, std::string& text
   }
 }
 
+// "eu01.turn.example.org  198.51.100.10, 2001:db8::10"
+std::vector<std::string> LinesOf(const std::vector<FirewallAdvice::Node>& nodes) {
+  std::size_t width = 0;
+  for (const FirewallAdvice::Node& node : nodes) width = std::max(width, node.name.size());
+  std::vector<std::string> lines;
+  for (const FirewallAdvice::Node& node : nodes) {
+    std::string line = Column(node.name, width) + " ";
+    for (const std::string& address : node.addresses)
+      line += (line.back() == ' ' ? " " : ", ") + address;
+    lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
+  }
+  return lines;
+}
+
 std::string Joined(const std::vector<std::string>& texts) {
   std::string joined;
   for (const std::string& text : texts) joined += (joined.empty() ? "`" : ", `") + text + "`";
@@ -88,6 +102,7 @@ std::string PrintFirewallText(const FirewallAdvice& advice) {
   }
   AppendList("To these names:", advice.names, text);
   AppendList("To these addresses, where names cannot be used:", advice.addresses, text);
+  if (advice.nodes.size() > 1) AppendList("The servers:", LinesOf(advice.nodes), text);
   text += "\n";
   for (const std::string& note : NotesOn(advice)) text += "* " + note + "\n";
   return text;
@@ -110,6 +125,7 @@ std::string PrintFirewallJson(const FirewallAdvice& advice) {
                                      {"addresses", boost::json::value_from(advice.addresses)},
                                      {"rules", std::move(rules)},
                                      {"nodes", std::move(nodes)},
+                                     {"complete", advice.is_complete},
                                      {"notes", boost::json::value_from(NotesOn(advice))}};
   return boost::json::serialize(whole) + "\n";
 }

@@ -56,15 +56,28 @@ std::optional<RedisAddress> ToAddress(const std::string& registry, const std::st
                       .password = password};
 }
 
+std::vector<RedisAddress> OtherRegistriesOf(const Config& config) {
+  std::vector<RedisAddress> others;
+  for (const std::string& each : config.fleet.read) {
+    if (auto address = ToAddress(each, config.fleet.password))
+      others.push_back(*std::move(address));
+  }
+  return others;
+}
+
 }  // namespace
+
+std::vector<RedisAddress> RegistriesOf(const Config& config) {
+  std::vector<RedisAddress> registries = OtherRegistriesOf(config);
+  if (auto own = ToAddress(config.fleet.registry, config.fleet.password))
+    registries.insert(registries.begin(), *std::move(own));
+  return registries;
+}
 
 std::unique_ptr<Fleet> MakeFleet(const Config& config, RelayServer* relay, EventLoop& loop) {
   RegionalFleet::Options options;
   options.registry = ToAddress(config.fleet.registry, config.fleet.password);
-  for (const std::string& each : config.fleet.read) {
-    if (auto address = ToAddress(each, config.fleet.password))
-      options.others.push_back(*std::move(address));
-  }
+  options.others = OtherRegistriesOf(config);
   options.saved = ReadSaved(config);
   options.save = [config](const std::string& text) -> base::Result<void> {
     const auto directory = OpenStateDirectory(config);

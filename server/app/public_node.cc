@@ -1,6 +1,7 @@
 #include "server/app/public_node.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay {
 namespace {
@@ -61,6 +62,20 @@ PublicNode ServingNode(const Config& config,
     }
   }
   return node;
+}
+
+std::vector<PublicNode> WithOthers(PublicNode self, const std::vector<FleetNode>& fleet) {
+  std::vector<PublicNode> nodes{std::move(self)};
+  for (const FleetNode& each : fleet) {
+    PublicNode node{each.name, each.addresses, each.region};
+    // Who has no name is announced by an address.
+    if (base::IpAddress::Parse(each.name)) node.name.clear();
+    const PublicNode& first = nodes.front();
+    const bool is_known =
+        node.name.empty() ? node.addresses == first.addresses : node.name == first.name;
+    if (!is_known) nodes.push_back(std::move(node));
+  }
+  return nodes;
 }
 
 }  // namespace relay

@@ -5,6 +5,7 @@
 
 #include "protocol/turn/peer_policy.h"
 #include "server/config/config.h"
+#include "server/fleet/fleet.h"
 
 namespace relay {
 
@@ -13,6 +14,8 @@ struct PublicNode {
   std::string name;                    // the name that clients are given; empty: none
   std::vector<std::string> addresses;  // as the world knows them
   std::string region = {};             // empty: none
+
+  friend bool operator==(const PublicNode&, const PublicNode&) = default;
 };
 
 // The listeners that are not on loopback, where they are nobody's business.
@@ -25,5 +28,8 @@ PublicNode ThisNode(const Config& config, const std::vector<turn::RelayAddress>&
 // family is reached at that family's relay addresses.
 PublicNode ServingNode(const Config& config,
                        const std::vector<turn::RelayAddress>& relay_addresses);
+
+// With the others of its fleet behind it, those of its name left out: of itself it knows better.
+std::vector<PublicNode> WithOthers(PublicNode self, const std::vector<FleetNode>& fleet);
 
 }  // namespace relay

@@ -3,7 +3,9 @@
 #include <iostream>
 
 #include "protocol/base/time.h"
+#include "server/app/fleet_setup.h"
 #include "server/cli/load_source.h"
+#include "server/fleet/fleet_reader.h"
 
 namespace relay {
 
@@ -11,7 +13,9 @@ int RunDns(const DnsOptions& options) {
   const auto loaded = LoadNode(options.source);
   if (const int* code = std::get_if<int>(&loaded)) return *code;
   const auto& [config, relay_addresses] = std::get<SourceNode>(loaded);
-  const auto domains = AdviseDns(config, {ServingNode(config, relay_addresses)});
+  const FleetReading fleet = ReadFleet(RegistriesOf(config));
+  const auto domains =
+      AdviseDns(config, WithOthers(ServingNode(config, relay_addresses), fleet.nodes));
   if (!domains.ok()) return Complain(kExitFailed, domains.error().message);
   // Zones that are made later are newer.
   const auto now = base::ReadClocks().wall.time_since_epoch();
@@ -21,7 +25,10 @@ int RunDns(const DnsOptions& options) {
   std::cout << (options.is_external_dns ? PrintDnsEndpoints(domains.value(), printing)
                                         : PrintDnsZones(domains.value(), printing))
             << std::flush;
-  return kExitDone;
+  int code = kExitDone;
+  for (const std::string& trouble : fleet.troubles)
+    code = Complain(kExitFailed, "the list of servers is incomplete: " + trouble);
+  return code;
 }
 
 }  // namespace relay

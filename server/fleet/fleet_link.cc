@@ -6,6 +6,7 @@
 
 #include "protocol/base/crypto.h"
 #include "server/fleet/fleet_keys.h"
+#include "server/fleet/node_query.h"
 #include "server/log/log.h"
 
 namespace relay {
@@ -106,22 +107,17 @@ void FleetLink::AskEpoch() {
 }
 
 void FleetLink::AskNodes(const std::string& self) {
-  commands_.Send({"SRANDMEMBER", fleet_keys::kNodes, std::to_string(NodeTable::kMaxNodes)},
+  commands_.Send(node_query::AskNames(),
                  [this, self](const RedisReply& reply) { OnNames(reply, self); });
 }
 
 void FleetLink::OnNames(const RedisReply& reply, const std::string& self) {
   NoteRefusal(reply);
   if (!reply.is_array()) return;
-  std::vector<std::string> names;
-  std::vector<std::string> words{"MGET"};
-  for (const RedisReply& each : reply.elements) {
-    if (!each.is_text() || !IsNodeName(each.text) || names.size() == NodeTable::kMaxNodes) continue;
-    names.push_back(each.text);
-    words.push_back(fleet_keys::Node(each.text));
-  }
+  std::vector<std::string> names = node_query::NamesIn(reply);
   if (names.empty()) return nodes_.OnAnswer(base::ReadClocks().monotonic);
-  commands_.Send(words, [this, names](const RedisReply& nodes) { OnNodes(nodes, names); });
+  commands_.Send(node_query::AskNodes(names),
+                 [this, names](const RedisReply& nodes) { OnNodes(nodes, names); });
   std::erase(names, self);
   if (is_own_ && on_counts_) AskCounts(names);
 }
@@ -134,8 +130,7 @@ void FleetLink::OnNodes(const RedisReply& reply, const std::vector<std::string>&
   for (std::size_t i = 0; i < names.size(); ++i) {
     const RedisReply& each = reply.elements[i];
     if (each.is_text()) {
-      auto announced = ReadNode(each.text);
-      if (announced && announced->node.name == names[i])
+      if (auto announced = node_query::NodeIn(each, names[i]))
         nodes_.OnNode(*std::move(announced), now.wall);
     } else if (is_own_) {
       // It will be there again when it has something to say.

@@ -41,6 +41,7 @@ LONGEST_FIRST = (
     "test_timeouts",
     "test_expiry",
     "test_stream_quality",
+    "test_fleet_site",
     "test_datapath_contract",
     "test_datapath_contract_octets",
     "test_tcp_relay",

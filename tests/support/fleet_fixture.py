@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from redis_server import RedisServer
-from server_fixture import SHARED_SECRET, Server, merged
+from server_fixture import PEER, SHARED_SECRET, Server, merged
 from stun_message import Endpoint
-from turn_client import NoAnswer, Peer, TurnClient, UdpTransport, timed_credentials
+from turn_client import Credentials, NoAnswer, Peer, TurnClient, UdpTransport, timed_credentials
 from waiting import eventually
 
 SILENCE_SECONDS = 30.0  # to wait for what takes 6 seconds
@@ -61,10 +61,12 @@ def is_registry_up(relay: Server) -> bool:
 class Call:
     """A client with a channel to a peer, with numbered packets both ways until it is hung up."""
 
-    def __init__(self, server: Endpoint, name: str, channel: int = 0x4000):
-        self.client = TurnClient(UdpTransport(server), timed_credentials(SHARED_SECRET, name=name))
+    def __init__(self, server: Endpoint, who: str | Credentials, channel: int = 0x4000, peer_address: str = PEER):
+        """`who`: a name that timed credentials are made for here, or credentials from elsewhere."""
+        credentials = timed_credentials(SHARED_SECRET, name=who) if isinstance(who, str) else who
+        self.client = TurnClient(UdpTransport(server), credentials)
         self.username = self.client.credentials.username
-        self.peer = Peer()
+        self.peer = Peer(peer_address)
         self.channel = channel
         self.client.allocate()
         self.client.channel_bind(channel, self.peer.endpoint)

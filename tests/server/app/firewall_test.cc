@@ -121,6 +121,44 @@ TEST(FirewallTest, ANodeThatIsAnAddressHasNoName) {
   EXPECT_EQ(ThisNode(config, {}).name, "");
 }
 
+FleetNode Announced(std::string name, std::vector<std::string> addresses) {
+  FleetNode node;
+  node.name = std::move(name);
+  node.addresses = std::move(addresses);
+  return node;
+}
+
+TEST(FirewallTest, AloneANodeHasNoOthers) {
+  const FirewallAdvice::Node self{"eu01.turn.example.org", {"192.0.2.1"}};
+  EXPECT_THAT(WithOthers(self, {}), ElementsAre(self));
+}
+
+TEST(FirewallTest, OfItselfANodeKnowsBetterThanTheFleet) {
+  const FirewallAdvice::Node self{"eu01.turn.example.org", {"192.0.2.1"}};
+  EXPECT_THAT(WithOthers(self, {Announced(self.name, {"192.0.2.99"})}), ElementsAre(self));
+  const FirewallAdvice::Node nameless{"", {"192.0.2.1"}};
+  EXPECT_THAT(WithOthers(nameless, {Announced("192.0.2.1", {"192.0.2.1"})}), ElementsAre(nameless));
+}
+
+TEST(FirewallTest, TheOthersOfTheFleetComeBehindIt) {
+  const FirewallAdvice::Node self{"eu02.turn.example.org", {"192.0.2.2"}};
+  EXPECT_THAT(WithOthers(self, {Announced("192.0.2.9", {"192.0.2.9"}),
+                                Announced("eu01.turn.example.org", {"192.0.2.1"})}),
+              ElementsAre(self, FirewallAdvice::Node{"", {"192.0.2.9"}},
+                          FirewallAdvice::Node{"eu01.turn.example.org", {"192.0.2.1"}}));
+}
+
+TEST(FirewallTest, TextListsSeveralServersWithTheirAddresses) {
+  const FirewallAdvice::Node one{"a.b.c", {"192.0.2.1", "2001:db8::1"}};
+  EXPECT_THAT(PrintFirewallText(AdviseFirewall(With({}), {one})), Not(HasSubstr("The servers:")));
+  EXPECT_THAT(
+      PrintFirewallText(AdviseFirewall(With({}), {one, {"longer.b.c", {}}, {"", {"192.0.2.3"}}})),
+      HasSubstr("\nThe servers:\n"
+                "  a.b.c       192.0.2.1, 2001:db8::1\n"
+                "  longer.b.c\n"
+                "              192.0.2.3\n\n"));
+}
+
 TEST(FirewallTest, TextNamesRulesAndDestinations) {
   Config config;
   config.node = "eu01.turn.example.org";
@@ -152,6 +190,10 @@ TEST(FirewallTest, JsonSaysTheSameToPrograms) {
   EXPECT_EQ(rule.at("max_port"), 65535);
   EXPECT_EQ(rule.at("needed"), true);
   EXPECT_EQ(whole.at("nodes").at(0).at("name"), "eu01.turn.example.org");
+  EXPECT_EQ(whole.at("complete"), true);
+  FirewallAdvice partial;
+  partial.is_complete = false;
+  EXPECT_EQ(boost::json::parse(PrintFirewallJson(partial)).at("complete"), false);
 }
 
 }  // namespace

@@ -36,6 +36,15 @@ TEST_F(FirewallCommand, ABrokenConfigurationHasNoRules) {
   EXPECT_EQ(result.out, "");
 }
 
+TEST_F(FirewallCommand, ARegistryThatIsNotThereMakesTheListIncomplete) {
+  const std::string registry = "fleet.registry=unix:" + directory_.File("nobody");
+  const CommandResult result = RunCommand({"firewall", "--config", config_, "--set", registry});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("incomplete: the registry " + directory_.File("nobody") + ": "));
+  EXPECT_THAT(result.out, HasSubstr("198.51.100.10"));
+}
+
 TEST_F(FirewallCommand, PrintsTheRulesOfTheConfiguration) {
   const CommandResult result = RunCommand({"firewall", "--config", config_});
   EXPECT_EQ(result.code, 0) << result.err;
