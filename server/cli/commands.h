@@ -38,6 +38,13 @@ struct FirewallOptions {
 };
 int RunFirewall(const FirewallOptions& options);
 
+struct DoctorOptions {
+  ConfigSource source;
+  std::string format = "text";      // or "json"
+  std::optional<std::string> stun;  // whom to ask how the world sees this host, "host:port"
+};
+int RunDoctor(const DoctorOptions& options);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;
