@@ -162,7 +162,7 @@ class Examination {
     for (const Config::Listener& listener : reachable_) {
       if (!listener.trusted_proxies) continue;
       Add(Fine("relaying", ToString(listener) + " is reached through a proxy alone, and not tried",
-               "`senso-turn doctor --watch --target` tries the way through the proxy"));
+               "try the way through the proxy from outside, with a client"));
     }
     std::erase_if(reachable_, [](const Config::Listener& listener) {
       return listener.trusted_proxies.has_value();
