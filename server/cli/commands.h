@@ -51,6 +51,13 @@ int RunDns(const DnsOptions& options);
 // standard error.
 int RunMigrate(const std::string& file);
 
+struct DoctorOptions {
+  ConfigSource source;
+  std::string format = "text";      // or "json"
+  std::optional<std::string> stun;  // whom to ask how the world sees this host, "host:port"
+};
+int RunDoctor(const DoctorOptions& options);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;

@@ -19,6 +19,7 @@ constexpr const char* kDescription =
     "  senso-turn serve --config FILE          the same from a YAML file\n"
     "  senso-turn check FILE                   is the file right?\n"
     "  senso-turn credentials --user alice     iceServers for a browser, ready to paste\n"
+    "  senso-turn doctor                       what is wrong, and what to do\n"
     "  senso-turn status                       how the running server is doing\n"
     "  senso-turn reload                       the running server takes over its changed file";
 
@@ -52,6 +53,17 @@ constexpr const char* kMigrateFooter =
     "external-ip.\n"
     "\n"
     "  senso-turn migrate /etc/turnserver.conf > turn.yaml && senso-turn check turn.yaml";
+constexpr const char* kDoctorFooter =
+    "\nLooks at ports, certificates, addresses, limits, the datapath, the clock, Redis and "
+    "issuers, "
+    "and relays\n"
+    "packets through each listener: of the running server or, when none answers at the admin "
+    "socket, "
+    "of one\n"
+    "that it starts for a moment and that answers this host alone. Exit code 1: there is a "
+    "problem.\n"
+    "\n"
+    "  senso-turn doctor --config /etc/senso-turn/senso-turn.yaml --stun stun.example.org:3478";
 
 // What the arguments are read into, and the command that they chose.
 class CommandLine {
@@ -65,6 +77,7 @@ class CommandLine {
     AddFirewall();
     AddDns();
     AddMigrate();
+    AddDoctor();
     AddStatus();
     AddReload();
     Add("version", "Print the version", RunVersion);
@@ -140,7 +153,22 @@ class CommandLine {
         Add("firewall", "Print what the firewalls of clients have to let out to reach this server",
             [this] { return RunFirewall(firewall_); });
     AddSource(sub, firewall_.source.file, firewall_.source.overrides);
-    sub->add_option("--format", firewall_.format, "text or json")
+    AddFormat(sub, firewall_.format);
+  }
+
+  void AddDoctor() {
+    CLI::App* sub = Add("doctor", "Look for what is wrong with this host and its configuration",
+                        [this] { return RunDoctor(doctor_); });
+    AddSource(sub, doctor_.source.file, doctor_.source.overrides);
+    AddFormat(sub, doctor_.format);
+    sub->add_option("--stun", doctor_.stun,
+                    "A STUN server outside, to ask how the world sees this host")
+        ->type_name("HOST:PORT");
+    sub->footer(kDoctorFooter);
+  }
+
+  static void AddFormat(CLI::App* sub, std::string& format) {
+    sub->add_option("--format", format, "text or json")
         ->check(CLI::IsMember({"text", "json"}))
         ->type_name("FORMAT")
         ->capture_default_str();
@@ -231,6 +259,7 @@ class CommandLine {
   FirewallOptions firewall_;
   DnsOptions dns_;
   std::string migrate_file_;
+  DoctorOptions doctor_;
   AdminOptions admin_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -48,6 +49,14 @@ std::optional<std::chrono::seconds> MaxAgeOf(std::string_view line) {
   const auto [end, problem] = std::from_chars(begin, line.data() + line.size(), count);
   if (problem != std::errc() || end == begin || count < 0) return std::nullopt;
   return std::chrono::seconds(count);
+}
+
+constexpr std::string_view kDate = "date:";
+
+std::optional<base::WallTime> DateOf(std::string_view text) {
+  const std::time_t time = curl_getdate(std::string(text).c_str(), nullptr);
+  if (time < 0) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(time);
 }
 
 }  // namespace
@@ -146,8 +155,12 @@ class HttpClient::Impl {
   static std::size_t OnHeader(char* octets, std::size_t /*one*/, std::size_t size, void* user) {
     auto& transfer = *static_cast<Transfer*>(user);
     const std::string_view line(octets, size);
-    if (line.starts_with("HTTP/")) transfer.answer.max_age.reset();  // the proxy's, so far
+    if (line.starts_with("HTTP/")) {  // those so far were the proxy's
+      transfer.answer.max_age.reset();
+      transfer.answer.date.reset();
+    }
     if (StartsWithName(line, "cache-control:")) transfer.answer.max_age = MaxAgeOf(line);
+    if (StartsWithName(line, kDate)) transfer.answer.date = DateOf(line.substr(kDate.size()));
     return size;
   }
 

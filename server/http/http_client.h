@@ -8,6 +8,7 @@
 #include <string>
 
 #include "protocol/base/result.h"
+#include "protocol/base/time.h"
 #include "server/http/event_loop.h"
 
 namespace relay {
@@ -30,6 +31,7 @@ class HttpClient {
     int status = 0;
     std::string body;
     std::optional<std::chrono::seconds> max_age;  // of Cache-Control (RFC 9111 section 5.2.2.1)
+    std::optional<base::WallTime> date;           // RFC 9110 section 6.6.1
   };
   using Done = std::function<void(base::Result<Answer>)>;
 

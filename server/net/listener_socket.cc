@@ -17,10 +17,6 @@
 namespace relay {
 namespace {
 
-// Room for a burst while the shard is busy; the system caps it at net.core.rmem_max unless the
-// process may override.
-constexpr int kListenerReceiveBytes = 8 * 1024 * 1024;
-constexpr int kListenerSendBytes = 4 * 1024 * 1024;
 constexpr int kRelayBufferBytes = 1024 * 1024;
 constexpr int kAcceptBacklog = 4096;
 constexpr int kRelayBacklog = 64;

@@ -24,6 +24,11 @@ class Descriptor {
   int value_ = -1;
 };
 
+// What the buffers of a UDP listener are asked to hold: room for a burst while the shard is busy.
+// The system caps it at net.core.rmem_max (wmem_max) unless the process may override.
+inline constexpr int kListenerReceiveBytes = 8 * 1024 * 1024;
+inline constexpr int kListenerSendBytes = 4 * 1024 * 1024;
+
 // What a listener is opened with.
 struct ListenerAddress {
   base::Endpoint endpoint;  // port 0: the system chooses

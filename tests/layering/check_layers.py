@@ -23,8 +23,8 @@ FLOORS = [
     ["protocol/turn"],
     ["server/datapath", "server/tls", "auth"],
     ["server/net", "server/http", "server/fleet", "server/config"],
-    ["server/control", "server/migrate"],
-    ["server/app", "server/cli", "server"],
+    ["server/control", "server/migrate", "server/probe"],
+    ["server/app", "server/doctor", "server/cli", "server"],
 ]
 
 # The few who may look sideways: their own floor is a small staircase.
@@ -32,7 +32,8 @@ SIDEWAYS = {
     "server/datapath/userspace": {"server/datapath"},
     "server/datapath/kernel": {"server/datapath"},
     "server/fleet": {"server/http"},
-    "server/cli": {"server/app"},
+    "server/doctor": {"server/app"},
+    "server/cli": {"server/app", "server/doctor"},
     "server": {"server/app", "server/cli"},
 }
 
@@ -59,7 +60,10 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("CLI/",), ("server/cli/", "bench/loadgen/")),
     (("cjose/",), ("auth/",)),
     (("qrencode.h",), ("server/web/qr_code",)),
-    (("boost/json",), ("auth/", "server/fleet/", "server/control/", "server/app/", "server/cli/", "bench/loadgen/")),
+    (
+        ("boost/json",),
+        ("auth/", "server/fleet/", "server/control/", "server/app/", "server/doctor/", "server/cli/", "bench/loadgen/"),
+    ),
     (("openssl/ssl", "openssl/dtls"), ("server/tls/", "bench/loadgen/tls_stream")),
     (("openssl/",), ("protocol/base/crypto", "protocol/base/aead", "auth/", "server/tls/", "bench/loadgen/tls_stream")),
     # The engine and everything below it are sans-IO: no socket, no thread, no clock of their own.
@@ -196,6 +200,9 @@ PLANTED = [
     ("server/datapath/userspace/a.h", '#include "server/datapath/a.h"', False),
     ("server/datapath/userspace/a.h", '#include "server/datapath/kernel/a.h"', True),
     ("server/app/a.cc", '#include "server/cli/a.h"', True),
+    ("server/app/a.cc", '#include "server/doctor/a.h"', True),
+    ("server/doctor/a.cc", '#include "server/probe/a.h"', False),
+    ("server/probe/a.cc", '#include "server/control/a.h"', True),
     ("server/cli/a.cc", '#include "server/app/a.h"', False),
     ("server/cli/a.cc", "#include <CLI/CLI.hpp>", False),
     ("server/app/a.cc", "#include <CLI/CLI.hpp>", True),
