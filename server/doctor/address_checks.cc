@@ -14,7 +14,7 @@ namespace relay {
 namespace {
 
 constexpr std::uint16_t kStunPort = 3478;  // RFC 8489 section 18.6
-constexpr std::chrono::milliseconds kPatience{2000};
+constexpr std::chrono::milliseconds kMappingPatience{2000};
 
 bool CanBind(const base::IpAddress& address) {
   const int family = address.is_v4() ? AF_INET : AF_INET6;
@@ -47,7 +47,7 @@ AddressFacts ReadAddressFacts(const turn::RelayAddress& address,
     return facts;
   }
   const auto mapped =
-      AskMappedAddress(servers.value().front(), address.internal, kPatience, random);
+      AskMappedAddress(servers.value().front(), address.internal, kMappingPatience, random);
   if (mapped.ok()) {
     facts.seen = mapped.value().address;
   } else {

@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::chrono::milliseconds kPatience{5000};
+constexpr std::chrono::milliseconds kServicePatience{5000};
 constexpr std::chrono::milliseconds kRegistryPoll{50};
 
 seconds AheadBy(base::WallTime there) {
@@ -44,7 +44,7 @@ class Enquiry {
 
   void Run() {
     if (open_ == 0) return;
-    patience_.Start(kPatience);
+    patience_.Start(kServicePatience);
     loop_.Run();
   }
 
@@ -151,7 +151,7 @@ base::Result<std::vector<ServiceFacts>> AskServices(const Config& config) {
     HttpClient::Options options;
     options.proxy = config.credentials.http_proxy;
     options.ca_file = config.credentials.ca_file;
-    options.timeout = kPatience - std::chrono::milliseconds(500);
+    options.timeout = kServicePatience - std::chrono::milliseconds(500);
     auto created = HttpClient::Create(*loop.value(), options);
     if (!created.ok()) return created.error();
     client = std::move(created).value();

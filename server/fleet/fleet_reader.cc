@@ -17,7 +17,7 @@ namespace {
 
 // A connection gives up on each of the two questions after two seconds; this is in case it does
 // not.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kReadingPatience{5};
 
 // What stands in an answer goes to a terminal.
 std::string Printable(std::string text) {
@@ -122,7 +122,7 @@ FleetReading ReadFleet(const std::vector<RedisAddress>& registries) {
   for (const RedisAddress& each : registries)
     inquiries.push_back(std::make_unique<Inquiry>(loop, each, stop_when_over));
   begin.Start(std::chrono::seconds(0));
-  give_up.Start(kPatience);
+  give_up.Start(kReadingPatience);
   loop.Run();
 
   std::map<std::string, FleetNode> nodes;
