@@ -45,6 +45,8 @@ LONGEST_FIRST = (
     "test_datapath_contract",
     "test_datapath_contract_octets",
     "test_tcp_relay",
+    "test_fleet_nodes",
+    "test_fleet_usage",
     "test_floods",
     "test_nat_discovery",
 )
