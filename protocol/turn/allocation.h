@@ -44,13 +44,13 @@ class Allocation : public ExpiryWheel::Entry {
 
   std::uint64_t id = 0;
   Client client;
+  RelayProtocol protocol = RelayProtocol::kUdp;
+  bool relays_only = false;  // as the credential that it was made with
   std::string username;
   Owner owner;  // whom each relay is charged to
-  RelayProtocol protocol = RelayProtocol::kUdp;
   // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
   // name. Its mac_key signs what comes without a token.
   std::unique_ptr<const Credential> token;
-  bool relays_only = false;  // as the credential that it was made with
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};

@@ -8,7 +8,7 @@ namespace turn {
 
 Allocation* AllocationTable::Find(const base::FiveTuple& five_tuple) const {
   const auto found = by_five_tuple_.find(five_tuple);
-  return found == by_five_tuple_.end() ? nullptr : found->second;
+  return found == by_five_tuple_.end() ? nullptr : *found;
 }
 
 Allocation* AllocationTable::FindById(std::uint64_t id) const {
@@ -18,7 +18,10 @@ Allocation* AllocationTable::FindById(std::uint64_t id) const {
 
 AllocationTable::RelayOwner AllocationTable::FindByRelay(RelayHandle relay) const {
   const auto found = by_relay_.find(relay);
-  return found == by_relay_.end() ? RelayOwner{} : found->second;
+  if (found == by_relay_.end()) return {};
+  const Relay* const ipv4 = found->second->FindRelay(base::AddressFamily::kIpv4);
+  const bool is_ipv4 = ipv4 != nullptr && ipv4->handle == relay;
+  return {found->second, is_ipv4 ? base::AddressFamily::kIpv4 : base::AddressFamily::kIpv6};
 }
 
 Allocation& AllocationTable::Insert(std::unique_ptr<Allocation> allocation) {
@@ -26,12 +29,11 @@ Allocation& AllocationTable::Insert(std::unique_ptr<Allocation> allocation) {
   const bool is_new = by_id_.emplace(inserted.id, std::move(allocation)).second;
   CHECK(is_new);
   if (!inserted.is_detached()) {
-    const bool is_free = by_five_tuple_.emplace(inserted.client.five_tuple, &inserted).second;
+    const bool is_free = by_five_tuple_.insert(&inserted).second;
     CHECK(is_free);
   }
   inserted.ForEachRelay([&](const Relay& relay) {
-    const RelayOwner owner{&inserted, relay.address.endpoint.address.family()};
-    const bool is_new_relay = by_relay_.emplace(relay.handle, owner).second;
+    const bool is_new_relay = by_relay_.emplace(relay.handle, &inserted).second;
     CHECK(is_new_relay);
   });
   return inserted;
@@ -69,9 +71,9 @@ void AllocationTable::Detach(Allocation& allocation) {
 
 void AllocationTable::Attach(Allocation& allocation, const Client& client) {
   CHECK(allocation.is_detached());
-  const bool is_free = by_five_tuple_.emplace(client.five_tuple, &allocation).second;
-  CHECK(is_free);
   allocation.client = client;
+  const bool is_free = by_five_tuple_.insert(&allocation).second;
+  CHECK(is_free);
   allocation.mobility->is_detached = false;
 }
 

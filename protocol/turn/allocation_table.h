@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "protocol/base/five_tuple.h"
 #include "protocol/turn/addresses.h"
@@ -13,7 +14,8 @@
 namespace turn {
 
 // The allocations of one engine, found by id, by 5-tuple and by relay socket. It owns them; a
-// pointer lives until Erase or Extract.
+// pointer lives until Erase or Extract. A table has free room, which is a share of what an
+// idle allocation costs: large keys are read from the allocations.
 class AllocationTable {
  public:
   Allocation* Find(const base::FiveTuple& five_tuple) const;
@@ -48,9 +50,24 @@ class AllocationTable {
   }
 
  private:
+  // Hashes and compares allocations by their 5-tuples, and with one.
+  struct ByFiveTuple {
+    using is_transparent = void;
+    static const base::FiveTuple& Of(const base::FiveTuple& five_tuple) { return five_tuple; }
+    static const base::FiveTuple& Of(const Allocation* each) { return each->client.five_tuple; }
+    template <typename Any>
+    std::size_t operator()(const Any& any) const noexcept {
+      return base::FiveTupleHash{}(Of(any));
+    }
+    template <typename One, typename Other>
+    bool operator()(const One& one, const Other& other) const noexcept {
+      return Of(one) == Of(other);
+    }
+  };
+
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Allocation>> by_id_;
-  boost::unordered_flat_map<base::FiveTuple, Allocation*, base::FiveTupleHash> by_five_tuple_;
-  boost::unordered_flat_map<RelayHandle, RelayOwner, RelayHandleHash> by_relay_;
+  boost::unordered_flat_set<Allocation*, ByFiveTuple, ByFiveTuple> by_five_tuple_;
+  boost::unordered_flat_map<RelayHandle, Allocation*, RelayHandleHash> by_relay_;
 };
 
 }  // namespace turn

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "protocol/base/time.h"
 #include "protocol/stun/channel_data.h"
@@ -35,17 +36,20 @@ class ChannelSet {
   // Removes every binding for which `is_over(channel)` holds and says how many they were.
   template <typename Predicate>
   std::size_t RemoveIf(Predicate&& is_over) {
-    return std::erase_if(channels_, is_over);
+    const auto kept = std::remove_if(channels_.begin(), channels_.end(), is_over);
+    const auto removed = static_cast<std::size_t>(channels_.end() - kept);
+    channels_.erase(kept, channels_.end());
+    return removed;
   }
 
   // Changes that keep peer and order.
-  std::span<ChannelBinding> all() { return channels_; }
-  std::span<const ChannelBinding> all() const { return channels_; }
+  std::span<ChannelBinding> all() { return {channels_.data(), channels_.size()}; }
+  std::span<const ChannelBinding> all() const { return {channels_.data(), channels_.size()}; }
   std::size_t size() const { return channels_.size(); }
   std::optional<base::MonotonicTime> EarliestExpiry() const;
 
  private:
-  std::vector<ChannelBinding> channels_;
+  boost::container::small_vector<ChannelBinding, 1> channels_;  // most have one
 };
 
 }  // namespace turn

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "protocol/base/ip_address.h"
 #include "protocol/base/time.h"
@@ -30,17 +31,20 @@ class PermissionSet {
   // Removes every permission for which `is_over(permission)` holds and says how many they were.
   template <typename Predicate>
   std::size_t RemoveIf(Predicate&& is_over) {
-    return std::erase_if(permissions_, is_over);
+    const auto kept = std::remove_if(permissions_.begin(), permissions_.end(), is_over);
+    const auto removed = static_cast<std::size_t>(permissions_.end() - kept);
+    permissions_.erase(kept, permissions_.end());
+    return removed;
   }
 
   // Changes that keep address and order.
-  std::span<Permission> all() { return permissions_; }
-  std::span<const Permission> all() const { return permissions_; }
+  std::span<Permission> all() { return {permissions_.data(), permissions_.size()}; }
+  std::span<const Permission> all() const { return {permissions_.data(), permissions_.size()}; }
   std::size_t size() const { return permissions_.size(); }
   std::optional<base::MonotonicTime> EarliestExpiry() const;
 
  private:
-  std::vector<Permission> permissions_;
+  boost::container::small_vector<Permission, 1> permissions_;  // most have one
 };
 
 }  // namespace turn

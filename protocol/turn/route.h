@@ -18,8 +18,8 @@ struct Route {
   RelayedTransportAddress relayed;  // the local address of `relay`
   PeerAddress peer;  // where datagrams go and come from on the wire (behind 1:1 NAT: translated)
   bool peer_is_own_relay = false;  // then forward only while Ledger::IsLive(peer)
+  bool is_limited = false;         // Effects::LimitRelay was called for `relay`
   base::MonotonicTime deadline;
-  bool is_limited = false;  // Effects::LimitRelay was called for `relay`
 };
 
 // Names a route: (client 5-tuple, channel) in one direction, (relay, peer) in the other. Both are

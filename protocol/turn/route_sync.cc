@@ -37,8 +37,8 @@ void Engine::State::InstallRoute(const Allocation& allocation, const ChannelBind
       std::min({relay->expires_at, channel.expires_at, permission->expires_at});
   if (deadline <= now) return;
   effects_.InstallRoute(Route{allocation.client, channel.number, relay->handle, relay->address,
-                              policy_->peers.ToWire(channel.peer), channel.is_own_relay, deadline,
-                              allocation.relays_only});
+                              policy_->peers.ToWire(channel.peer), channel.is_own_relay,
+                              allocation.relays_only, deadline});
 }
 
 void Engine::State::InstallRoutes(const Allocation& allocation, base::MonotonicTime now) {

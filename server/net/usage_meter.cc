@@ -2,51 +2,69 @@
 
 #include <utility>
 
+#include "protocol/base/check.h"
+
 namespace relay {
 
-UsageRecord& UsageMeter::RecordOf(const std::string& tenant, const base::Now& now) {
-  const auto [place, is_new] = records_.try_emplace(tenant);
-  UsageRecord& record = place->second;
-  if (is_new) {
-    record.tenant = tenant;
+UsageMeter::Tenant& UsageMeter::Begin(turn::RelayHandle handle, std::uint64_t allocation_id,
+                                      std::string_view name, const base::Now& now) {
+  auto place = tenants_.find(name);
+  if (place == tenants_.end()) {
+    place = tenants_.try_emplace(std::string(name)).first;
+    UsageRecord& record = place->second.record;
+    record.tenant = place->first;
     record.from = taken_at_ == base::WallTime{} ? now.wall : taken_at_;
   }
-  record.until = now.wall;
-  return record;
+  Tenant& tenant = place->second;
+  CountTime(tenant, now);
+  const bool is_new = relays_.try_emplace(handle, Relay{&tenant, allocation_id}).second;
+  CHECK(is_new);
+  ++tenant.relays;
+  return tenant;
 }
 
-void UsageMeter::Charge(turn::RelayHandle handle, Relay& relay, const base::Now& now) {
-  UsageRecord& record = RecordOf(relay.tenant, now);
-  record.allocation_time += now.monotonic - relay.since;
-  relay.since = now.monotonic;
+void UsageMeter::CountTime(Tenant& tenant, const base::Now& now) {
+  tenant.record.allocation_time += tenant.relays * (now.monotonic - tenant.counted_until);
+  tenant.counted_until = now.monotonic;
+  tenant.record.until = now.wall;
+}
+
+void UsageMeter::CountBytes(turn::RelayHandle handle, const Relay& relay) {
   const RelayBytes bytes = take_bytes_(handle, relay.allocation_id);
-  record.bytes_to_peers += bytes[LabelIndex(Direction::kClientToPeer)];
-  record.bytes_to_clients += bytes[LabelIndex(Direction::kPeerToClient)];
+  relay.tenant->record.bytes_to_peers += bytes[LabelIndex(Direction::kClientToPeer)];
+  relay.tenant->record.bytes_to_clients += bytes[LabelIndex(Direction::kPeerToClient)];
 }
 
 void UsageMeter::OnOpened(turn::RelayHandle relay, std::uint64_t allocation_id,
                           std::string_view tenant, const base::Now& now) {
-  const auto [place, is_added] =
-      relays_.insert_or_assign(relay, Relay{std::string(tenant), allocation_id, now.monotonic});
-  ++RecordOf(place->second.tenant, now).allocations;
+  ++Begin(relay, allocation_id, tenant, now).record.allocations;
 }
 
 void UsageMeter::OnCome(turn::RelayHandle relay, std::string_view tenant, const base::Now& now) {
-  relays_.insert_or_assign(relay, Relay{std::string(tenant), 0, now.monotonic});
+  Begin(relay, 0, tenant, now);
 }
 
 void UsageMeter::OnGone(turn::RelayHandle relay, const base::Now& now) {
   const auto found = relays_.find(relay);
   if (found == relays_.end()) return;
-  Charge(relay, found->second, now);
+  CountBytes(relay, found->second);
+  Tenant& tenant = *found->second.tenant;
+  CountTime(tenant, now);
+  --tenant.relays;
   relays_.erase(found);
 }
 
 std::vector<UsageRecord> UsageMeter::Take(const base::Now& now) {
-  for (auto& [handle, relay] : relays_) Charge(handle, relay, now);
-  taken_at_ = now.wall;
+  for (const auto& [handle, relay] : relays_) CountBytes(handle, relay);
   std::vector<UsageRecord> records;
-  for (auto& [tenant, record] : std::exchange(records_, {})) records.push_back(std::move(record));
+  for (auto& [name, tenant] : tenants_) {
+    if (tenant.relays != 0) CountTime(tenant, now);
+    records.push_back(std::exchange(tenant.record, {}));
+    tenant.record.tenant = name;
+    tenant.record.from = now.wall;
+  }
+  std::erase_if(tenants_, [](const auto& each) { return each.second.relays == 0; });
+  taken_at_ = now.wall;
   return records;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "protocol/base/time.h"
@@ -33,18 +34,27 @@ class UsageMeter {
   std::vector<UsageRecord> Take(const base::Now& now);
 
  private:
+  // One that has relays, or has had some since the last call of Take.
+  struct Tenant {
+    UsageRecord record;
+    std::uint32_t relays = 0;
+    base::MonotonicTime counted_until;  // for how long they have been there
+  };
+  // As small as can be: there is one for each allocation.
   struct Relay {
-    std::string tenant;
+    Tenant* tenant;
     std::uint64_t allocation_id;
-    base::MonotonicTime since;
   };
 
-  UsageRecord& RecordOf(const std::string& tenant, const base::Now& now);
-  void Charge(turn::RelayHandle handle, Relay& relay, const base::Now& now);
+  // Adds a relay to its tenant.
+  Tenant& Begin(turn::RelayHandle handle, std::uint64_t allocation_id, std::string_view tenant,
+                const base::Now& now);
+  static void CountTime(Tenant& tenant, const base::Now& now);
+  void CountBytes(turn::RelayHandle handle, const Relay& relay);
 
   TakeBytes take_bytes_;
-  std::unordered_map<turn::RelayHandle, Relay, turn::RelayHandleHash> relays_;
-  std::map<std::string, UsageRecord> records_;  // by tenant
+  boost::unordered_flat_map<turn::RelayHandle, Relay, turn::RelayHandleHash> relays_;
+  std::map<std::string, Tenant, std::less<>> tenants_;  // whose places relays_ refers to
   base::WallTime taken_at_{};
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "protocol/base/check.h"
@@ -54,8 +55,11 @@ Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> lis
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address) {
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
-  relays_[index] = std::make_unique<RelaySocket>(
-      RelaySocket{socket, address, {}, {}, ReceiveDrops(socket), {}, {}, 0, {}, false});
+  auto relay = std::make_unique<RelaySocket>();
+  relay->socket = socket;
+  relay->address = address;
+  relay->receive_drops = ReceiveDrops(socket);
+  relays_[index] = std::move(relay);
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
 }
 
@@ -75,7 +79,8 @@ RateLimits Forwarder::LimitsOf(const RelaySocket& relay) const {
 }
 
 void Forwarder::RemoveRelay(int socket) {
-  queue_.Flush();
+  // Answers that wait for the end of the batch go on waiting.
+  if (queue_.HasOf(socket)) queue_.Flush();
   const RelaySocket* relay = FindRelay(socket);
   if (relay == nullptr) return;
   own_relays_.Remove(relay->address.endpoint, socket);

@@ -43,7 +43,7 @@ class Forwarder final : public Datapath {
 
   // A relay socket of this shard, known by its descriptor. The socket itself belongs to the caller.
   void AddRelay(int socket, const turn::RelayedTransportAddress& address);
-  // Sends what is queued first. Unknown sockets are ignored.
+  // Sends what is queued for the socket first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
   // From now on this relay has these limits, too, as long as it is here.
   void LimitRelay(int socket);

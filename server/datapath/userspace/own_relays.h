@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
+#include <vector>
 
 #include "protocol/base/ip_address.h"
 
@@ -26,8 +28,16 @@ class OwnRelays {
   std::optional<Place> Find(const base::Endpoint& address) const;
 
  private:
+  // A Place in half of its room: there is one for each relay, and only a few shards.
+  struct Entry {
+    int socket;
+    std::uint16_t reader;  // its place among readers_
+  };
+  std::uint16_t ReaderOf(const std::atomic<bool>* is_in_round);
+
   mutable std::mutex mutex_;
-  std::unordered_map<base::Endpoint, Place, base::EndpointHash> places_;
+  std::vector<const std::atomic<bool>*> readers_;
+  boost::unordered_flat_map<base::Endpoint, Entry, base::EndpointHash> entries_;
 };
 
 }  // namespace relay

@@ -23,6 +23,7 @@ namespace relay {
 struct RelaySocket {
   int socket;
   turn::RelayedTransportAddress address;
+  bool is_limited = false;  // Forwarder::kLimited holds, too
   RateMeter client_to_peer;
   RateMeter peer_to_client;
   std::uint32_t receive_drops = 0;  // as the system last reported them (SO_RXQ_OVFL)
@@ -30,7 +31,6 @@ struct RelaySocket {
   SteadyHopLimit hop_limit;
   std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
   RelayBytes carried{};             // in userspace, since somebody asked
-  bool is_limited = false;          // Forwarder::kLimited holds, too
 };
 
 // A UDP socket that clients send to.

@@ -128,10 +128,9 @@ SendQueue::Flow& SendQueue::FlowOf(int socket, const SocketAddress& destination,
 
 void SendQueue::AddToGroup(Index flow) {
   const int socket = flows_[flow].socket;
-  std::size_t slot = static_cast<std::size_t>(socket) % kSlots;
-  for (; group_slots_[slot] != kNone; slot = (slot + 1) % kSlots) {
+  const std::size_t slot = GroupSlotOf(socket);
+  if (group_slots_[slot] != kNone) {
     Group& group = groups_[group_slots_[slot]];
-    if (group.socket != socket) continue;
     flows_[group.last].next = flow;
     group.last = flow;
     return;
@@ -139,6 +138,15 @@ void SendQueue::AddToGroup(Index flow) {
   group_slots_[slot] = static_cast<Index>(group_count_);
   groups_[group_count_++] = {socket, flow, flow, static_cast<Index>(slot)};
 }
+
+std::size_t SendQueue::GroupSlotOf(int socket) const {
+  std::size_t slot = static_cast<std::size_t>(socket) % kSlots;
+  while (group_slots_[slot] != kNone && groups_[group_slots_[slot]].socket != socket)
+    slot = (slot + 1) % kSlots;
+  return slot;
+}
+
+bool SendQueue::HasOf(int socket) const { return group_slots_[GroupSlotOf(socket)] != kNone; }
 
 void SendQueue::Describe(Flow& flow) {
   const std::size_t largest =

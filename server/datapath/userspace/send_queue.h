@@ -39,6 +39,8 @@ class SendQueue {
   void Flush();
 
   bool empty() const { return used_ == 0; }
+  // Whether anything waits to leave by this socket.
+  bool HasOf(int socket) const;
 
   static constexpr std::size_t kMaxCopyBytes = 17 * 1024;
 
@@ -83,6 +85,8 @@ class SendQueue {
 
   Flow& FlowOf(int socket, const SocketAddress& destination, const base::IpAddress* local);
   void AddToGroup(Index flow);
+  // Where the socket's group is, or would be.
+  std::size_t GroupSlotOf(int socket) const;
   // Makes messages of a flow's datagrams, from the first free one on.
   void Describe(Flow& flow);
   void FlushGroup(const Group& group);

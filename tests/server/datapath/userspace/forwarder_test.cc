@@ -246,6 +246,20 @@ TEST_F(ForwarderTest, IPH_07_ARelaySocketIsLeftAsItWasFound) {
   EXPECT_EQ(after, before);
 }
 
+TEST_F(ForwarderTest, WhatWaitsInARelayThatEndsIsSentAndAnswersWaitForTheBatch) {
+  UdpSocket other;
+  forwarder_.AddRelay(other.descriptor(), {other.endpoint()});
+  const turn::Route route = MakeRoute();
+  forwarder_.SendToClient(route.client, base::AsBytes("answer"));
+  forwarder_.RemoveRelay(other.descriptor());
+  EXPECT_FALSE(queue_.empty());
+  forwarder_.SendToPeer(relay_.descriptor(), route.peer, base::AsBytes("last"), false, false, kNow);
+  forwarder_.RemoveRelay(relay_.descriptor());
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(peer_.Receive()->octets, "last");
+  EXPECT_EQ(client_.Receive()->octets, "answer");
+}
+
 TEST_F(ForwarderTest, IPH_07_X12_TheLastHopIsDroppedAndCounted) {
   forwarder_.Install(MakeRoute());
   FromClient("x", kNow, {0, 1});

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
+
 namespace relay {
 namespace {
 
@@ -22,6 +25,18 @@ TEST(OwnRelaysTest, WhoLeavesIsGoneAndWhoComesAfterIsFound) {
   // Another shard took it over before this one said that it was gone.
   relays.Remove(kAddress, 7);
   EXPECT_EQ(relays.Find(kAddress)->socket, 8);
+}
+
+TEST(OwnRelaysTest, EachRelayIsReadByTheShardThatHasIt) {
+  OwnRelays relays;
+  std::atomic<bool> first = false;
+  std::atomic<bool> second = false;
+  const base::Endpoint other{kAddress.address, static_cast<std::uint16_t>(kAddress.port + 1)};
+  relays.Add(kAddress, {.socket = 7, .is_in_round = &first});
+  relays.Add(other, {.socket = 8, .is_in_round = &second});
+  EXPECT_EQ(relays.Find(other)->is_in_round, &second);
+  relays.Add(kAddress, {.socket = 9, .is_in_round = &second});
+  EXPECT_EQ(relays.Find(kAddress)->is_in_round, &second);
 }
 
 }  // namespace
