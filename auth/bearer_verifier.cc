@@ -20,11 +20,7 @@ constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
 
 // One part of a CompactJws as the object that it encodes.
 std::optional<json::object> DecodePart(std::string_view part) {
-  std::string padded(part);
-  std::ranges::replace(padded, '-', '+');
-  std::ranges::replace(padded, '_', '/');
-  padded.resize((padded.size() + 3) / 4 * 4, '=');
-  const auto octets = base::Base64Decode(padded);
+  const auto octets = DecodeBase64Url(part);
   if (!octets) return std::nullopt;
   return ParseStrictObject(base::AsText(*octets));
 }
@@ -91,17 +87,53 @@ std::set<std::string, std::less<>> ScopesOf(const json::object& claims) {
 }
 
 // nullopt: there is none that a user name could hold, or claim and issuer disagree.
-std::optional<std::string> TenantOf(const UncheckedBearer& bearer, const json::object& claims) {
-  std::string_view tenant = HostLabel(bearer.issuer);
-  if (!bearer.rule.tenant_claim.empty()) {
-    const json::string* claim = FindText(claims, bearer.rule.tenant_claim);
+std::optional<std::string> TenantOf(const IssuerRule& rule, std::string_view issuer,
+                                    const json::object& claims) {
+  std::string_view tenant = HostLabel(issuer);
+  if (!rule.tenant_claim.empty()) {
+    const json::string* claim = FindText(claims, rule.tenant_claim);
     if (claim == nullptr) return std::nullopt;
-    if (!bearer.rule.issuer_suffix.empty() && tenant != std::string_view(*claim))
-      return std::nullopt;
+    if (!rule.issuer_suffix.empty() && tenant != std::string_view(*claim)) return std::nullopt;
     tenant = *claim;
   }
   if (!IsHostLabel(tenant)) return std::nullopt;
   return std::string(tenant);
+}
+
+// What the claims say of their holder, as far as the rule of their issuer and the time allow it.
+std::variant<BearerIdentity, BearerError> ReadClaims(const IssuerRule& rule,
+                                                     const std::string& issuer,
+                                                     const json::object& claims,
+                                                     base::WallTime now) {
+  if (!NamesAudience(claims.if_contains("aud"), rule.audience)) return BearerError::kAudience;
+
+  base::WallTime expires_at;
+  base::WallTime not_before;
+  base::WallTime issued_at;
+  const Presence expiry = ReadTime(claims, "exp", expires_at);
+  const Presence beginning = ReadTime(claims, "nbf", not_before);
+  const Presence issuing = ReadTime(claims, "iat", issued_at);
+  if (expiry != Presence::kGood || beginning == Presence::kBad || issuing == Presence::kBad)
+    return BearerError::kMalformed;
+  if (expires_at + BearerVerifier::kSkew <= now) return BearerError::kExpired;
+  if ((beginning == Presence::kGood && not_before > now + BearerVerifier::kSkew) ||
+      (issuing == Presence::kGood && issued_at > now + BearerVerifier::kSkew)) {
+    return BearerError::kNotYetValid;
+  }
+
+  const json::string* subject = FindText(claims, "sub");
+  auto tenant = TenantOf(rule, issuer, claims);
+  if (subject == nullptr || subject->empty() ||
+      subject->size() > BearerVerifier::kMaxSubjectBytes || !tenant) {
+    return BearerError::kMalformed;
+  }
+  const auto scopes = ScopesOf(claims);
+  return BearerIdentity{issuer,
+                        std::string(*subject),
+                        *std::move(tenant),
+                        scopes.contains(rule.mint_scope),
+                        scopes.contains(rule.admin_scope),
+                        expires_at};
 }
 
 }  // namespace
@@ -122,7 +154,8 @@ bool BearerVerifier::IsListed(std::string_view issuer) const {
   return rule != nullptr && !rule->issuer.empty();
 }
 
-std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view token) const {
+std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view token,
+                                                                base::WallTime now) const {
   const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : SplitCompactJws(token);
   const auto header = parts ? DecodePart(parts->header) : std::nullopt;
   const auto claims = parts ? DecodePart(parts->payload) : std::nullopt;
@@ -135,7 +168,7 @@ std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view
   const json::string* algorithm = FindText(*header, "alg");
   const json::string* issuer = FindText(*claims, "iss");
   if (algorithm == nullptr || issuer == nullptr) return BearerError::kMalformed;
-  UncheckedBearer bearer{std::string(token), std::string(*issuer), std::nullopt, {}, {}};
+  UncheckedBearer bearer{std::string(token), std::string(*issuer), std::nullopt, {}, false, {}};
   if (const json::value* kid = header->if_contains("kid")) {
     if (!kid->is_string()) return BearerError::kMalformed;
     bearer.kid = std::string(kid->as_string());
@@ -146,7 +179,10 @@ std::variant<UncheckedBearer, BearerError> BearerVerifier::Read(std::string_view
   if (!named || std::ranges::find(rule->algorithms, *named) == rule->algorithms.end())
     return BearerError::kAlgorithm;
   bearer.algorithm = *named;
-  bearer.rule = *rule;
+  bearer.is_listed = !rule->issuer.empty();
+  auto claimed = ReadClaims(*rule, bearer.issuer, *claims, now);
+  if (const auto* error = std::get_if<BearerError>(&claimed)) return *error;
+  bearer.claimed = std::get<BearerIdentity>(std::move(claimed));
   return bearer;
 }
 
@@ -154,37 +190,12 @@ std::variant<BearerIdentity, BearerError> BearerVerifier::Verify(const Unchecked
                                                                  const JwkSet& keys,
                                                                  base::WallTime now) {
   const std::optional<std::string_view> kid = bearer.kid;
-  if (!keys.HasKeyFor(kid, bearer.algorithm)) return BearerError::kUnknownKey;
-  if (!keys.IsSignedBy(kid, bearer.algorithm, bearer.compact)) return BearerError::kSignature;
-  const auto claims = DecodePart(SplitCompactJws(bearer.compact)->payload);
-  if (!NamesAudience(claims->if_contains("aud"), bearer.rule.audience))
-    return BearerError::kAudience;
-
-  base::WallTime expires_at;
-  base::WallTime not_before;
-  base::WallTime issued_at;
-  const Presence expiry = ReadTime(*claims, "exp", expires_at);
-  const Presence beginning = ReadTime(*claims, "nbf", not_before);
-  const Presence issuing = ReadTime(*claims, "iat", issued_at);
-  if (expiry != Presence::kGood || beginning == Presence::kBad || issuing == Presence::kBad)
-    return BearerError::kMalformed;
-  if (expires_at + kSkew <= now) return BearerError::kExpired;
-  if ((beginning == Presence::kGood && not_before > now + kSkew) ||
-      (issuing == Presence::kGood && issued_at > now + kSkew)) {
-    return BearerError::kNotYetValid;
+  if (!keys.HasKeyFor(kid, bearer.algorithm)) {
+    return kid && keys.HasKid(*kid) ? BearerError::kAlgorithm : BearerError::kUnknownKey;
   }
-
-  const json::string* subject = FindText(*claims, "sub");
-  auto tenant = TenantOf(bearer, *claims);
-  if (subject == nullptr || subject->empty() || subject->size() > kMaxSubjectBytes || !tenant)
-    return BearerError::kMalformed;
-  const auto scopes = ScopesOf(*claims);
-  return BearerIdentity{bearer.issuer,
-                        std::string(*subject),
-                        *std::move(tenant),
-                        scopes.contains(bearer.rule.mint_scope),
-                        scopes.contains(bearer.rule.admin_scope),
-                        expires_at};
+  if (!keys.IsSignedBy(kid, bearer.algorithm, bearer.compact)) return BearerError::kSignature;
+  if (bearer.claimed.expires_at + kSkew <= now) return BearerError::kExpired;
+  return bearer.claimed;
 }
 
 }  // namespace auth

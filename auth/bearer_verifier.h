@@ -28,14 +28,15 @@ struct IssuerRule {
   friend bool operator==(const IssuerRule&, const IssuerRule&) = default;
 };
 
-// What a token says before anything about it is known to be true, but for its form and that its
-// issuer and algorithm are among those that are taken.
+// A token that nothing is wrong with but that nobody has yet looked at its signature: until then
+// all of it may be made up.
 struct UncheckedBearer {
   std::string compact;
   std::string issuer;
   std::optional<std::string> kid;
   SignatureAlgorithm algorithm;
-  IssuerRule rule;
+  bool is_listed = false;  // the issuer is named itself, and not by a suffix
+  BearerIdentity claimed;
 };
 
 // Judges bearer tokens: JWTs (RFC 7519) signed in JWS compact form, with the care of RFC 8725. It
@@ -48,14 +49,15 @@ class BearerVerifier {
 
   explicit BearerVerifier(std::vector<IssuerRule> rules) : rules_(std::move(rules)) {}
 
-  // Everything that needs no key. `token` is any octets from the network.
-  std::variant<UncheckedBearer, BearerError> Read(std::string_view token) const;
+  // Everything that needs no key, so that none is fetched for a token that is bad anyway. `token`
+  // is any octets from the network.
+  std::variant<UncheckedBearer, BearerError> Read(std::string_view token, base::WallTime now) const;
 
   // Whether tokens of this issuer are taken; whether it is named itself, and not by a suffix.
   bool IsKnown(std::string_view issuer) const { return FindRule(issuer) != nullptr; }
   bool IsListed(std::string_view issuer) const;
 
-  // Whose it is, with the keys of its issuer.
+  // Whose it is, with the keys of its issuer, for which it may have waited.
   static std::variant<BearerIdentity, BearerError> Verify(const UncheckedBearer& bearer,
                                                           const JwkSet& keys, base::WallTime now);
 

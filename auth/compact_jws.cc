@@ -1,6 +1,9 @@
 #include "auth/compact_jws.h"
 
 #include <algorithm>
+#include <string>
+
+#include "protocol/base/crypto.h"
 
 namespace auth {
 
@@ -9,6 +12,15 @@ bool IsBase64Url(std::string_view text) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_';
   });
+}
+
+std::optional<std::vector<std::uint8_t>> DecodeBase64Url(std::string_view text) {
+  if (!IsBase64Url(text)) return std::nullopt;
+  std::string padded(text);
+  std::ranges::replace(padded, '-', '+');
+  std::ranges::replace(padded, '_', '/');
+  padded.resize((padded.size() + 3) / 4 * 4, '=');
+  return base::Base64Decode(padded);
 }
 
 std::optional<CompactJws> SplitCompactJws(std::string_view text) {

@@ -15,6 +15,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::ptrdiff_t kMaxExponentOctets = 8;
+
 struct ReleaseKey {
   void operator()(cjose_jwk_t* key) const { cjose_jwk_release(key); }
 };
@@ -60,6 +62,17 @@ bool IsEncodedWell(const json::object& entry) {
       });
 }
 
+// RFC 8017 section 3.1: odd and at least 3. A longer one than 64 bits costs whoever verifies more
+// than it is worth, and nobody uses one.
+bool HasSoundExponent(const json::object& entry) {
+  const auto octets = DecodeBase64Url(TextOr(entry, "e", ""));
+  if (!octets) return false;
+  const auto first = std::ranges::find_if(*octets, [](std::uint8_t octet) { return octet != 0; });
+  const auto length = octets->end() - first;
+  if (length < 1 || length > kMaxExponentOctets) return false;
+  return octets->back() % 2 == 1 && (length > 1 || *first >= 3);
+}
+
 bool HasPrivatePart(const json::object& entry) {
   return std::ranges::any_of(
       std::initializer_list<std::string_view>{"d", "p", "q", "dp", "dq", "qi", "k", "oth"},
@@ -97,6 +110,7 @@ std::optional<JwkSet> JwkSet::Parse(std::string_view text) {
     const auto type = TypeOf(*entry);
     if (!type || HasPrivatePart(*entry) || !IsForSignatures(*entry) || !IsEncodedWell(*entry))
       continue;
+    if (*type == KeyType::kRsa && !HasSoundExponent(*entry)) continue;
     Key key{std::nullopt, *type, std::nullopt, nullptr};
     if (const json::value* kid = entry->if_contains("kid")) {
       if (!kid->is_string()) continue;
@@ -137,6 +151,10 @@ const JwkSet::Key* JwkSet::Find(std::optional<std::string_view> kid,
 
 bool JwkSet::HasKeyFor(std::optional<std::string_view> kid, SignatureAlgorithm algorithm) const {
   return Find(kid, algorithm) != nullptr;
+}
+
+bool JwkSet::HasKid(std::string_view kid) const {
+  return std::ranges::any_of(keys_, [&](const Key& key) { return key.kid == kid; });
 }
 
 bool JwkSet::IsSignedBy(std::optional<std::string_view> kid, SignatureAlgorithm algorithm,

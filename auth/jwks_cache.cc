@@ -10,10 +10,12 @@ JwksCache::Answer JwksCache::Find(const UncheckedBearer& bearer, base::Monotonic
   if (entry == nullptr) return {};
   entry->used_at = now;
   const bool is_usable = entry->HasUsableKeys(now);
-  if (is_usable && entry->keys->HasKeyFor(bearer.kid, bearer.algorithm))
+  if (is_usable && (entry->keys->HasKeyFor(bearer.kid, bearer.algorithm) ||
+                    (bearer.kid && entry->keys->HasKid(*bearer.kid)))) {
     return {Advice::kJudge, entry->keys};
+  }
   if (entry->is_fetching) return {Advice::kWait, nullptr};
-  if (MayFetch(*entry, is_usable, now)) {
+  if (MayFetch(*entry, bearer.is_listed, now)) {
     if (is_usable) entry->unknown_kid_at = now;
     return {Advice::kFetch, nullptr};
   }
@@ -113,11 +115,12 @@ bool JwksCache::MakeRoom(base::MonotonicTime now) {
   return true;
 }
 
-bool JwksCache::MayFetch(const Entry& entry, bool is_usable, base::MonotonicTime now) {
+bool JwksCache::MayFetch(const Entry& entry, bool is_listed, base::MonotonicTime now) {
   if (fetches_ >= kMaxFetches) return false;
-  if (is_usable) return !entry.unknown_kid_at || now >= *entry.unknown_kid_at + kUnknownKidInterval;
+  if (entry.HasUsableKeys(now))
+    return !entry.unknown_kid_at || now >= *entry.unknown_kid_at + kUnknownKidInterval;
   if (entry.attempted_at && now < *entry.attempted_at + kRetryInterval) return false;
-  return entry.keys != nullptr || TakeFirstFetch(now);
+  return is_listed || entry.keys != nullptr || TakeFirstFetch(now);
 }
 
 bool JwksCache::TakeFirstFetch(base::MonotonicTime now) {

@@ -22,7 +22,8 @@ class JwksCache {
  public:
   static constexpr std::size_t kMaxIssuers = 1000;
   static constexpr std::size_t kMaxFetches = 16;  // at a time
-  // Of issuers without keys, in a row; then one every second.
+  // Of issuers without keys that are known by a suffix only, and may be made up: in a row; then one
+  // every second.
   static constexpr double kFirstFetchBurst = 20;
   static constexpr std::chrono::seconds kDefaultAge{600};
   static constexpr std::chrono::seconds kMinAge{60};
@@ -85,7 +86,7 @@ class JwksCache {
 
   Entry* FindOrAdd(const std::string& issuer, base::MonotonicTime now);
   bool MakeRoom(base::MonotonicTime now);
-  bool MayFetch(const Entry& entry, bool is_usable, base::MonotonicTime now);
+  bool MayFetch(const Entry& entry, bool is_listed, base::MonotonicTime now);
   bool TakeFirstFetch(base::MonotonicTime now);
 
   std::map<std::string, Entry, std::less<>> entries_;

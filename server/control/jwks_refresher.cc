@@ -49,10 +49,10 @@ void JwksRefresher::Configure(const Settings& settings, std::unique_ptr<HttpClie
 }
 
 void JwksRefresher::Check(std::string_view token, std::function<void(Answer)> done) {
-  auto read = verifier_.Read(token);
+  const base::Now now = base::ReadClocks();
+  auto read = verifier_.Read(token, now.wall);
   if (const auto* error = std::get_if<auth::BearerError>(&read)) return Finish(done, *error);
   auto& bearer = std::get<auth::UncheckedBearer>(read);
-  const base::Now now = base::ReadClocks();
   const auth::JwksCache::Answer found = cache_.Find(bearer, now.monotonic);
   using Advice = auth::JwksCache::Advice;
   if (found.advice == Advice::kJudge)

@@ -61,7 +61,7 @@ std::string Token(const json::object& header, const json::object& claims) {
 class BearerVerifierTest : public testing::Test {
  protected:
   std::variant<BearerIdentity, BearerError> Judge(std::string_view token) const {
-    const auto read = BearerVerifier({rule_}).Read(token);
+    const auto read = BearerVerifier({rule_}).Read(token, kNow);
     if (const auto* error = std::get_if<BearerError>(&read)) return *error;
     return BearerVerifier::Verify(std::get<UncheckedBearer>(read), Keys(), kNow);
   }
@@ -143,7 +143,7 @@ TEST_F(BearerVerifierTest, OnlyTheAlgorithmsOfTheIssuerAreTaken) {
 }
 
 TEST_F(BearerVerifierTest, AnAlgorithmIsBoundToTheTypeOfItsKey) {
-  EXPECT_EQ(ErrorOfHeader(With(GoodHeader(), "alg", "RS256")), BearerError::kUnknownKey);
+  EXPECT_EQ(ErrorOfHeader(With(GoodHeader(), "alg", "RS256")), BearerError::kAlgorithm);
 }
 
 TEST_F(BearerVerifierTest, HeadersThatNameOrCarryAKeyAreRefused) {
@@ -302,6 +302,35 @@ TEST_F(BearerVerifierTest, ScopesComeAsWordsOrAsAList) {
   rule_.mint_scope = "calls";
   EXPECT_FALSE(IdentityOf(GoodClaims()).may_mint);
   EXPECT_TRUE(IdentityOf(With(claims, "scope", "calls")).may_mint);
+}
+
+TEST_F(BearerVerifierTest, WhatIsBadAnywayNeedsNoKey) {
+  const BearerVerifier verifier({rule_});
+  const auto error_of = [&](const json::object& claims) {
+    // Signed by nobody.
+    const auto encoded = [](const json::object& part) {
+      return base::Base64UrlEncode(base::AsBytes(json::serialize(part)));
+    };
+    const auto read = verifier.Read(encoded(GoodHeader()) + "." + encoded(claims) + ".AAAA", kNow);
+    const auto* error = std::get_if<BearerError>(&read);
+    return error == nullptr ? std::nullopt : std::optional(*error);
+  };
+  EXPECT_EQ(error_of(With(GoodClaims(), "aud", "mail")), BearerError::kAudience);
+  EXPECT_EQ(error_of(With(GoodClaims(), "exp", kNowSeconds - 60)), BearerError::kExpired);
+  EXPECT_EQ(error_of(With(GoodClaims(), "nbf", kNowSeconds + 61)), BearerError::kNotYetValid);
+  EXPECT_EQ(error_of(Without(GoodClaims(), "exp")), BearerError::kMalformed);
+  EXPECT_EQ(error_of(Without(GoodClaims(), "sub")), BearerError::kMalformed);
+  EXPECT_EQ(error_of(GoodClaims()), std::nullopt);
+}
+
+TEST_F(BearerVerifierTest, ATokenMayExpireWhileItsKeysAreFetched) {
+  const auto read = BearerVerifier({rule_}).Read(Token(GoodHeader(), GoodClaims()), kNow);
+  const auto& bearer = std::get<UncheckedBearer>(read);
+  const auto last = kNow + seconds(600) + BearerVerifier::kSkew;
+  EXPECT_TRUE(std::holds_alternative<BearerIdentity>(
+      BearerVerifier::Verify(bearer, Keys(), last - seconds(1))));
+  const auto late = BearerVerifier::Verify(bearer, Keys(), last);
+  EXPECT_EQ(std::get<BearerError>(late), BearerError::kExpired);
 }
 
 TEST_F(BearerVerifierTest, SaysWhoTheHolderIs) {

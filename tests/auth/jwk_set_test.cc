@@ -117,6 +117,31 @@ TEST(JwkSetTest, ShortRsaKeysAreLeftOut) {
   EXPECT_EQ(Taken(IssuerKey::Rsa(2048).Jwk()), 1U);
 }
 
+TEST(JwkSetTest, RsaExponentsThatNobodyShouldHaveAreLeftOut) {
+  const auto taken_with = [](json::value exponent) {
+    json::object key = Rsa().Jwk();
+    key["e"] = std::move(exponent);
+    return Taken(key);
+  };
+  // 0, 1, 2, 4, 65536, and 2^64 + 1.
+  for (const char* exponent : {"AA", "AQ", "Ag", "BA", "AQAA", "AQAAAAAAAAAB"}) {
+    EXPECT_EQ(taken_with(exponent), 0U) << exponent;
+  }
+  EXPECT_EQ(taken_with(65537), 0U);
+  // 3, 65537, the same with a zero before it, and 2^64 - 1.
+  for (const char* exponent : {"Aw", "AQAB", "AAEAAQ", "__________8"}) {
+    EXPECT_EQ(taken_with(exponent), 1U) << exponent;
+  }
+}
+
+TEST(JwkSetTest, AKidIsOneOfWhateverType) {
+  const auto set = JwkSet::Parse(JwkSetText({P256().Jwk({{"kid", "k"}})}));
+  ASSERT_TRUE(set);
+  EXPECT_TRUE(set->HasKid("k"));
+  EXPECT_FALSE(set->HasKeyFor("k", SignatureAlgorithm::kRs256));
+  EXPECT_FALSE(set->HasKid("other"));
+}
+
 TEST(JwkSetTest, ABrokenKeyTakesNothingWithIt) {
   const auto set = JwkSet::Parse(
       JwkSetText({1, nullptr, json::object{{"kty", "RSA"}}, Rsa().Jwk({{"kid", "good"}}), "text"}));

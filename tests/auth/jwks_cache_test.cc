@@ -20,8 +20,8 @@ JwkSet Keys(const std::string& kid) {
   return *JwkSet::Parse(JwkSetText({key.Jwk({{"kid", kid}})}));
 }
 
-UncheckedBearer Of(const std::string& issuer, const std::string& kid) {
-  return {"", issuer, kid, SignatureAlgorithm::kEs256, {}};
+UncheckedBearer Of(const std::string& issuer, const std::string& kid, bool is_listed = false) {
+  return {"", issuer, kid, SignatureAlgorithm::kEs256, is_listed, {}};
 }
 
 class JwksCacheTest : public testing::Test {
@@ -150,6 +150,19 @@ TEST_F(JwksCacheTest, MadeUpIssuersAreFetchedSlowly) {
   EXPECT_EQ(fetched(500), 20);
   now_ += seconds(5);
   EXPECT_EQ(fetched(500), 5);
+}
+
+TEST_F(JwksCacheTest, MadeUpIssuersHoldUpNoneThatIsListed) {
+  for (int i = 0; i < 500; ++i) Ask("made up " + std::to_string(i));
+  EXPECT_EQ(Ask("another"), Advice::kGiveUp);
+  EXPECT_EQ(cache_.Find(Of("listed", "k", true), now_).advice, Advice::kFetch);
+}
+
+TEST_F(JwksCacheTest, AKeyOfAnotherTypeIsNotFetchedAgain) {
+  Fetch("a", "k");
+  UncheckedBearer bearer = Of("a", "k");
+  bearer.algorithm = SignatureAlgorithm::kRs256;
+  EXPECT_EQ(cache_.Find(bearer, now_).advice, Advice::kJudge);
 }
 
 TEST_F(JwksCacheTest, MadeUpIssuersPushOutNoneThatHasKeys) {

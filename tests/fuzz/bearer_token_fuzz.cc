@@ -31,7 +31,7 @@ const auth::JwkSet& Keys() {
 void Check(std::string_view token) {
   static const auth::BearerVerifier verifier = Verifier();
   const base::WallTime now{std::chrono::seconds(1'790'000'000)};
-  const auto read = verifier.Read(token);
+  const auto read = verifier.Read(token, now);
   const auto* unchecked = std::get_if<auth::UncheckedBearer>(&read);
   if (unchecked == nullptr) return;
   CHECK(token.size() <= auth::BearerVerifier::kMaxTokenBytes);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -33,6 +34,19 @@ def test_TOKEN_unknown_kids_make_one_fetch_a_minute(start, own_issuer):
     for number in range(20):
         assert_refused(server, stranger.token(own_issuer.claims(), kid=f"x{number}"), "unknown_key")
     assert own_issuer.fetches == 2
+
+
+def test_TOKEN_what_is_bad_anyway_makes_no_fetch(start, own_issuer):
+    server = start(settings(own_issuer.setting("RS256", "ES256")))
+    now = int(time.time())
+    assert_refused(server, own_issuer.token(exp=now - 100), "expired")
+    assert_refused(server, own_issuer.token(nbf=now + 1000), "not_yet_valid")
+    assert_refused(server, own_issuer.token(aud="somebody else"), "audience")
+    assert_refused(server, own_issuer.token(sub=None), "malformed")
+    assert own_issuer.requests == []
+    assert api_of(server).mint(own_issuer.token()).status == 201
+    assert_refused(server, own_issuer.keys["k1"].token(own_issuer.claims(), alg="ES256"), "algorithm")
+    assert own_issuer.fetches == 1
 
 
 @pytest.mark.parametrize(
