@@ -211,7 +211,7 @@ def test_API_slow_clients_hold_up_no_packet_and_make_room(start, peer):
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
     held = []
     try:
-        for _ in range(4400):
+        for _ in range(10_000):
             slow = socket.socket()
             slow.setblocking(False)
             slow.connect_ex((LISTENER, port))
@@ -222,7 +222,7 @@ def test_API_slow_clients_hold_up_no_packet_and_make_room(start, peer):
         for number in range(50):
             client.send_indication(peer.endpoint, b"%d" % number)
             assert peer.receive() == b"%d" % number
-        assert eventually(lambda: is_served(own_front(server)), seconds=60)
+        assert eventually(lambda: is_served(own_front(server)), seconds=120)
     finally:
         for slow in held:
             slow.close()
