@@ -5,7 +5,6 @@
 #include "protocol/base/time.h"
 #include "server/app/fleet_setup.h"
 #include "server/cli/load_source.h"
-#include "server/fleet/fleet_reader.h"
 
 namespace relay {
 
@@ -25,10 +24,7 @@ int RunDns(const DnsOptions& options) {
   std::cout << (options.is_external_dns ? PrintDnsEndpoints(domains.value(), printing)
                                         : PrintDnsZones(domains.value(), printing))
             << std::flush;
-  int code = kExitDone;
-  for (const std::string& trouble : fleet.troubles)
-    code = Complain(kExitFailed, "the list of servers is incomplete: " + trouble);
-  return code;
+  return ComplainOfMissingNodes(fleet);
 }
 
 }  // namespace relay

@@ -3,7 +3,6 @@
 #include "server/app/firewall.h"
 #include "server/app/fleet_setup.h"
 #include "server/cli/load_source.h"
-#include "server/fleet/fleet_reader.h"
 
 namespace relay {
 
@@ -17,10 +16,7 @@ int RunFirewall(const FirewallOptions& options) {
   advice.is_complete = fleet.troubles.empty();
   std::cout << (options.format == "json" ? PrintFirewallJson(advice) : PrintFirewallText(advice))
             << std::flush;
-  int code = kExitDone;
-  for (const std::string& trouble : fleet.troubles)
-    code = Complain(kExitFailed, "the list of servers is incomplete: " + trouble);
-  return code;
+  return ComplainOfMissingNodes(fleet);
 }
 
 }  // namespace relay

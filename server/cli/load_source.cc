@@ -32,4 +32,11 @@ std::variant<SourceNode, int> LoadNode(const ConfigSource& source) {
   return SourceNode{std::move(loaded).value().config, std::move(addresses).value()};
 }
 
+int ComplainOfMissingNodes(const FleetReading& fleet) {
+  int code = kExitDone;
+  for (const std::string& trouble : fleet.troubles)
+    code = Complain(kExitFailed, "the list of servers is incomplete: " + trouble);
+  return code;
+}
+
 }  // namespace relay

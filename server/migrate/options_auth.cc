@@ -2,6 +2,7 @@
 
 #include "auth/opaque_string.h"
 #include "server/config/fields.h"
+#include "server/migrate/option_setters.h"
 #include "server/migrate/options.h"
 #include "server/migrate/values.h"
 
@@ -11,21 +12,6 @@ namespace {
 using enum Section;
 using enum Fate;
 using enum Takes;
-
-template <bool CoturnSettings::*Member>
-void SetFlag(const ConfEntry&, CoturnSettings& settings, Findings&) {
-  settings.*Member = true;
-}
-
-template <std::optional<ConfEntry> CoturnSettings::*Member>
-void SetEntry(const ConfEntry& entry, CoturnSettings& settings, Findings&) {
-  settings.*Member = entry;
-}
-
-template <std::optional<std::uint64_t> CoturnSettings::*Member>
-void SetNumber(const ConfEntry& entry, CoturnSettings& settings, Findings& findings) {
-  settings.*Member = ReadNumber(entry, findings);
-}
 
 // coturn counts octets a second, whatever its names say.
 template <std::optional<std::uint64_t> CoturnSettings::*Member>

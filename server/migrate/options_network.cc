@@ -1,6 +1,7 @@
 // The options of coturn about addresses, ports, peers and certificates.
 
 #include "server/config/fields.h"
+#include "server/migrate/option_setters.h"
 #include "server/migrate/options.h"
 #include "server/migrate/values.h"
 
@@ -25,21 +26,6 @@ void SetPort(const ConfEntry& entry, CoturnSettings& settings, Findings& finding
 template <std::optional<CoturnSettings::Written<std::uint16_t>> CoturnSettings::*Member>
 void SetWrittenPort(const ConfEntry& entry, CoturnSettings& settings, Findings& findings) {
   if (const auto port = ReadPort(entry, findings)) settings.*Member = {entry, *port};
-}
-
-template <bool CoturnSettings::*Member>
-void SetFlag(const ConfEntry&, CoturnSettings& settings, Findings&) {
-  settings.*Member = true;
-}
-
-template <std::optional<ConfEntry> CoturnSettings::*Member>
-void SetEntry(const ConfEntry& entry, CoturnSettings& settings, Findings&) {
-  settings.*Member = entry;
-}
-
-template <std::optional<std::uint64_t> CoturnSettings::*Member>
-void SetNumber(const ConfEntry& entry, CoturnSettings& settings, Findings& findings) {
-  settings.*Member = ReadNumber(entry, findings);
 }
 
 void AddAuxiliary(const ConfEntry& entry, CoturnSettings& settings, Findings& findings) {
