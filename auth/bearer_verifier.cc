@@ -17,6 +17,10 @@ namespace json = boost::json;
 using std::chrono::seconds;
 
 constexpr double kMaxTime = 253402300799.0;  // the end of the year 9999
+// A system_clock counts nanoseconds in 64 bits, which end in the year 2262; with room for the skew.
+constexpr seconds kLastSecond =
+    std::chrono::duration_cast<seconds>(base::WallTime::max().time_since_epoch()) -
+    2 * BearerVerifier::kSkew;
 
 // One part of a CompactJws as the object that it encodes.
 std::optional<json::object> DecodePart(std::string_view part) {
@@ -54,14 +58,15 @@ bool NamesAudience(const json::value* claim, std::string_view audience) {
 
 enum class Presence : std::uint8_t { kMissing, kGood, kBad };
 
-// A NumericDate (RFC 7519 section 2): seconds, with or without a fraction.
+// A NumericDate (RFC 7519 section 2): seconds, with or without a fraction. What a clock does not
+// reach is as far as it reaches.
 Presence ReadTime(const json::object& claims, std::string_view name, base::WallTime& out) {
   const json::value* value = claims.if_contains(name);
   if (value == nullptr) return Presence::kMissing;
   if (!value->is_number()) return Presence::kBad;
   const double number = value->to_number<double>();
   if (!std::isfinite(number) || number < 0 || number > kMaxTime) return Presence::kBad;
-  out = base::WallTime(seconds(static_cast<std::int64_t>(number)));
+  out = base::WallTime(std::min(seconds(static_cast<std::int64_t>(number)), kLastSecond));
   return Presence::kGood;
 }
 

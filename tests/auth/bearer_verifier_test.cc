@@ -254,6 +254,17 @@ TEST_F(BearerVerifierTest, ExpiryIsNeededAndMayBeAMinuteAgo) {
   EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), "exp", kNowSeconds + 0.5)), std::nullopt);
 }
 
+TEST_F(BearerVerifierTest, TimesBeyondWhatAClockReachesAreFarAway) {
+  constexpr std::int64_t kYear2263 = 9'246'182'400;
+  constexpr std::int64_t kYear9999 = 253'402'300'799;
+  for (const std::int64_t time : {kYear2263, kYear9999}) {
+    EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), "exp", time)), std::nullopt) << time;
+    EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), "nbf", time)), BearerError::kNotYetValid) << time;
+    EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), "iat", time)), BearerError::kNotYetValid) << time;
+  }
+  EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), "exp", kYear9999 + 1)), BearerError::kMalformed);
+}
+
 TEST_F(BearerVerifierTest, ATokenOfTheFutureIsNotValidYet) {
   for (const char* name : {"nbf", "iat"}) {
     EXPECT_EQ(ErrorOfClaims(With(GoodClaims(), name, kNowSeconds + 61)), BearerError::kNotYetValid)
