@@ -11,8 +11,7 @@
 #include "tests/support/hex.h"
 #include "tests/support/sealed_token.h"
 
-namespace auth {
-namespace {
+namespace auth::access_token_test {
 
 using std::chrono::seconds;
 using ::test::FromHex;
@@ -158,5 +157,4 @@ TEST(AccessToken, OAUTH_05_NoTimestampOverflows) {
             seconds(4294967295 + 5 - 1'795'000'000LL));
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::access_token_test

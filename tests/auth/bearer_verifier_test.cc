@@ -7,8 +7,7 @@
 #include "protocol/base/crypto.h"
 #include "tests/support/issuer_key.h"
 
-namespace auth {
-namespace {
+namespace auth::bearer_verifier_test {
 
 namespace json = boost::json;
 using std::chrono::seconds;
@@ -352,5 +351,4 @@ TEST_F(BearerVerifierTest, SaysWhoTheHolderIs) {
   EXPECT_EQ(identity.expires_at, kNow + seconds(600));
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::bearer_verifier_test

@@ -10,8 +10,7 @@
 #include "auth/credential_verifier.h"
 #include "protocol/stun/integrity.h"
 
-namespace auth {
-namespace {
+namespace auth::credential_issuer_test {
 
 using std::chrono::seconds;
 
@@ -85,5 +84,4 @@ TEST(CredentialIssuer, NamesNobodyWhoWouldBeReadAsAnother) {
   }
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::credential_issuer_test

@@ -11,8 +11,7 @@
 #include "protocol/stun/integrity.h"
 #include "tests/support/sealed_token.h"
 
-namespace auth {
-namespace {
+namespace auth::credential_verifier_test {
 
 using std::string_view_literals::operator""sv;
 using stun::PasswordAlgorithm;
@@ -252,5 +251,4 @@ TEST(CredentialVerifier, TheNameOfAKeyIsNoUser) {
   EXPECT_THAT(Find(TokenVerifier(), "alice"), SizeIs(1));
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::credential_verifier_test

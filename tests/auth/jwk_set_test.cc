@@ -4,8 +4,7 @@
 
 #include "tests/support/issuer_key.h"
 
-namespace auth {
-namespace {
+namespace auth::jwk_set_test {
 
 namespace json = boost::json;
 using test_support::IssuerKey;
@@ -233,5 +232,4 @@ TEST(JwkSetTest, AnotherAlgorithmOfTheSameKeyIsNotTheSame) {
   EXPECT_FALSE(set->IsSignedBy("r", SignatureAlgorithm::kRs512, token));
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::jwk_set_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/issuer_key.h"
 
-namespace auth {
-namespace {
+namespace auth::jwks_cache_test {
 
 using std::chrono::hours;
 using std::chrono::seconds;
@@ -200,5 +199,4 @@ TEST_F(JwksCacheTest, AFetchThatWasAbandonedMayBeginAgain) {
   EXPECT_EQ(Ask(), Advice::kFetch);
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::jwks_cache_test

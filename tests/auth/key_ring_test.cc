@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace auth {
-namespace {
+namespace auth::key_ring_test {
 
 TEST(KeyRing, WithoutSecretsSignsNothing) {
   EXPECT_EQ(KeyRing().SigningFor(""), nullptr);
@@ -34,5 +33,4 @@ TEST(KeyRing, KeepsTheSecretsOfRegionsApart) {
   EXPECT_NE(of_eu.Find("all"), nullptr);
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::key_ring_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace auth {
-namespace {
+namespace auth::oidc_discovery_test {
 
 constexpr std::string_view kIssuer = "https://login.example.org";
 
@@ -73,5 +72,4 @@ TEST(OidcDiscoveryTest, TheDocumentIsBelowTheIssuer) {
             "https://a.example.org/realm/.well-known/openid-configuration");
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::oidc_discovery_test

@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth {
-namespace {
+namespace auth::opaque_string_test {
 
 using std::string_view_literals::operator""sv;
 
@@ -72,5 +71,4 @@ TEST(OpaqueString, KeepsCase) {
   EXPECT_EQ(prepared.value(), "Alice");
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::opaque_string_test

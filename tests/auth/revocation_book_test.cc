@@ -4,8 +4,7 @@
 
 #include <string>
 
-namespace auth {
-namespace {
+namespace auth::revocation_book_test {
 
 using std::chrono::hours;
 using std::chrono::seconds;
@@ -69,5 +68,4 @@ TEST(RevocationBook, ForgetsWhatIsOver) {
   EXPECT_EQ(book.List()[0].value, "long");
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::revocation_book_test

@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth {
-namespace {
+namespace auth::revocation_list_test {
 
 using std::chrono::seconds;
 using std::string_view_literals::operator""sv;
@@ -77,5 +76,4 @@ TEST(RevocationList, TakesTheStricterOfTwoForOne) {
   EXPECT_TRUE(list.Covers("2000:k1.acme.hash:x"));
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::revocation_list_test

@@ -4,8 +4,7 @@
 
 #include <string>
 
-namespace auth {
-namespace {
+namespace auth::static_user_test {
 
 TEST(StaticUser, AUTH_30_DerivesTheMd5KeyOfTheRfc) {
   const auto user = StaticUser::FromPassword("user", "realm", "pass");
@@ -77,5 +76,4 @@ TEST(StaticUser, RefusesWhatIsNoKey) {
   }
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::static_user_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace auth {
-namespace {
+namespace auth::subject_hash_test {
 
 TEST(SubjectHash, IsTheSameForOneSubjectOnly) {
   const std::string hash = SubjectHash("key", "acme", "alice");
@@ -29,5 +28,4 @@ TEST(SubjectKeyOf, IsNotTheSecret) {
   EXPECT_EQ(SubjectKeyOf("secret").find("secret"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::subject_hash_test

@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth {
-namespace {
+namespace auth::timed_credential_test {
 
 using std::chrono::seconds;
 using std::string_view_literals::operator""sv;
@@ -89,5 +88,4 @@ TEST(TimedPassword, IsTheBase64OfHmacSha1) {
             "DbgSnXxxRiZ8esvpmj5/C1thp7s=");
 }
 
-}  // namespace
-}  // namespace auth
+}  // namespace auth::timed_credential_test

@@ -9,8 +9,7 @@
 #include "bench/loadgen/machine.h"
 
 // The generator without a server: clients and peers meet on loopback.
-namespace loadgen {
-namespace {
+namespace loadgen::direct_run_test {
 
 Options Direct(Direction direction, const std::string& json_file) {
   Options options;
@@ -64,5 +63,4 @@ TEST(DirectRun, TimeOfThreadsOnlyGrowsAndWhatIsGoneTookNone) {
 
 TEST(DirectRun, NoNamespaceChangesNothing) { EXPECT_TRUE(NetworkNamespace::Enter("").ok()); }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::direct_run_test

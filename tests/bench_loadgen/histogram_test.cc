@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace loadgen {
-namespace {
+namespace loadgen::histogram_test {
 
 TEST(Histogram, AnEmptyOneAnswersZero) {
   const Histogram histogram;
@@ -59,5 +58,4 @@ TEST(Histogram, MergingAddsTheOtherOnesValues) {
   EXPECT_DOUBLE_EQ(one.mean_ns(), 20);
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::histogram_test

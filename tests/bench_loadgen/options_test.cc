@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace loadgen {
-namespace {
+namespace loadgen::options_test {
 
 ParsedOptions Parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "senso-turn-load");
@@ -97,5 +96,4 @@ TEST(Options, WrongUsageIsExitCodeTwo) {
   EXPECT_EQ(Parse({"--user", "a", "--password", "b", "--users", "2"}).exit_code, 2);
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::options_test

@@ -5,8 +5,7 @@
 #include <chrono>
 #include <map>
 
-namespace loadgen {
-namespace {
+namespace loadgen::pacer_test {
 
 using std::chrono::milliseconds;
 using Kind = Pacer::Kind;
@@ -113,5 +112,4 @@ TEST(Pacer, AFlowThatStopsAndComesBackHasItsWholeWindow) {
   EXPECT_EQ(TakeAll(pacer), (std::map<std::uint32_t, std::uint32_t>{{0, 2}}));
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::pacer_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace loadgen {
-namespace {
+namespace loadgen::payload_test {
 
 std::vector<std::uint8_t> Written(const PayloadCodec& codec, const Payload& payload) {
   std::vector<std::uint8_t> bytes(codec.payload_bytes());
@@ -61,5 +60,4 @@ TEST(PayloadCodec, RefusesAPacketOfAnotherRun) {
   EXPECT_FALSE(PayloadCodec(8, 160).Read(Written(PayloadCodec(7, 160), kPayload)));
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::payload_test

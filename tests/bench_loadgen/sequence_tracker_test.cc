@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace loadgen {
-namespace {
+namespace loadgen::sequence_tracker_test {
 
 using Arrival = SequenceTracker::Arrival;
 
@@ -58,5 +57,4 @@ TEST(SequenceTracker, TakesWhatIsOlderThanTheWindowForLate) {
   EXPECT_EQ(tracker.Observe(1).arrival, Arrival::kLate);
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::sequence_tracker_test

@@ -5,8 +5,7 @@
 #include "protocol/stun/integrity.h"
 #include "protocol/stun/message_writer.h"
 
-namespace loadgen {
-namespace {
+namespace loadgen::turn_client_test {
 
 using stun::AttributeType;
 using stun::MessageClass;
@@ -135,5 +134,4 @@ TEST(Credentials, NamesMadeFromASecretExpireInADayAndHaveTheRestPassword) {
   EXPECT_EQ(credentials.username(credentials.UserOf(3)), "87400:load-1");
 }
 
-}  // namespace
-}  // namespace loadgen
+}  // namespace loadgen::turn_client_test

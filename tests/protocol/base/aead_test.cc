@@ -10,8 +10,7 @@
 #include "protocol/base/crypto.h"
 #include "tests/support/hex.h"
 
-namespace base {
-namespace {
+namespace base::aead_test {
 
 using ::test::FromHex;
 using ::testing::Each;
@@ -153,5 +152,4 @@ TEST(Aead, ThreadsDoNotShareAContext) {
   EXPECT_THAT(all_equal, Each(true));
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::aead_test

@@ -5,8 +5,7 @@
 
 #include <array>
 
-namespace base {
-namespace {
+namespace base::byte_reader_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -108,5 +107,4 @@ TEST(ByteReader, TheLastOctetCanBeRead) {
   EXPECT_THAT(reader.rest(), IsEmpty());
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::byte_reader_test

@@ -5,8 +5,7 @@
 
 #include <array>
 
-namespace base {
-namespace {
+namespace base::byte_writer_test {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
@@ -94,5 +93,4 @@ TEST(ByteWriter, PatchingOverwritesTwoOctetsInPlace) {
   EXPECT_EQ(writer.size(), 4u);
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::byte_writer_test

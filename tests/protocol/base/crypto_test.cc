@@ -7,8 +7,7 @@
 
 #include "tests/support/hex.h"
 
-namespace base {
-namespace {
+namespace base::crypto_test {
 
 using ::test::FromHex;
 using ::testing::Each;
@@ -128,5 +127,4 @@ TEST(Crypto, ThreadsDoNotShareAContext) {
   EXPECT_THAT(all_equal, Each(true));
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::crypto_test

@@ -3,8 +3,7 @@
 
 #include "protocol/base/crypto.h"
 
-namespace base {
-namespace {
+namespace base::encoding_test {
 
 using ::testing::ElementsAre;
 using ::testing::Optional;
@@ -93,5 +92,4 @@ TEST(Encoding, EveryOctetSurvivesBothEncodings) {
   }
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::encoding_test

@@ -6,8 +6,7 @@
 #include <string>
 #include <unordered_set>
 
-namespace base {
-namespace {
+namespace base::five_tuple_test {
 
 FiveTuple Example() {
   return {{IpAddress::FromV4({192, 0, 2, 1}), 1000},
@@ -76,5 +75,4 @@ TEST(FiveTuple, EachTransportHasANameOfItsOwn) {
   EXPECT_EQ(names, (std::set<std::string_view>{"udp", "tcp", "tls", "dtls", "wss"}));
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::five_tuple_test

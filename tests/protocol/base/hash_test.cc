@@ -6,8 +6,7 @@
 #include <cstdint>
 #include <set>
 
-namespace base {
-namespace {
+namespace base::hash_test {
 
 TEST(Hash, TheNumberOfWordsCounts) {
   EXPECT_NE(HashWords({}), HashWords({0}));
@@ -38,5 +37,4 @@ TEST(Hash, CountingNumbersDoNotCollide) {
   EXPECT_EQ(seen.size(), 100'000u);
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::hash_test

@@ -5,8 +5,7 @@
 #include <string>
 #include <unordered_set>
 
-namespace base {
-namespace {
+namespace base::ip_address_test {
 
 std::string Canonical(std::string_view text) {
   const std::optional<IpAddress> address = IpAddress::Parse(text);
@@ -225,5 +224,4 @@ TEST(IpPrefix, ABlockThatIsWiderThanIpv4IsWrittenInIpv6) {
   EXPECT_EQ(IpPrefix::Parse("::ffff:0:0/95")->ToString(), "::fffe:0:0/95");
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::ip_address_test

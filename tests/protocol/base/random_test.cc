@@ -7,8 +7,7 @@
 #include <set>
 #include <vector>
 
-namespace base {
-namespace {
+namespace base::random_test {
 
 using ::testing::Each;
 
@@ -108,5 +107,4 @@ TEST(Random, TwoSourcesDiffer) {
   EXPECT_NE(left, right);
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::random_test

@@ -5,8 +5,7 @@
 #include <memory>
 #include <string>
 
-namespace base {
-namespace {
+namespace base::result_test {
 
 TEST(ResultDeathTest, TheValueOfAFailureAborts) {
   const Result<int> result = Error{"port 3478 is taken"};
@@ -44,5 +43,4 @@ TEST(Result, AValueThatCannotBeCopiedCanBeMovedOut) {
   EXPECT_EQ(*value, 7);
 }
 
-}  // namespace
-}  // namespace base
+}  // namespace base::result_test

@@ -15,8 +15,7 @@
 #include "protocol/stun/message_writer.h"
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::attribute_round_trip_test {
 
 using ::test::FromHex;
 using ::testing::ElementsAre;
@@ -254,5 +253,4 @@ INSTANTIATE_TEST_SUITE_P(Registry, AttributeRoundTrip,
                            return name;
                          });
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::attribute_round_trip_test

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <set>
 
-namespace stun {
-namespace {
+namespace stun::attribute_type_test {
 
 TEST(AttributeType, ANumberThatIsNotRegisteredHasNoName) {
   EXPECT_EQ(AttributeName(static_cast<AttributeType>(0x7f00)), "");
@@ -56,5 +55,4 @@ TEST(AttributeType, NoTwoShareAName) {
   EXPECT_EQ(names.size(), AllAttributeTypes().size());
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::attribute_type_test

@@ -8,8 +8,7 @@
 
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::attributes_test {
 
 using ::test::FromHex;
 using ::testing::ElementsAre;
@@ -288,5 +287,4 @@ TEST(Attributes, STUN_15_UnknownTypesAreAListOf16BitNumbers) {
                                    static_cast<AttributeType>(0xffff))));
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::attributes_test

@@ -8,8 +8,7 @@
 
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::channel_data_test {
 
 using ::test::FromHex;
 using ::testing::ElementsAre;
@@ -84,5 +83,4 @@ TEST(ChannelData, CHAN_19_PaddingFillsUpToAMultipleOfFour) {
   EXPECT_EQ(StreamPadding(65535), 1u);
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::channel_data_test

@@ -4,8 +4,7 @@
 
 #include <array>
 
-namespace stun {
-namespace {
+namespace stun::demux_test {
 
 PacketKind Kind(int first_octet, std::uint8_t last_channel_first_octet = 0x4f) {
   const std::array<std::uint8_t, 1> packet = {static_cast<std::uint8_t>(first_octet)};
@@ -43,5 +42,4 @@ TEST(Demux, CHAN_16_AFirstWordAbove0x4fffIsNoChannelData) {
   EXPECT_EQ(Kind(0xff), PacketKind::kOther);
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::demux_test

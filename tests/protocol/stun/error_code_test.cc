@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace stun {
-namespace {
+namespace stun::error_code_test {
 
 constexpr ErrorCode kAll[] = {
     ErrorCode::kTryAlternate,
@@ -45,5 +44,4 @@ TEST(ErrorCode, STUN_20_EachCodeHasAClassOfThreeToSix) {
   }
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::error_code_test

@@ -10,8 +10,7 @@
 #include "tests/protocol/stun/message_octets.h"
 #include "tests/vectors/stun_messages.h"
 
-namespace stun {
-namespace {
+namespace stun::fingerprint_test {
 
 using ::test::BindingRequest;
 using ::test::FromHex;
@@ -97,5 +96,4 @@ TEST(FingerprintDeathTest, AMessageWithoutAHeaderAborts) {
   EXPECT_DEATH(ComputeFingerprint(octets), "CHECK failed");
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::fingerprint_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace stun {
-namespace {
+namespace stun::icmp_test {
 
 using Octets = std::array<std::uint8_t, 8>;
 
@@ -23,5 +22,4 @@ TEST(Icmp, OtherLengthsAreMalformed) {
     EXPECT_FALSE(DecodeIcmp(base::Bytes(octets).first(size)).has_value()) << size;
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::icmp_test

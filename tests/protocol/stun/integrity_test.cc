@@ -11,8 +11,7 @@
 #include "tests/protocol/stun/message_octets.h"
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::integrity_test {
 
 using ::test::BindingRequest;
 using ::test::FromHex;
@@ -177,5 +176,4 @@ TEST(IntegrityDeathTest, AMessageWithoutAHeaderAborts) {
   EXPECT_DEATH(ComputeIntegritySha256(octets, Key()), "CHECK failed");
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::integrity_test

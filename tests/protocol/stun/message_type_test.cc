@@ -4,8 +4,7 @@
 
 #include <set>
 
-namespace stun {
-namespace {
+namespace stun::message_type_test {
 
 TEST(MessageType, AnUnknownMethodIsNamedUnknown) {
   EXPECT_EQ(MethodName(static_cast<Method>(0x000)), "unknown");
@@ -49,5 +48,4 @@ TEST(MessageType, EachMethodHasANameOfItsOwn) {
                 "connection_bind", "create_permission", "data", "refresh", "send", "unknown"}));
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::message_type_test

@@ -9,8 +9,7 @@
 #include "protocol/stun/attributes.h"
 #include "tests/protocol/stun/message_octets.h"
 
-namespace stun {
-namespace {
+namespace stun::message_view_test {
 
 using ::test::BindingRequest;
 using ::test::FromHex;
@@ -347,5 +346,4 @@ TEST(MessageView, STUN_44_AClassicBindingRequestKeepsAllSixteenOctetsOfItsId) {
   EXPECT_TRUE(message->Has(AttributeType::kChangeRequest));
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::message_view_test

@@ -10,8 +10,7 @@
 #include "protocol/stun/attributes.h"
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::message_writer_test {
 
 using ::test::FromHex;
 using ::testing::ElementsAreArray;
@@ -236,5 +235,4 @@ TEST_F(MessageWriterDeathTest, AReasonOfMoreThan127CharactersOfUtf8Aborts) {
   EXPECT_DEATH(writer.AddErrorCode(ErrorCode::kBadRequest, std::string(510, 'a')), "CHECK failed");
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::message_writer_test

@@ -12,8 +12,7 @@
 #include "tests/support/hex.h"
 #include "tests/vectors/stun_messages.h"
 
-namespace stun {
-namespace {
+namespace stun::published_vectors_test {
 
 using ::test::FromHex;
 using ::testing::ElementsAreArray;
@@ -148,5 +147,4 @@ TEST(PublishedVectors, AUTH_25_Rfc8489AppendixB1AsCorrectedIsWrittenOctetByOctet
   EXPECT_EQ(WrittenAgain(*MessageView::Parse(octets), key), octets);
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::published_vectors_test

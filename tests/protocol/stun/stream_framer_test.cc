@@ -10,8 +10,7 @@
 #include "tests/protocol/stun/message_octets.h"
 #include "tests/support/hex.h"
 
-namespace stun {
-namespace {
+namespace stun::stream_framer_test {
 
 using ::test::BindingRequest;
 using ::test::FromHex;
@@ -170,5 +169,4 @@ TEST(StreamFramer, MUX_02_AnUnknownMethodIsStillAMessage) {
   EXPECT_EQ(StreamFramer::Next(octets).verdict, Verdict::kMessage);
 }
 
-}  // namespace
-}  // namespace stun
+}  // namespace stun::stream_framer_test

@@ -9,8 +9,7 @@
 
 // Requests with access tokens (RFC 7635), all the way through the engine. What is inside a token is
 // tested in tests/auth; here the server knows a list of them.
-namespace turn {
-namespace {
+namespace turn::access_token_test {
 
 using std::chrono::milliseconds;
 using test_support::TurnMessage;
@@ -434,5 +433,4 @@ TEST(AccessTokens, AnIndicationMayCarryOneInVain) {
                                         .Text(AttributeType::kAccessToken, client.token)));
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::access_token_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::allocation_table_test {
 
 base::Endpoint At(std::string_view text) { return *base::Endpoint::Parse(text); }
 
@@ -100,5 +99,4 @@ TEST(AllocationTable, PointersOutliveTheTablesGrowth) {
   EXPECT_EQ(visited, 1999u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::allocation_table_test

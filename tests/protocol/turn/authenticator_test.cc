@@ -6,8 +6,7 @@
 #include "protocol/turn/authenticator.h"
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::authenticator_test {
 
 TurnMessage Allocate() { return TurnMessage(Method::kAllocate).Udp(); }
 TurnMessage Refresh() { return TurnMessage(Method::kRefresh); }
@@ -534,5 +533,4 @@ TEST(Authenticator, A438IsAnAnswerToAStrangerAndSmall) {
   EXPECT_LE(reply.octets.size(), 100u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::authenticator_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::challenge_limiter_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -63,5 +62,4 @@ TEST_F(ChallengeLimiterTest, AFloodOfSourcesDoesNotFreeTheOneThatKeepsAsking) {
   EXPECT_LE(allowed, 20 + 10 + 1);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::challenge_limiter_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::channel_set_test {
 
 using std::chrono::seconds;
 
@@ -41,5 +40,4 @@ TEST(ChannelSet, RemoveIfSaysHowMany) {
   EXPECT_EQ(set.EarliestExpiry(), kNow + seconds(1));
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::channel_set_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::client_filter_test {
 
 bool IsRefused(const char* client, const Policy& policy = {}) {
   return IsRefusedClient(
@@ -41,5 +40,4 @@ TEST(ClientFilter, EverybodyElseIsServed) {
   }
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::client_filter_test

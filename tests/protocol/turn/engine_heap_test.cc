@@ -5,8 +5,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/support/heap_count.h"
 
-namespace turn {
-namespace {
+namespace turn::engine_heap_test {
 
 // Keeps counts, so that only the engine uses the heap.
 class CountingEffects final : public Effects {
@@ -155,5 +154,4 @@ TEST_F(EngineHeap, D2_B92_AHundredThousandStrangersLeaveNoMemoryBehind) {
   EXPECT_EQ(engine_.allocation_count(), 0u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::engine_heap_test

@@ -5,8 +5,7 @@
 
 #include "tests/protocol/turn/two_shards.h"
 
-namespace turn {
-namespace {
+namespace turn::engine_random_moves_test {
 
 // Clients of two shards that move, vanish and come back in an order that a seed decides, while the
 // messages between the shards arrive whenever it says. After each step the books must balance;
@@ -190,5 +189,4 @@ TEST_P(RandomMoves, MOB_14_KeepTheBooksBalancedAndGiveEverythingBack) {
 
 INSTANTIATE_TEST_SUITE_P(Engine, RandomMoves, ::testing::Values(1, 2, 3, 4));
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::engine_random_moves_test

@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::engine_random_walk_test {
 
 // Ten thousand operations of clients that know no manners, in an order that a seed decides. After
 // each of them the books must balance; RecordingEffects watches sockets and routes.
@@ -180,5 +179,4 @@ TEST_P(RandomWalk, KeepsTheBooksBalancedAndGivesEverythingBack) {
 
 INSTANTIATE_TEST_SUITE_P(Engine, RandomWalk, ::testing::Values(1, 2, 3, 4));
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::engine_random_walk_test

@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::engine_test {
 
 const std::vector<std::uint8_t> kTransactionId = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55,
                                                   0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb};
@@ -348,5 +347,4 @@ TEST(Engine, AReloadOfCredentialsLeavesTheAllocationItsLifetime) {
   EXPECT_EQ(server.effects.closed.size(), 1u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::engine_test

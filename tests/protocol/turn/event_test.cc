@@ -6,8 +6,7 @@
 #include <set>
 #include <string>
 
-namespace turn {
-namespace {
+namespace turn::event_test {
 
 template <typename Reason>
 void ExpectDistinctLabels(int count) {
@@ -30,5 +29,4 @@ TEST(Event, EveryReasonHasALabelOfItsOwn) {
   ExpectDistinctLabels<DropReason>(kDropReasonCount);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::event_test

@@ -7,8 +7,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace turn {
-namespace {
+namespace turn::expiry_wheel_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -124,5 +123,4 @@ TEST_F(ExpiryWheelTest, NobodyWakesEarlyOrLateInARandomCrowd) {
   for (const Waiter& waiter : waiters) EXPECT_FALSE(waiter.is_scheduled());
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::expiry_wheel_test

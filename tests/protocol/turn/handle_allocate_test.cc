@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_allocate_test {
 
 constexpr std::uint8_t kIpv4 = 1;
 constexpr std::uint8_t kIpv6 = 2;
@@ -714,5 +713,4 @@ TEST(HandleAllocate, STUN_10_C11_PaddingIsSentAsZero) {
   EXPECT_EQ(reply.octets[software->offset + 4 + 11], 0);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_allocate_test

@@ -2,8 +2,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_binding_test {
 
 // A Binding request of RFC 3489: no cookie, so that all 16 octets are the ID.
 std::vector<std::uint8_t> ClassicBinding(std::vector<std::uint8_t> body = {}) {
@@ -266,5 +265,4 @@ TEST(HandleBinding, D1_TheAnswerToTwentyOctetsIsUnderThreeTimesAsLong) {
   EXPECT_LT(TestClient(server, kClientV6).Send(TurnMessage(Method::kBinding)).octets.size(), 60u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_binding_test

@@ -3,8 +3,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/protocol/turn/peer_matrix.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_channel_bind_test {
 
 using std::chrono::milliseconds;
 
@@ -342,5 +341,4 @@ TEST(HandleChannelBind, A14_AReloadThatAddsABackendEndsTheChannelToItsPort) {
   EXPECT_FALSE(client.SendTo(kPeer));
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_channel_bind_test

@@ -3,8 +3,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/protocol/turn/peer_matrix.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_create_permission_test {
 
 using std::chrono::milliseconds;
 
@@ -352,5 +351,4 @@ TEST(HandleCreatePermission, TURN_48_AnAllowedPrivatePeerWorksAndADeniedPublicOn
   EXPECT_EQ(client.Permit(kPeer).error(), 403);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_create_permission_test

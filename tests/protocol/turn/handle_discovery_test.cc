@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_discovery_test {
 
 constexpr std::uint32_t kChangeAddress = 4;
 constexpr std::uint32_t kChangePort = 2;
@@ -334,5 +333,4 @@ TEST_F(HandleDiscovery, STUN_45_ClassicResponseAddressPaddingAndResponsePortStay
   }
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_discovery_test

@@ -8,8 +8,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 
 // Mobility (RFC 8016) within one engine; two_shards_test.cc has the same between two.
-namespace turn {
-namespace {
+namespace turn::handle_move_test {
 
 const base::Endpoint kElsewhere = At("20.2.2.2:41000");
 const base::Endpoint kThirdPlace = At("20.3.3.3:42000");
@@ -621,5 +620,4 @@ TEST(HandleMoveOff, TURN_45_TheEndOfAConnectionEndsTheAllocation) {
   EXPECT_EQ(server.engine.allocation_count(), 0u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_move_test

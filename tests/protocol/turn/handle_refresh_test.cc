@@ -2,8 +2,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::handle_refresh_test {
 
 TurnMessage Dual() {
   return TurnMessage(Method::kAllocate)
@@ -316,5 +315,4 @@ TEST(HandleRefresh, A16_GraceIsForTheOwnerOfALiveAllocationOnly) {
   EXPECT_EQ(client.Refresh().error(), 401);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::handle_refresh_test

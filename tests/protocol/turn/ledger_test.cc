@@ -7,8 +7,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace turn {
-namespace {
+namespace turn::ledger_test {
 
 using std::chrono::seconds;
 
@@ -220,5 +219,4 @@ TEST(Ledger, TotalsCountPorts) {
   EXPECT_EQ(ledger.ReadTotals().ports_in_use, 0u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::ledger_test

@@ -8,8 +8,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace turn {
-namespace {
+namespace turn::mobility_ticket_test {
 
 constexpr MobileId kId{0x01020304};
 
@@ -69,5 +68,4 @@ TEST_F(MobilityTicketsTest, ItCanPassForText) {
   }
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::mobility_ticket_test

@@ -6,8 +6,7 @@
 #include "tests/protocol/turn/two_shards.h"
 
 // Mobility (RFC 8016) where the new 5-tuple belongs to another shard than the allocation.
-namespace turn {
-namespace {
+namespace turn::move_messages_test {
 
 const base::Endpoint kElsewhere = At("20.2.2.2:41000");
 const base::Endpoint kThirdPlace = At("20.3.3.3:42000");
@@ -423,5 +422,4 @@ TEST_F(MoveMessages, ClosingAllWhileEverythingIsOnItsWay) {
   ExpectNothing();
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::move_messages_test

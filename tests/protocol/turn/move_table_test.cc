@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::move_table_test {
 
 Client ClientAt(std::uint16_t port) {
   return {{{base::IpAddress::FromV4({20, 1, 1, 1}), port},
@@ -58,5 +57,4 @@ TEST(Move, GivesBackWhatItKeptInOrder) {
   EXPECT_EQ(waiting[1].channel, stun::ChannelNumber{0x4000});
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::move_table_test

@@ -6,8 +6,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace turn {
-namespace {
+namespace turn::nonce_test {
 
 using std::chrono::seconds;
 using Verdict = NonceIssuer::Verdict;
@@ -89,5 +88,4 @@ TEST_F(NonceTest, AUTH_18_ASequenceShowsNoCounterAndNoTime) {
 
 TEST_F(NonceTest, AUTH_06_ItIsShort) { EXPECT_EQ(nonce_.size(), 32u); }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::nonce_test

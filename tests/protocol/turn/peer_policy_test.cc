@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/peer_matrix.h"
 
-namespace turn {
-namespace {
+namespace turn::peer_policy_test {
 
 using Verdict = PeerPolicy::Verdict;
 
@@ -168,5 +167,4 @@ TEST(EmbeddedIpv4, OrdinaryAddressesHaveNone) {
     EXPECT_EQ(EmbeddedIpv4(Address(address)), std::nullopt) << address;
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::peer_policy_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace turn {
-namespace {
+namespace turn::permission_set_test {
 
 using std::chrono::seconds;
 
@@ -51,5 +50,4 @@ TEST(PermissionSet, AnEmptySetNeverExpires) {
   EXPECT_EQ(PermissionSet().EarliestExpiry(), std::nullopt);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::permission_set_test

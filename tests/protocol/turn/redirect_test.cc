@@ -6,8 +6,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::redirect_test {
 
 using When = Redirect::When;
 
@@ -242,5 +241,4 @@ TEST(Redirect, ADrainingServerAmongTheOthersDoesNotNameItself) {
   EXPECT_EQ(client.Allocate().error(), 508);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::redirect_test

@@ -3,8 +3,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/protocol/turn/peer_matrix.h"
 
-namespace turn {
-namespace {
+namespace turn::relay_indication_test {
 
 TurnMessage Send() { return TurnMessage(Method::kSend, stun::MessageClass::kIndication); }
 TurnMessage SendTo(const base::Endpoint& peer) {
@@ -480,5 +479,4 @@ TEST(RelayIndication, ICMP_07_AnErrorChangesNothing) {
   EXPECT_TRUE(client.SendTo(kPeer));
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::relay_indication_test

@@ -7,8 +7,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace turn {
-namespace {
+namespace turn::relay_port_pool_test {
 
 using std::chrono::seconds;
 using Request = RelayPortPool::Request;
@@ -148,5 +147,4 @@ TEST_F(RelayPortPoolTest, D11_AHundredThousandEvenPortCyclesLeaveThePoolWhole) {
   EXPECT_EQ(TakeAll(pool).size(), 1000u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::relay_port_pool_test

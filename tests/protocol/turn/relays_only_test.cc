@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::relays_only_test {
 
 using std::chrono::minutes;
 
@@ -153,5 +152,4 @@ TEST(RelaysOnlyLedger, AllTestersTogetherHaveALimit) {
   EXPECT_EQ(ledger.Charge({"alice", "", kClient.address}), std::nullopt);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::relays_only_test

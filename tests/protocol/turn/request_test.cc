@@ -4,8 +4,7 @@
 
 #include "tests/protocol/turn/engine_fixture.h"
 
-namespace turn {
-namespace {
+namespace turn::request_test {
 
 constexpr AttributeType kCounter = AttributeType::kTransactionTransmitCounter;
 
@@ -77,5 +76,4 @@ TEST(Response, MISC_01_AStrangerGetsNoMoreThanFiveTimesWhatHeSent) {
   }
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::request_test

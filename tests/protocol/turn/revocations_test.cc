@@ -9,8 +9,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/protocol/turn/two_shards.h"
 
-namespace turn {
-namespace {
+namespace turn::revocations_test {
 
 class Names final : public Revocations {
  public:
@@ -103,5 +102,4 @@ TEST(Revocations, OfAnAllocationThatIsMovingToAShardThatKnowsEndIt) {
   EXPECT_EQ(shards.ledger->ReadTotals().allocations, 0u);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::revocations_test

@@ -5,8 +5,7 @@
 #include "tests/protocol/turn/engine_fixture.h"
 #include "tests/support/recording_tcp_effects.h"
 
-namespace turn {
-namespace {
+namespace turn::tcp_relay_test {
 
 constexpr std::uint8_t kTcpProtocol = 6;
 
@@ -400,5 +399,4 @@ TEST_F(TcpRelay, TheOwnerCanEndWhatWasJoinedHere) {
   EXPECT_EQ(tcp_.ended[0], connection);
 }
 
-}  // namespace
-}  // namespace turn
+}  // namespace turn::tcp_relay_test

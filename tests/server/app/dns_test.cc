@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace relay {
-namespace {
+namespace relay::dns_test {
 
 using testing::AllOf;
 using testing::Contains;
@@ -144,5 +143,4 @@ TEST(PublicNodeTest, AServingNodeHasTheAddressesOfItsListeners) {
   EXPECT_THAT(ServingNode(config, relay).addresses, IsEmpty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::dns_test

@@ -10,8 +10,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::embedded_default_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -207,5 +206,4 @@ TEST(LeaveOut, TouchesNoListThatSomebodyWrote) {
   EXPECT_THAT(config.listeners, SizeIs(14));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::embedded_default_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::ephemeral_ports_test {
 
 constexpr PortRange kRelay{49152, 65535};
 
@@ -39,5 +38,4 @@ TEST(EphemeralPorts, OfUnreadableTextDoNotOverlap) {
   EXPECT_EQ(FindUnreservedOverlap(kRelay, "32768 60999", "x,,-,5-1"), (PortRange{49152, 60999}));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::ephemeral_ports_test

@@ -4,8 +4,7 @@
 
 #include <boost/json.hpp>
 
-namespace relay {
-namespace {
+namespace relay::firewall_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -196,5 +195,4 @@ TEST(FirewallTest, JsonSaysTheSameToPrograms) {
   EXPECT_EQ(boost::json::parse(PrintFirewallJson(partial)).at("complete"), false);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::firewall_test

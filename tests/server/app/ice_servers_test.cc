@@ -10,8 +10,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::ice_servers_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -194,5 +193,4 @@ TEST_F(IceServersJson, NeedsAnAddress) {
 
 TEST_F(IceServersJson, RefusesSubjectsThatAreNoNames) { EXPECT_FALSE(Make("a\nb").ok()); }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::ice_servers_test

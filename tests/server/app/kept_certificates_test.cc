@@ -16,8 +16,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::kept_certificates_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -178,5 +177,4 @@ TEST(CertificateSubjectsTest, HaveEachOnce) {
               ElementsAre(Address("192.0.2.1"), Address("127.0.0.1"), Address("::1")));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::kept_certificates_test

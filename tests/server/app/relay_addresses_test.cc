@@ -5,8 +5,7 @@
 
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::relay_addresses_test {
 
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -80,5 +79,4 @@ TEST(FamilyExists, IsTrueForIpv4WhereTestsRun) {
   EXPECT_TRUE(FamilyExists(base::AddressFamily::kIpv4));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::relay_addresses_test

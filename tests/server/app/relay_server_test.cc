@@ -11,8 +11,7 @@
 #include "tests/support/temporary_directory.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::relay_server_test {
 
 using test_support::WriteCertificate;
 using testing::ElementsAre;
@@ -200,5 +199,4 @@ TEST_F(RelayServerTest, ReconfiguresWithoutTls) {
   EXPECT_THAT(relay.value()->certificates(), IsEmpty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::relay_server_test

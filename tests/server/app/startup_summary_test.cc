@@ -9,8 +9,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::startup_summary_test {
 
 using testing::HasSubstr;
 using testing::Not;
@@ -132,5 +131,4 @@ TEST_F(Summary, ThatCannotNameTheServerSaysWhy) {
   EXPECT_THAT(Text(), HasSubstr("set node"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::startup_summary_test

@@ -13,8 +13,7 @@
 #include "protocol/base/crypto.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::state_directory_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -144,5 +143,4 @@ TEST(KeptSecret, CannotBeMadeWhereThereIsNoFolder) {
   EXPECT_THAT(kept.error().message, HasSubstr("/nonexistent/senso-turn"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::state_directory_test

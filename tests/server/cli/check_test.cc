@@ -7,8 +7,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::check_test {
 
 constexpr const char* kRight = "auth: {users: [{username: a, password: b}]}\n";
 
@@ -98,5 +97,4 @@ TEST(Check, TakesOverridesIntoAccount) {
   EXPECT_EQ(RunCommand({"check", "--set", "realm=b", "--set", "relm=b", file}).code, 1);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::check_test

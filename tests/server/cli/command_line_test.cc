@@ -6,8 +6,7 @@
 
 #include "tests/server/cli/run_command.h"
 
-namespace relay {
-namespace {
+namespace relay::command_line_test {
 
 using testing::HasSubstr;
 using testing::Not;
@@ -75,5 +74,4 @@ TEST(CommandLine, GeneratesTheDocuments) {
   EXPECT_THAT(metrics.out, HasSubstr("senso_turn_allocations"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::command_line_test

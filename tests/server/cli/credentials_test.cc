@@ -11,8 +11,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::credentials_test {
 
 using testing::HasSubstr;
 
@@ -137,5 +136,4 @@ TEST_F(CredentialsCommand, RefusesAUserWithControlCharacters) {
   EXPECT_THAT(result.err, HasSubstr("contains a control character"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::credentials_test

@@ -6,8 +6,7 @@
 #include "tests/server/cli/run_command.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::firewall_test {
 
 using testing::HasSubstr;
 
@@ -58,5 +57,4 @@ TEST_F(FirewallCommand, PrintsThemAsJson) {
   EXPECT_EQ(boost::json::parse(result.out).at("rules").as_array().size(), 1U);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::firewall_test

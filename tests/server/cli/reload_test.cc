@@ -7,8 +7,7 @@
 #include "tests/server/cli/run_command.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::reload_test {
 
 using testing::HasSubstr;
 
@@ -68,5 +67,4 @@ TEST_F(ReloadTest, AsksNobodyWhenTheSocketIsNotKnown) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::reload_test

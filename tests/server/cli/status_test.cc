@@ -7,8 +7,7 @@
 #include "tests/server/cli/run_command.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::status_test {
 
 using testing::HasSubstr;
 
@@ -59,5 +58,4 @@ TEST(Status, WithoutAServerFails) {
   EXPECT_THAT(result.err, HasSubstr("senso-turn: no running server is reached"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::status_test

@@ -7,8 +7,7 @@
 #include "protocol/stun/integrity.h"
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::accepted_configuration_test {
 
 using std::chrono::seconds;
 using testing::ElementsAre;
@@ -349,5 +348,4 @@ TEST(AcceptedConfiguration, TakesExternalAddressesOfNatDiscoveryThatNobodyRelays
   EXPECT_THAT(loaded.warnings, IsEmpty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::accepted_configuration_test

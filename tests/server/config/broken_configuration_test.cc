@@ -7,8 +7,7 @@
 
 // One broken configuration after another: each has exactly one error, at this line, at this key,
 // with this in its message.
-namespace relay {
-namespace {
+namespace relay::broken_configuration_test {
 
 struct Broken {
   const char* name;
@@ -417,5 +416,4 @@ INSTANTIATE_TEST_SUITE_P(
                "redirect.domain", "'192.0.2.1' is not a DNS name"}),
     NameOf);
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::broken_configuration_test

@@ -15,8 +15,7 @@
 #include "tests/support/certificate_files.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::certificates_test {
 
 using std::chrono::days;
 using test_support::WriteCertificate;
@@ -212,5 +211,4 @@ TEST_F(Certificates, ThatAreBrokenAreOneErrorAndNotOneOfEveryListener) {
                  3, "tls.certificates[0].private_key", "is missing");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::certificates_test

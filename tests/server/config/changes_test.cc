@@ -9,8 +9,7 @@
 #include "server/config/load.h"
 #include "server/config/schema.h"
 
-namespace relay {
-namespace {
+namespace relay::changes_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -102,5 +101,4 @@ TEST(CompareConfigs, KnowsHowToCompareEveryKey) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::changes_test

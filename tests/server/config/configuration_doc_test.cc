@@ -9,8 +9,7 @@
 
 #include "server/config/schema.h"
 
-namespace relay {
-namespace {
+namespace relay::configuration_doc_test {
 
 using testing::HasSubstr;
 
@@ -43,5 +42,4 @@ TEST(ConfigurationDocument, OfTheRepositoryIsCurrent) {
       << "run: senso-turn generate configuration > docs/configuration.md";
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::configuration_doc_test

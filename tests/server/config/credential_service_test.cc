@@ -6,8 +6,7 @@
 #include "server/config/changes.h"
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::credential_service_test {
 
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -119,5 +118,4 @@ TEST(CredentialService, ComesAndGoesByARestart) {
   EXPECT_THAT(CompareConfigs(with, other).by_reload, testing::ElementsAre("credentials.api_keys"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::credential_service_test

@@ -6,8 +6,7 @@
 
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::environment_test {
 
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -72,5 +71,4 @@ TEST_F(Environment, RefusesWhatIsNoName) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::environment_test

@@ -11,8 +11,7 @@
 #include "protocol/stun/integrity.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::load_test {
 
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -152,5 +151,4 @@ TEST_F(LoadFile, ThatIsAPipeOfNobodyIsNotWaitedForWithoutEnd) {
   EXPECT_EQ(loaded.errors[0].message, "cannot be read: nobody writes to it");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::load_test

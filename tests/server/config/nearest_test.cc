@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::nearest_test {
 
 TEST(EditDistance, CountsWhatMustChange) {
   EXPECT_EQ(EditDistance("", ""), 0U);
@@ -20,5 +19,4 @@ TEST(EditDistance, CountsASwapOfNeighboursOnce) {
   EXPECT_EQ(EditDistance("ab", "ba"), 1U);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::nearest_test

@@ -6,8 +6,7 @@
 
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::override_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -128,5 +127,4 @@ TEST(Override, TheWarningOfAnOverrideHasItsSource) {
   EXPECT_EQ(loaded.warnings[0].source, "--set");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::override_test

@@ -5,8 +5,7 @@
 
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::registry_test {
 
 using testing::HasSubstr;
 
@@ -62,5 +61,4 @@ TEST(RegistryUrl, NamesASocket) {
   EXPECT_EQ(ParseRegistryUrl("unix:/run/redis.sock?user=turn&database=2").value(), expected);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::registry_test

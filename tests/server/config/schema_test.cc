@@ -7,8 +7,7 @@
 
 #include "server/config/yaml_reader.h"
 
-namespace relay {
-namespace {
+namespace relay::schema_test {
 
 TEST(Schema, HasEachKeyOnce) {
   std::set<std::string> seen;
@@ -79,5 +78,4 @@ TEST(Schema, KnowsGroupsFromKeys) {
   EXPECT_NE(FindRow("relay.ports.min"), nullptr);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::schema_test

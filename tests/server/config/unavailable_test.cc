@@ -5,8 +5,7 @@
 
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::unavailable_test {
 
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -57,5 +56,4 @@ TEST(UnavailableFeatures, OfTheDefaultListenersAreNoError) {
   EXPECT_TRUE(LoadConfigText("realm: a\n", "turn.yaml", {}).ok());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::unavailable_test

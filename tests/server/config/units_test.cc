@@ -4,8 +4,7 @@
 
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::units_test {
 
 using std::chrono::seconds;
 
@@ -102,5 +101,4 @@ TEST(Rate, PrintsWhatParsesBack) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::units_test

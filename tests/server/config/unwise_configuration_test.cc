@@ -5,8 +5,7 @@
 
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::unwise_configuration_test {
 
 struct Unwise {
   const char* name;
@@ -102,5 +101,4 @@ TEST(WiseConfiguration, MayHaveOnlyMd5KeysWhenNothingElseIsOffered) {
   EXPECT_TRUE(loaded.warnings.empty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::unwise_configuration_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::admin_routes_test {
 
 class AdminRoutesTest : public testing::Test {
  protected:
@@ -46,5 +45,4 @@ TEST(AnswerReload, IsAnErrorOrALineAndThenTheDetails) {
             "error: 2 errors\na:1\na:2\n");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::admin_routes_test

@@ -8,8 +8,7 @@
 #include "auth/timed_credential.h"
 #include "tests/support/seeded_random.h"
 
-namespace relay {
-namespace {
+namespace relay::check_page_test {
 
 namespace json = boost::json;
 using testing::Contains;
@@ -207,5 +206,4 @@ TEST_F(CheckPageTest, AHostThatIsNoneGetsNoLink) {
   EXPECT_EQ(StatusOf("POST", "/check/session"), 400);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::check_page_test

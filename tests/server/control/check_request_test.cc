@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::check_request_test {
 
 using testing::IsEmpty;
 
@@ -77,5 +76,4 @@ TEST(CheckRequest, ABrowserIsKnownByItsClientHello) {
   EXPECT_EQ(JudgeTlsClient(With({})), TlsClient::kUnknown);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::check_request_test

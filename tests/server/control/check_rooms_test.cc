@@ -7,8 +7,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace relay {
-namespace {
+namespace relay::check_rooms_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -109,5 +108,4 @@ TEST_F(CheckRoomsTest, AllSourcesTogetherHaveALimit) {
   EXPECT_FALSE(rooms.Open(Source(number), now).has_value());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::check_rooms_test

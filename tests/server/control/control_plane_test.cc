@@ -16,8 +16,7 @@
 #include "tests/server/http/stream_client.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::control_plane_test {
 
 using std::chrono::milliseconds;
 using testing::EndsWith;
@@ -315,5 +314,4 @@ TEST_F(ControlPlaneTest, SaysThatAnotherServerRuns) {
   EXPECT_THAT(started.error().message, HasSubstr("another server answers on"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::control_plane_test

@@ -7,8 +7,7 @@
 
 #include "auth/timed_credential.h"
 
-namespace relay {
-namespace {
+namespace relay::credential_minter_test {
 
 using std::chrono::seconds;
 using testing::ElementsAre;
@@ -133,5 +132,4 @@ TEST(IceServersDocument, IsTheOneOfTheContract) {
   EXPECT_TRUE(servers[1].as_object().contains("credential"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::credential_minter_test

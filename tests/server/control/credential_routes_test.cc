@@ -9,8 +9,7 @@
 #include "tests/server/control/fake_bearer_check.h"
 #include "tests/server/control/memory_fleet.h"
 
-namespace relay {
-namespace {
+namespace relay::credential_routes_test {
 
 namespace json = boost::json;
 using auth::Revocation;
@@ -293,5 +292,4 @@ TEST_F(CredentialRoutesTest, NamesTheMethodsOfAPath) {
   EXPECT_EQ(Header(response, "Allow"), "POST, OPTIONS");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::credential_routes_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::drain_controller_test {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -84,5 +83,4 @@ TEST(DrainController, AnotherDeadlineIsForTheNextDrain) {
   EXPECT_EQ(drain.remaining(kStart), minutes(5));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::drain_controller_test

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::edge_routes_test {
 
 HttpResponse Ask(const std::string& method, const std::string& target) {
   return AnswerEdge({method, target, {}, {}, {}});
@@ -73,5 +72,4 @@ TEST(ShortenForStrangers, LeavesWhatIsNoRefusal) {
   EXPECT_EQ(ShortenForStrangers({"GET", "/", {}, "", {}}, granted).body, granted.body);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::edge_routes_test

@@ -4,8 +4,7 @@
 
 #include <boost/json.hpp>
 
-namespace relay {
-namespace {
+namespace relay::health_routes_test {
 
 TEST(HealthRoutes, IsAliveWhenItCanAnswer) {
   EXPECT_EQ(AnswerLivez().status, 200);
@@ -36,5 +35,4 @@ TEST(HealthRoutes, NamesTheReasonsAgainstIt) {
   EXPECT_EQ(body.at("reasons"), (boost::json::array{"draining", "said \"no\""}));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::health_routes_test

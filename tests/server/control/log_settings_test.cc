@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::log_settings_test {
 
 TEST(LogSettings, HaveEveryLevelOfTheConfiguration) {
   using Level = Config::LogLevel;
@@ -20,5 +19,4 @@ TEST(LogSettings, HaveBothFormats) {
   EXPECT_EQ(LogFormatOf({.format = Config::LogFormat::kJson, .level = {}}), LogFormat::kJson);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::log_settings_test

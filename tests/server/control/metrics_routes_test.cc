@@ -5,8 +5,7 @@
 
 #include "tests/server/control/fake_relay.h"
 
-namespace relay {
-namespace {
+namespace relay::metrics_routes_test {
 
 using testing::HasSubstr;
 
@@ -46,5 +45,4 @@ TEST_F(MetricsRoutes, TheSizeOfAScrapeDoesNotDependOnTheLoad) {
   EXPECT_EQ(lines(), before);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::metrics_routes_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::mint_request_test {
 
 using std::chrono::seconds;
 
@@ -60,5 +59,4 @@ TEST(MintRequest, IgnoresWhatItDoesNotKnow) {
   EXPECT_EQ(Good("{\"ttl\": 60, \"of_a_later_version\": [1]}").ttl, seconds(60));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::mint_request_test

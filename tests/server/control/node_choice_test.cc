@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::node_choice_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -78,5 +77,4 @@ TEST(NodeChoice, WithoutANodeNearTakesTheLeastLoadAnywhere) {
               ElementsAre("na2", "na1", "ap1"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::node_choice_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::rate_limiter_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -64,5 +63,4 @@ TEST(SourceKey, IsAnIpv4AddressOrAnIpv6Network) {
   EXPECT_NE(key("2001:db8::1"), key("2001:db8:0:1::1"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::rate_limiter_test

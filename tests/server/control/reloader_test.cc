@@ -10,8 +10,7 @@
 #include "tests/server/log/captured_stderr.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::reloader_test {
 
 using testing::ElementsAre;
 using testing::EndsWith;
@@ -167,5 +166,4 @@ TEST_F(ReloaderTest, AThousandErrorsDoNotFloodTheLog) {
   EXPECT_THAT(log, HasSubstr("left_out=980"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::reloader_test

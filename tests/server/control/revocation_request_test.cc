@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::revocation_request_test {
 
 using auth::Revocation;
 using std::chrono::seconds;
@@ -118,5 +117,4 @@ TEST(RevocationOfUsername, OfAnotherTenantIsTheOperators) {
   EXPECT_THAT(Good(RevocationOfUsername(name, kOperator, Settings(), kNow)), SizeIs(1));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::revocation_request_test

@@ -8,8 +8,7 @@
 #include "protocol/turn/event.h"
 #include "tests/server/control/fake_relay.h"
 
-namespace relay {
-namespace {
+namespace relay::status_report_test {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
@@ -133,5 +132,4 @@ TEST_F(StatusReportTest, IsAlsoAnObjectForPrograms) {
   EXPECT_EQ(status.at("relay_ports_limit"), 16'382);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::status_report_test

@@ -5,8 +5,7 @@
 #include <memory>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::route_fanout_test {
 
 class RecordingDatapath final : public Datapath {
  public:
@@ -95,5 +94,4 @@ TEST_F(RouteFanoutTest, AKernelDatapathThatIsTakenAwayHearsNothingMore) {
   EXPECT_EQ(kernel_.use_count(), 1);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::route_fanout_test

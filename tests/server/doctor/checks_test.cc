@@ -2,8 +2,7 @@
 #include "server/doctor/netfilter.h"
 #include "server/doctor/port_holders.h"
 
-namespace relay {
-namespace {
+namespace relay::checks_test {
 
 TEST(HostChecks, ConntrackIsAProblemFromNinetyPercentOn) {
   HostFacts facts;
@@ -37,5 +36,4 @@ TEST(PortHolders, BrokenLinesAndOtherPortsAreSkipped) {
   EXPECT_TRUE(FindSocketInodes(table, {loopback, 3479}, PortProtocol::kUdp).empty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::checks_test

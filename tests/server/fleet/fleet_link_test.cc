@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::fleet_link_test {
 
 using turn::QuotaCount;
 
@@ -23,5 +22,4 @@ TEST(FleetCounts, ThatAreDamagedOrTooManyAreNone) {
   EXPECT_FALSE(ReadCounts(std::string(12u * 65537u, 'x')));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::fleet_link_test

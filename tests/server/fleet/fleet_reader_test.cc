@@ -11,8 +11,7 @@
 #include "tests/support/redis_process.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::fleet_reader_test {
 
 using test_support::RedisProcess;
 using testing::AllOf;
@@ -168,5 +167,4 @@ TEST_F(FleetReaderTest, NeedsNoRightToWrite) {
   EXPECT_THAT(redis.Tell("SCARD senso-turn:nodes\r\nDBSIZE\r\n"), testing::StartsWith(":2\r\n:2"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::fleet_reader_test

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::node_table_test {
 
 using std::chrono::hours;
 using std::chrono::seconds;
@@ -75,5 +74,4 @@ TEST_F(NodeTableTest, IsBoundedAndKeepsWhoIsKnown) {
   EXPECT_THAT(Names(), testing::Contains("known"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::node_table_test

@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace relay {
-namespace {
+namespace relay::node_text_test {
 
 using std::string_view_literals::operator""sv;
 
@@ -75,5 +74,4 @@ TEST(NodeText, OfALaterVersionMayHaveMore) {
   EXPECT_TRUE(ReadNode(Replaced(text, "{", "{\"colour\":[\"green\"],")));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::node_text_test

@@ -15,8 +15,7 @@
 
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::redis_connection_test {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
@@ -205,5 +204,4 @@ TEST_F(RedisConnectionTest, LetsOnlySoMuchWait) {
   EXPECT_GT(refused, 5000);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::redis_connection_test

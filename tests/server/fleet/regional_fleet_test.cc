@@ -10,8 +10,7 @@
 
 #include "server/fleet/revocation_text.h"
 
-namespace relay {
-namespace {
+namespace relay::regional_fleet_test {
 
 using auth::Revocation;
 using std::chrono::hours;
@@ -146,5 +145,4 @@ TEST_F(RegionalFleetTest, AloneItKnowsItself) {
   EXPECT_TRUE(fleet_->nodes().empty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::regional_fleet_test

@@ -4,8 +4,7 @@
 
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::revocation_text_test {
 
 using auth::Revocation;
 using std::chrono::milliseconds;
@@ -113,5 +112,4 @@ TEST(RevocationText, MillisecondsAreNotEarlierThanWhatTheyStandFor) {
   EXPECT_EQ(InMilliseconds(written), written);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::revocation_text_test

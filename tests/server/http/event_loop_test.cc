@@ -9,8 +9,7 @@
 
 #include "tests/server/http/loop_thread.h"
 
-namespace relay {
-namespace {
+namespace relay::event_loop_test {
 
 TEST(EventLoop, RunsPostedTasksInTheirOrder) {
   auto loop = std::move(EventLoop::Create()).value();
@@ -109,5 +108,4 @@ TEST(EventLoop, ACancelledOrDestroyedTimerIsSilent) {
   EXPECT_EQ(count, 0);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::event_loop_test

@@ -9,8 +9,7 @@
 #include "tests/server/http/loop_thread.h"
 #include "tests/server/http/stream_client.h"
 
-namespace relay {
-namespace {
+namespace relay::http_server_test {
 
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -345,5 +344,4 @@ TEST_F(HttpServerTest, SaysWhyItCannotListen) {
   EXPECT_THAT(second.error().message, HasSubstr("Address already in use"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::http_server_test

@@ -12,8 +12,7 @@
 #include "tests/server/http/stream_client.h"
 #include "tests/support/temporary_directory.h"
 
-namespace relay {
-namespace {
+namespace relay::line_server_test {
 
 using testing::HasSubstr;
 
@@ -194,5 +193,4 @@ TEST(AskLine, GivesUpOnAServerThatDoesNotAnswer) {
   EXPECT_THAT(answer.error().message, HasSubstr("timed out"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::line_server_test

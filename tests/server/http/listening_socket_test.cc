@@ -5,8 +5,7 @@
 
 #include "tests/server/http/stream_client.h"
 
-namespace relay {
-namespace {
+namespace relay::listening_socket_test {
 
 TEST(ListeningSocket, TakesAFreePort) {
   const auto listener = ListenTcp({*base::IpAddress::Parse("127.0.0.1"), 0});
@@ -41,5 +40,4 @@ TEST(ListeningSocket, SaysWhyADirectoryCannotBeMade) {
               testing::HasSubstr("cannot create the directory /proc/nowhere"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::listening_socket_test

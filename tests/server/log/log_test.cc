@@ -10,8 +10,7 @@
 
 #include "tests/server/log/captured_stderr.h"
 
-namespace relay {
-namespace {
+namespace relay::log_test {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
@@ -137,5 +136,4 @@ TEST_F(LogTest, ChangesItsFormatWhileItRuns) {
   EXPECT_THAT(captured_.Read(), HasSubstr("Z info two\n"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::log_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::log_text_test {
 
 std::string Text(std::string_view value) {
   std::string out;
@@ -69,5 +68,4 @@ TEST(LogText, CutsLongValues) {
   EXPECT_EQ(Json(std::string(10'000, 'a')), text);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::log_text_test

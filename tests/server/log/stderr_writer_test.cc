@@ -9,8 +9,7 @@
 
 #include "tests/server/log/captured_stderr.h"
 
-namespace relay {
-namespace {
+namespace relay::stderr_writer_test {
 
 TEST(StderrWriter, WritesToAPipe) {
   CapturedStderr captured;
@@ -77,5 +76,4 @@ TEST(StderrWriter, IgnoresTheSignalOfABrokenPipe) {
   EXPECT_EQ(action.sa_handler, SIG_IGN);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::stderr_writer_test

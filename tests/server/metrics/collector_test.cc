@@ -9,8 +9,7 @@
 #include <sstream>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::collector_test {
 
 // A scrape read back: series by their text, "name{label="value"}".
 struct Scrape {
@@ -168,5 +167,4 @@ TEST_F(CollectorTest, HasNoSeriesOfFeaturesThatDoNotExist) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::collector_test

@@ -7,8 +7,7 @@
 #include <cctype>
 #include <set>
 
-namespace relay {
-namespace {
+namespace relay::metric_catalog_test {
 
 TEST(MetricCatalog, HasEveryFamilyThatOthersRelyOn) {
   std::vector<std::string> names;
@@ -94,5 +93,4 @@ TEST(MetricCatalog, OnlyStateReadAtTheScrapeHasOpenLabelSets) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::metric_catalog_test

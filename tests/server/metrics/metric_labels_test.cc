@@ -6,8 +6,7 @@
 #include "protocol/stun/message_type.h"
 #include "protocol/turn/event.h"
 
-namespace relay {
-namespace {
+namespace relay::metric_labels_test {
 
 // The label at each position is what the enumerator of that value calls itself.
 template <typename Enum, typename Labels>
@@ -85,5 +84,4 @@ TEST(MetricLabels, FamiliesAreNotTheirNumbersOnTheWire) {
   EXPECT_EQ(kFamilyLabels[LabelIndex(base::AddressFamily::kIpv6)], "ipv6");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::metric_labels_test

@@ -9,8 +9,7 @@
 
 #include "server/metrics/metric_catalog.h"
 
-namespace relay {
-namespace {
+namespace relay::metrics_document_test {
 
 TEST(MetricsDocument, DescribesEveryFamily) {
   const std::string document = GenerateMetricsDocument();
@@ -31,5 +30,4 @@ TEST(MetricsDocument, IsCurrentInTheRepository) {
   EXPECT_EQ(content.str(), GenerateMetricsDocument()) << "run this test with WRITE_DOCS=1";
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::metrics_document_test

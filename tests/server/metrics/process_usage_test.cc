@@ -7,8 +7,7 @@
 #include <chrono>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::process_usage_test {
 
 TEST(ProcessUsage, ReadsWhatTheSystemKnows) {
   const ProcessUsage usage = ReadProcessUsage();
@@ -35,5 +34,4 @@ TEST(ProcessUsage, StartedNotLongAgoAndNotInTheFuture) {
   EXPECT_GT(start, now - 3600);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::process_usage_test

@@ -5,8 +5,7 @@
 #include <memory>
 #include <thread>
 
-namespace relay {
-namespace {
+namespace relay::shard_counters_test {
 
 TEST(ShardCounters, StartAtZero) {
   const ShardCounters counters{};
@@ -54,5 +53,4 @@ TEST(ShardCounters, StandOnCacheLinesOfTheirOwn) {
   EXPECT_EQ(sizeof(ShardCounters) % 64, 0U);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::shard_counters_test

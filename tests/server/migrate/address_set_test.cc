@@ -4,8 +4,7 @@
 
 #include <random>
 
-namespace relay {
-namespace {
+namespace relay::address_set_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -109,5 +108,4 @@ TEST(AddressSetTest, HoldsWhatWasAddedAndNotTakenOut) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::address_set_test

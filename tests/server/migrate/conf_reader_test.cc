@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace relay {
-namespace {
+namespace relay::conf_reader_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -50,5 +49,4 @@ TEST(ConfReaderTest, AnyOctetsAreTaken) {
               ElementsAre("1 =x", std::string("2 \0\xff=\x01", 6), "3 ="));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::conf_reader_test

@@ -4,8 +4,7 @@
 
 #include "tests/server/migrate/migrate_fixture.h"
 
-namespace relay {
-namespace {
+namespace relay::migrate_network_test {
 
 using testing::AllOf;
 using testing::Contains;
@@ -200,5 +199,4 @@ TEST_F(MigrateTest, APrefixIsTakenAsItWasMeant) {
   EXPECT_THAT(Texts(migration_.notes), Contains(HasSubstr("did not understand")));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::migrate_network_test

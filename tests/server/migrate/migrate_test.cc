@@ -4,8 +4,7 @@
 
 #include "tests/server/migrate/migrate_fixture.h"
 
-namespace relay {
-namespace {
+namespace relay::migrate_test {
 
 using testing::AllOf;
 using testing::Contains;
@@ -221,5 +220,4 @@ TEST_F(MigrateTest, MetricsAndLogsAreTaken) {
   EXPECT_EQ(ConfigOf("Verbose\nverbose").log.level, Config::LogLevel::kTrace);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::migrate_test

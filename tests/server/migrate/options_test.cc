@@ -6,8 +6,7 @@
 
 #include "server/migrate/migrate.h"
 
-namespace relay {
-namespace {
+namespace relay::options_test {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -246,5 +245,4 @@ TEST(CoturnOptionsTest, TheDocumentHasARowForEach) {
     EXPECT_THAT(document, HasSubstr("\n| `" + std::string(option->name) + "` | "));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::options_test

@@ -4,8 +4,7 @@
 
 #include "server/config/load.h"
 
-namespace relay {
-namespace {
+namespace relay::yaml_text_test {
 
 // What the configuration makes of it.
 std::string ReadBack(std::string_view text) {
@@ -79,5 +78,4 @@ TEST(YamlTextTest, EveryLineIsCommentedOut) {
   EXPECT_EQ(CommentedOut("a:\n  b: c\n"), "# a:\n#   b: c\n");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::yaml_text_test

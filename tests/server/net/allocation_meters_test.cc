@@ -4,8 +4,7 @@
 
 #include <chrono>
 
-namespace relay {
-namespace {
+namespace relay::allocation_meters_test {
 
 constexpr RateLimits kThousandOctets{.bytes_per_second = 1000};
 const base::MonotonicTime kStart{std::chrono::seconds(1000)};
@@ -38,5 +37,4 @@ TEST(AllocationMeters, WhatHasLeakedAwayIsForgotten) {
   EXPECT_EQ(meters.Of(2, later), used);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::allocation_meters_test

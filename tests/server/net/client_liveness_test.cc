@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::client_liveness_test {
 
 using std::chrono::seconds;
 
@@ -43,5 +42,4 @@ TEST_F(ClientLivenessTest, AnAllocationHasALifetimeOfItsOwn) {
   EXPECT_TRUE(liveness_.IsOverdue(At(100'000)));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::client_liveness_test

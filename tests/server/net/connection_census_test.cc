@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::connection_census_test {
 
 const base::IpAddress kSource = *base::IpAddress::Parse("192.0.2.1");
 
@@ -53,5 +52,4 @@ TEST(ConnectionCensus, ALowerLimitEndsNothingAndAdmitsNobody) {
   EXPECT_TRUE(census.Enter(kSource));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::connection_census_test

@@ -10,8 +10,7 @@
 
 #include "server/net/listener_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::descriptor_reserve_test {
 
 const base::Endpoint kLoopback{*base::IpAddress::Parse("127.0.0.1"), 0};
 
@@ -66,5 +65,4 @@ TEST_F(DescriptorReserve, RelaysEndBeforeTheSystemDoes) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::descriptor_reserve_test

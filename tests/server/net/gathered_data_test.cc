@@ -4,8 +4,7 @@
 
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::gathered_data_test {
 
 class GatheredDataTest : public testing::Test {
  protected:
@@ -67,5 +66,4 @@ TEST_F(GatheredDataTest, TakesSoManyMessagesAtTheMost) {
   EXPECT_TRUE(Add(octet));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::gathered_data_test

@@ -6,8 +6,7 @@
 
 #include "server/datapath/userspace/socket_address.h"
 
-namespace relay {
-namespace {
+namespace relay::listener_socket_test {
 
 const base::Endpoint kLoopback{*base::IpAddress::Parse("127.0.0.1"), 0};
 
@@ -40,5 +39,4 @@ TEST(ListenerSocket, TURN_06_ARelayPortIsNeverShared) {
   EXPECT_EQ(second.error, EADDRINUSE);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::listener_socket_test

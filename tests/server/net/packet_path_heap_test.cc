@@ -10,8 +10,7 @@
 #include "tests/support/heap_count.h"
 #include "tests/support/udp_turn_client.h"
 
-namespace relay {
-namespace {
+namespace relay::packet_path_heap_test {
 
 using test_support::FixedCredentials;
 using test_support::UdpSocket;
@@ -110,5 +109,4 @@ TEST_F(PacketPathHeap, TheCountIsRealAnAllocationOfTheShardIsSeen) {
   EXPECT_GT(AllocationsElsewhere(), before);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::packet_path_heap_test

@@ -13,8 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::packet_poller_test {
 
 using std::chrono::microseconds;
 
@@ -144,5 +143,4 @@ TEST_F(PacketPollerTest, ForgetsASocketThatWasRemoved) {
   EXPECT_EQ(packets_, 0);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::packet_poller_test

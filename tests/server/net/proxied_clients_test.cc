@@ -10,8 +10,7 @@
 #include "protocol/turn/ledger.h"
 #include "server/metrics/shard_counters.h"
 
-namespace relay {
-namespace {
+namespace relay::proxied_clients_test {
 
 using Octets = std::vector<std::uint8_t>;
 
@@ -169,5 +168,4 @@ TEST_F(ProxiedClientsTest, HoldsOfClientsWithoutAProxyAreNothing) {
   EXPECT_EQ(clients_.size(), 0u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::proxied_clients_test

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::proxy_header_test {
 
 using Verdict = ParsedProxyHeader::Verdict;
 using Octets = std::vector<std::uint8_t>;
@@ -147,5 +146,4 @@ TEST(ProxyHeader, BeforeADatagramThereIsOnlyVersion2AndAllOfIt) {
             Verdict::kInvalid);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::proxy_header_test

@@ -16,8 +16,7 @@
 #include "server/metrics/shard_counters.h"
 #include "server/net/stream_service.h"
 
-namespace relay {
-namespace {
+namespace relay::stream_gathering_test {
 
 using boost::asio::ip::tcp;
 
@@ -194,5 +193,4 @@ TEST_F(StreamGatheringTest, NothingIsGatheredBeyondItsBatch) {
   service_.FlushData();
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::stream_gathering_test

@@ -8,8 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace relay {
-namespace {
+namespace relay::stream_opening_test {
 
 using boost::asio::ip::tcp;
 using Step = StreamOpening::Step;
@@ -129,5 +128,4 @@ TEST_F(StreamOpeningTest, ItHasItsTime) {
                                   std::chrono::milliseconds(1)));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::stream_opening_test

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::stream_output_test {
 
 using std::chrono::milliseconds;
 
@@ -171,5 +170,4 @@ TEST_F(StreamOutputTest, TakesWholeMessagesAnswersFirst) {
   EXPECT_EQ(backlog_.bytes, 0u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::stream_output_test

@@ -12,8 +12,7 @@
 #include <boost/asio/write.hpp>
 #include <cstdint>
 
-namespace relay {
-namespace {
+namespace relay::stream_socket_test {
 
 using boost::asio::ip::tcp;
 using Status = StreamOutcome::Status;
@@ -66,5 +65,4 @@ TEST_F(StreamSocketTest, AClientThatDoesNotReadIsNotTakenForGone) {
   EXPECT_GT(Option(TCP_NOTSENT_LOWAT), 0);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::stream_socket_test

@@ -5,8 +5,7 @@
 #include <map>
 #include <utility>
 
-namespace relay {
-namespace {
+namespace relay::usage_meter_test {
 
 using std::chrono::seconds;
 using turn::RelayHandle;
@@ -72,5 +71,4 @@ TEST_F(UsageMeterTest, WhatComesFromAnotherShardIsNotNew) {
   EXPECT_EQ(records[0].allocation_time, seconds(2));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::usage_meter_test

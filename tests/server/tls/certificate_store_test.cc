@@ -9,8 +9,7 @@
 #include "tests/server/tls/test_certificates.h"
 #include "tests/server/tls/tls_client.h"
 
-namespace relay {
-namespace {
+namespace relay::certificate_store_test {
 
 using test_support::SelfSigned;
 using ::testing::HasSubstr;
@@ -253,5 +252,4 @@ TEST_F(CertificateStoreTest, TakesOtherFilesOrKeepsWhatItHas) {
   EXPECT_EQ(store->Refresh(now_).outcome, Outcome::kSame);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::certificate_store_test

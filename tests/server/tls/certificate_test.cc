@@ -11,8 +11,7 @@
 #include "server/tls/openssl_handles.h"
 #include "tests/server/tls/test_certificates.h"
 
-namespace relay {
-namespace {
+namespace relay::certificate_test {
 
 using test_support::LoadSelfSigned;
 using test_support::SelfSigned;
@@ -235,5 +234,4 @@ TEST(CertificateMatches, AddressesAreComparedAsAddresses) {
   EXPECT_FALSE(loaded.value().Matches("192.0.2.9"));  // there it is written as a DNS name
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::certificate_test

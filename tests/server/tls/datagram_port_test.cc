@@ -5,8 +5,7 @@
 #include "tests/server/tls/dtls_client.h"
 #include "tests/server/tls/test_certificates.h"
 
-namespace relay {
-namespace {
+namespace relay::datagram_port_test {
 
 using test_support::Datagram;
 using test_support::Outbox;
@@ -106,5 +105,4 @@ TEST_F(DatagramPortTest, AGoodCookieStaysGoodForTheHandshakeAndNoOtherDoes) {
   EXPECT_EQ(DatagramPort::VerifyCookie(ssl_.get(), cookie.data(), 20), 0);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::datagram_port_test

@@ -7,8 +7,7 @@
 #include "tests/server/tls/dtls_client.h"
 #include "tests/support/seeded_random.h"
 
-namespace relay {
-namespace {
+namespace relay::dtls_cookie_test {
 
 using std::chrono::seconds;
 using test_support::At;
@@ -63,5 +62,4 @@ TEST_F(DtlsCookieTest, LastsThroughTheNextMinuteAndNoLonger) {
   EXPECT_FALSE(Verify(cookie_, client_, server_, seconds(-1)));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::dtls_cookie_test

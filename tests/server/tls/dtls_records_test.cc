@@ -6,8 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace relay {
-namespace {
+namespace relay::dtls_records_test {
 
 using Octets = std::vector<std::uint8_t>;
 using Phase = DtlsRecordFilter::Phase;
@@ -128,5 +127,4 @@ TEST_F(DtlsRecordFilterTest, HandshakeMessagesInAnOpenAssociationAreFewAndDataIs
   EXPECT_EQ(passed, 4);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::dtls_records_test

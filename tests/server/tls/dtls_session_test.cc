@@ -15,8 +15,7 @@
 #include "tests/server/tls/test_certificates.h"
 #include "tests/support/heap_count.h"
 
-namespace relay {
-namespace {
+namespace relay::dtls_session_test {
 
 using test_support::At;
 using test_support::Datagram;
@@ -694,5 +693,4 @@ TEST_F(DtlsSessionTest, AMessageCostsNoMemory) {
   EXPECT_LT(static_cast<std::int64_t>(mallinfo2().uordblks) - before, 16 * 1024);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::dtls_session_test

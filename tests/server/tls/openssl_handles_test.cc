@@ -5,8 +5,7 @@
 
 #include <cerrno>
 
-namespace relay {
-namespace {
+namespace relay::openssl_handles_test {
 
 TEST(OpensslHandles, WithoutAnErrorThereIsNoReason) {
   ERR_clear_error();
@@ -27,5 +26,4 @@ TEST(OpensslHandles, AnErrorOfTheSystemIsInItsWords) {
   EXPECT_EQ(TakeErrorReason(), "No such file or directory");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::openssl_handles_test

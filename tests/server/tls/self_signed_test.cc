@@ -9,8 +9,7 @@
 #include "server/tls/openssl_handles.h"
 #include "tests/server/tls/test_certificates.h"
 
-namespace relay {
-namespace {
+namespace relay::self_signed_test {
 
 using test_support::SelfSigned;
 using ::testing::ElementsAre;
@@ -126,5 +125,4 @@ TEST(SelfSigned, EachHasASerialOfItsOwn) {
   EXPECT_EQ(ASN1_STRING_type(X509_get0_serialNumber(one.get())), V_ASN1_INTEGER);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::self_signed_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/seeded_random.h"
 
-namespace relay {
-namespace {
+namespace relay::ticket_keys_test {
 
 TEST(TicketKeys, EachIsAnother) {
   test_support::SeededRandom random(1);
@@ -22,5 +21,4 @@ TEST(TicketKeys, EncryptionAndIntegrityHaveKeysOfTheirOwn) {
   EXPECT_NE(key.encryption, key.integrity);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::ticket_keys_test

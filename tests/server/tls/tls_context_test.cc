@@ -13,8 +13,7 @@
 #include "tests/server/tls/test_certificates.h"
 #include "tests/server/tls/tls_client.h"
 
-namespace relay {
-namespace {
+namespace relay::tls_context_test {
 
 using test_support::LoadSelfSigned;
 using test_support::NewContext;
@@ -373,5 +372,4 @@ TEST(TlsContext, EarlyDataIsNotOffered) {
   EXPECT_EQ(SSL_SESSION_get_max_early_data(pair.client.tickets().front().get()), 0u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::tls_context_test

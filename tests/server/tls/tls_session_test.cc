@@ -11,8 +11,7 @@
 #include "tests/server/tls/test_certificates.h"
 #include "tests/server/tls/tls_client.h"
 
-namespace relay {
-namespace {
+namespace relay::tls_session_test {
 
 using test_support::NewContext;
 using test_support::TlsPair;
@@ -265,5 +264,4 @@ TEST(TlsSession, AKeyUpdateOfTls13IsFollowed) {
   EXPECT_EQ(pair.client.Read(), "answer");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::tls_session_test

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::form_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -37,5 +36,4 @@ TEST(FindField, IsTheFirst) {
   EXPECT_EQ(FindField(fields, "b"), nullptr);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::form_test

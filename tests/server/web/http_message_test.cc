@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::http_message_test {
 
 TEST(HttpMessage, ThePathEndsAtTheQuery) {
   EXPECT_EQ((HttpRequest{"GET", "/metrics?name=x", {}, "", {}}).path(), "/metrics");
@@ -23,5 +22,4 @@ TEST(HttpMessage, ARefusedMethodNamesTheAllowedOnes) {
   EXPECT_EQ(response.headers.back(), std::pair(std::string("Allow"), std::string("GET, HEAD")));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::http_message_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::qr_code_test {
 
 TEST(QrCode, NothingAndTooMuchHaveNone) {
   EXPECT_FALSE(EncodeQr(""));
@@ -23,5 +22,4 @@ TEST(QrCode, IsASquareWithAFinderInThreeCorners) {
   EXPECT_NE(*rows, *EncodeQr("https://turn.example.org/check#join=BAAAAAAAAAAAAAAAAAAAAA"));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::qr_code_test

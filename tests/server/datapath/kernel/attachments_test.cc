@@ -12,8 +12,7 @@
 #include "server/datapath/kernel/bpf_program.h"
 #include "tests/support/network_namespace.h"
 
-namespace relay {
-namespace {
+namespace relay::attachments_test {
 
 using test_support::NetworkNamespace;
 
@@ -226,5 +225,4 @@ TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesTheFilterThatAnotherProcessHasP
 INSTANTIATE_TEST_SUITE_P(EveryKind, LeftFilterTest, testing::Values(AttachmentKind::kClsact),
                          NameOf);
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::attachments_test

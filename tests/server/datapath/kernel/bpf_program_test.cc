@@ -14,8 +14,7 @@
 
 #include "tests/server/datapath/kernel/fastpath_fixture.h"
 
-namespace relay {
-namespace {
+namespace relay::bpf_program_test {
 
 // What Load says in a process that has only these capabilities, by their bits; empty: it works.
 std::string LoadWith(std::uint32_t low, std::uint32_t high) {
@@ -136,5 +135,4 @@ TEST_F(BpfProgramDeathTest, IndicesOutOfRangeAreABug) {
   EXPECT_DEATH(fastpath_.maps().ResetSlot(16), "CHECK failed");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::bpf_program_test

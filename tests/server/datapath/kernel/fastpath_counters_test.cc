@@ -6,8 +6,7 @@
 
 #include "protocol/turn/event.h"
 
-namespace relay {
-namespace {
+namespace relay::fastpath_counters_test {
 
 TEST(FastpathCounters, EveryOutcomeHasAPlace) {
   fastpath_totals totals{};
@@ -44,5 +43,4 @@ TEST(FastpathCounters, TotalsReplaceEarlierOnes) {
       500U);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::fastpath_counters_test

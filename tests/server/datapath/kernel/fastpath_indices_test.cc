@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::fastpath_indices_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -41,5 +40,4 @@ TEST(FastpathIndicesDeathTest, WhatWasNotTakenDoesNotComeBack) {
   EXPECT_DEATH(indices.Return(0, kStart), "CHECK failed");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::fastpath_indices_test

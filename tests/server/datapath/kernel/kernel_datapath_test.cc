@@ -10,8 +10,7 @@
 
 #include "tests/support/network_namespace.h"
 
-namespace relay {
-namespace {
+namespace relay::kernel_datapath_test {
 
 using std::chrono::seconds;
 using test_support::NetworkNamespace;
@@ -190,5 +189,4 @@ TEST_F(KernelDatapathTest, AnInterfaceByWhichPacketsLeaveIsAttached) {
   EXPECT_EQ(datapath->interfaces().front().interface_name, "nic1");
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::kernel_datapath_test

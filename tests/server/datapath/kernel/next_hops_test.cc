@@ -13,8 +13,7 @@
 #include "server/datapath/kernel/network_watch.h"
 #include "tests/support/network_namespace.h"
 
-namespace relay {
-namespace {
+namespace relay::next_hops_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -392,5 +391,4 @@ TEST_F(NextHopsTest, AHopWithoutUsersIsKeptForAWhileThenForgotten) {
   EXPECT_EQ(Acquire("10.1.0.1", "10.1.0.3"), index);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::next_hops_test

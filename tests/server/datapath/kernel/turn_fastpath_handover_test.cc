@@ -6,8 +6,7 @@
 
 #include "tests/server/datapath/kernel/turn_fastpath_fixture.h"
 
-namespace relay::test {
-namespace {
+namespace relay::test::turn_fastpath_handover_test {
 
 using std::chrono::seconds;
 
@@ -204,5 +203,4 @@ INSTANTIATE_TEST_SUITE_P(Program, TurnFastpathRelayHandoverTest,
                                          Combination{Attachment::kXdp, Family::kV6, Family::kV6}),
                          Name);
 
-}  // namespace
-}  // namespace relay::test
+}  // namespace relay::test::turn_fastpath_handover_test

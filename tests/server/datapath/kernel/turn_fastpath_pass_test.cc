@@ -8,8 +8,7 @@
 
 #include "tests/server/datapath/kernel/turn_fastpath_fixture.h"
 
-namespace relay::test {
-namespace {
+namespace relay::test::turn_fastpath_pass_test {
 
 using std::chrono::seconds;
 
@@ -298,5 +297,4 @@ TEST_P(TurnFastpathPassTest, WithoutAChecksumOverIpv6Passes) {
 
 INSTANTIATE_TEST_SUITE_P(Fastpath, TurnFastpathPassTest, kCombinations, Name);
 
-}  // namespace
-}  // namespace relay::test
+}  // namespace relay::test::turn_fastpath_pass_test

@@ -6,8 +6,7 @@
 
 #include "tests/server/datapath/kernel/turn_fastpath_fixture.h"
 
-namespace relay::test {
-namespace {
+namespace relay::test::turn_fastpath_relays_test {
 
 using std::chrono::seconds;
 
@@ -119,5 +118,4 @@ TEST_P(RelayToRelayTest, ItIsTwoHops) {
 
 INSTANTIATE_TEST_SUITE_P(Fastpath, RelayToRelayTest, kCombinations, Name);
 
-}  // namespace
-}  // namespace relay::test
+}  // namespace relay::test::turn_fastpath_relays_test

@@ -7,8 +7,7 @@
 
 #include "tests/server/datapath/kernel/turn_fastpath_fixture.h"
 
-namespace relay::test {
-namespace {
+namespace relay::test::turn_fastpath_test {
 
 TEST_P(TurnFastpathTest, TheLastHopIsDropped) {
   fastpath_.Install(Route());
@@ -262,5 +261,4 @@ TEST_P(TurnFastpathTest, AChangedNextHopTakesEffectAtOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Fastpath, TurnFastpathTest, kCombinations, Name);
 
-}  // namespace
-}  // namespace relay::test
+}  // namespace relay::test::turn_fastpath_test

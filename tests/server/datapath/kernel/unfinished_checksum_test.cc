@@ -23,8 +23,7 @@
 #include "tests/server/datapath/kernel/turn_fastpath_fixture.h"
 #include "tests/support/network_namespace.h"
 
-namespace relay::test {
-namespace {
+namespace relay::test::unfinished_checksum_test {
 
 // In front of each packet (PACKET_VNET_HDR); <linux/virtio_net.h> is not for C++.
 struct VnetHeader {
@@ -245,5 +244,4 @@ INSTANTIATE_TEST_SUITE_P(Tc, UnfinishedChecksumTest,
                                           testing::Values(Family::kV4, Family::kV6)),
                          Name);
 
-}  // namespace
-}  // namespace relay::test
+}  // namespace relay::test::unfinished_checksum_test

@@ -11,8 +11,7 @@
 #include "server/datapath/userspace/send_queue.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::error_queue_test {
 
 using test_support::UdpSocket;
 
@@ -79,5 +78,4 @@ TEST(ErrorQueue, AnErrorOfOnePeerCostsNoDatagramToAnother) {
   EXPECT_EQ(failed.Read(), 0u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::error_queue_test

@@ -9,8 +9,7 @@
 #include "server/datapath/userspace/packet_batch.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::forwarder_test {
 
 using std::chrono::seconds;
 using test_support::UdpSocket;
@@ -406,5 +405,4 @@ TEST_F(SharedRouteTest, TURN_26_ItsMetersAreThoseOfTheKernel) {
   EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), 2u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::forwarder_test

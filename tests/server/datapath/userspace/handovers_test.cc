@@ -10,8 +10,7 @@
 
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::handovers_test {
 
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -286,5 +285,4 @@ TEST_F(HandoversTest, ManyHaveTheirTurns) {
   EXPECT_TRUE(handovers_.empty());
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::handovers_test

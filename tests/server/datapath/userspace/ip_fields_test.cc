@@ -9,8 +9,7 @@
 #include "server/datapath/userspace/send_queue.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::ip_fields_test {
 
 using test_support::UdpSocket;
 
@@ -135,5 +134,4 @@ TEST(IpFields, OneDatagramLeavesNothingForTheNext) {
   EXPECT_EQ(Sent(from, to, destination, {}), before);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::ip_fields_test

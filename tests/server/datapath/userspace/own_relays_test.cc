@@ -5,8 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace relay {
-namespace {
+namespace relay::own_relays_test {
 
 const base::Endpoint kAddress{*base::IpAddress::Parse("192.0.2.1"), 50000};
 
@@ -39,5 +38,4 @@ TEST(OwnRelaysTest, EachRelayIsReadByTheShardThatHasIt) {
   EXPECT_EQ(relays.Find(kAddress)->is_in_round, &second);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::own_relays_test

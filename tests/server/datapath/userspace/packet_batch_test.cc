@@ -5,8 +5,7 @@
 
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::packet_batch_test {
 
 using test_support::UdpSocket;
 
@@ -69,5 +68,4 @@ TEST(PacketBatch, STUN_26_TellsTheAddressThatWasAsked) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::packet_batch_test

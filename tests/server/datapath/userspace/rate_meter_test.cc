@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::rate_meter_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -72,5 +71,4 @@ TEST(RateMeter, WhatWasSharedStaysChargedWhenItIsSharedNoMore) {
   EXPECT_FALSE(meter.Admit(limits, 1, kStart));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::rate_meter_test

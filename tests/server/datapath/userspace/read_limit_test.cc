@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-namespace relay {
-namespace {
+namespace relay::read_limit_test {
 
 constexpr std::uint8_t kStep = 2;  // from one round to the next one that does not follow at once
 
@@ -93,5 +92,4 @@ TEST(ReadLimit, FallsBackToOneWhenStragglersAreAllThatThereIs) {
   EXPECT_EQ(limit.value(), 1u);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::read_limit_test

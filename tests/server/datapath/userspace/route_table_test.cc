@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::route_table_test {
 
 base::Endpoint At(const char* text) { return *base::Endpoint::Parse(text); }
 
@@ -90,5 +89,4 @@ TEST(RouteTable, RemovedRoutesAreGoneFromBothSidesAndTheirRoomIsUsedAgain) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::route_table_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::segment_refusals_test {
 
 SocketAddress At(const char* text) { return ToSocketAddress(*base::Endpoint::Parse(text)); }
 
@@ -47,5 +46,4 @@ TEST(SegmentRefusals, MoreThanItHoldsPushOthersOutAndHurtNobody) {
   }
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::segment_refusals_test

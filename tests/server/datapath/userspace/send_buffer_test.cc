@@ -10,8 +10,7 @@
 #include "tests/support/network_namespace.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::send_buffer_test {
 
 using test_support::NetworkNamespace;
 using test_support::UdpSocket;
@@ -83,5 +82,4 @@ TEST_F(FullSendBuffer, WhatComesBehindARefusedMessageIsTriedAndCountedApart) {
   EXPECT_EQ(failed_.Read(), 0U);
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::send_buffer_test

@@ -10,8 +10,7 @@
 #include "server/datapath/userspace/packet_batch.h"
 #include "tests/support/udp_socket.h"
 
-namespace relay {
-namespace {
+namespace relay::send_queue_test {
 
 using test_support::UdpSocket;
 
@@ -330,5 +329,4 @@ TEST_F(SendQueueTest, STUN_26_LeavesFromTheAddressThatIsNamed) {
   EXPECT_EQ(receiver.Receive()->source, (base::Endpoint{local, sender.endpoint().port}));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::send_queue_test

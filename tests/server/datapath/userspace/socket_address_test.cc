@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::socket_address_test {
 
 base::Endpoint At(const char* text) { return *base::Endpoint::Parse(text); }
 
@@ -36,5 +35,4 @@ TEST(SocketAddress, ASocketThatIsNotBoundHasNoAddress) {
   EXPECT_EQ(LocalEndpoint(-1), base::Endpoint{});
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::socket_address_test

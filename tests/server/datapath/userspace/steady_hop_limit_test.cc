@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace relay {
-namespace {
+namespace relay::steady_hop_limit_test {
 
 TEST(SteadyHopLimit, OneThatIsSeenNowAndThenIsNotWorthAnOption) {
   SteadyHopLimit limit;
@@ -35,5 +34,4 @@ TEST(SteadyHopLimit, TheDefaultIsRestoredAtOnce) {
   EXPECT_TRUE(limit.ShouldBecome(0));
 }
 
-}  // namespace
-}  // namespace relay
+}  // namespace relay::steady_hop_limit_test
