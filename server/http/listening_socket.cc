@@ -15,7 +15,8 @@
 namespace relay {
 namespace {
 
-constexpr int kBacklog = 128;
+// As much as the system allows: clients that wait here cost it little, and are not sent away.
+constexpr int kBacklog = 4096;
 
 base::Error SystemError(const std::string& what, int code) {
   return {what + ": " + std::strerror(code)};

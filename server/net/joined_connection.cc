@@ -151,7 +151,7 @@ void JoinedConnection::FinishIfFlushed(Flow& flow) {
   const Flow& other = &flow == &up_ ? down_ : up_;
   if (!flow.is_finished) {
     if (!WriteWaiting(flow)) return;
-    // The allocation knows before the client can: it may connect to the same peer again at once.
+    // The allocation is told before the client can know, which may connect to the same peer again.
     if (other.is_finished) owner_.NoteEnded(key_);
     if (!flow.is_finished) flow.to.EndWriting();
     flow.is_finished = true;

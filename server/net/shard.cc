@@ -170,6 +170,7 @@ void Shard::SetSettings(const ShardSettings& settings) {
 }
 
 void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
+  usage_.CountBytes();  // the former datapath is detached: it has counted all that it will
   unshown_routes_ = forwarder_.ListRoutes();
   for (const turn::RouteKey& key : unshown_routes_) forwarder_.SetShare(key, std::nullopt);
   if (kernel == nullptr) unshown_routes_.clear();

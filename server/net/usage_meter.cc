@@ -54,8 +54,12 @@ void UsageMeter::OnGone(turn::RelayHandle relay, const base::Now& now) {
   relays_.erase(found);
 }
 
-std::vector<UsageRecord> UsageMeter::Take(const base::Now& now) {
+void UsageMeter::CountBytes() {
   for (const auto& [handle, relay] : relays_) CountBytes(handle, relay);
+}
+
+std::vector<UsageRecord> UsageMeter::Take(const base::Now& now) {
+  CountBytes();
   std::vector<UsageRecord> records;
   for (auto& [name, tenant] : tenants_) {
     if (tenant.relays != 0) CountTime(tenant, now);

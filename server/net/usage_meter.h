@@ -30,6 +30,9 @@ class UsageMeter {
   // It is not any more; it can still be asked what it has carried.
   void OnGone(turn::RelayHandle relay, const base::Now& now);
 
+  // Asks all of them what they have carried, before a datapath goes away with what it has counted.
+  void CountBytes();
+
   // Since the last call, a record for each tenant that had anything.
   std::vector<UsageRecord> Take(const base::Now& now);
 

@@ -7,8 +7,10 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import itertools
 import re
 import resource
+import select
 import socket
 import ssl
 from pathlib import Path
@@ -24,6 +26,8 @@ from turn_client import Credentials
 from waiting import eventually
 
 KEY = quote(API_KEY)
+
+SLOW_CLIENTS = 10_000
 
 
 @pytest.fixture
@@ -200,31 +204,78 @@ def is_served(api: Api) -> bool:
         return False
 
 
-def test_API_slow_clients_hold_up_no_packet_and_make_room(start, peer):
-    """More of them than the listener takes at once: the relay does not notice, and they are gone after their time."""
+BEGINNING = b"POST /v1/ice-servers HTTP/1.1\r\nHost: x\r\nContent-Le"
+
+
+@pytest.fixture
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < SLOW_CLIENTS + 1000:
+        pytest.skip(f"needs {SLOW_CLIENTS + 1000} descriptors, the hard limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_API_ten_thousand_slow_clients_hold_up_no_packet_and_make_room(start, peer, many_descriptors):
+    """More of them than the listener takes at once: each has its turn, and the relay notices nothing."""
     server = start(settings())
     client = client_of(server, credentials=rest_credentials(own_front(server).rest()))
     client.allocate()
     client.create_permission(peer.endpoint)
-    port = server.settings["credentials"]["listener"]["port"]
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
-    held = []
+    numbers = itertools.count()
+
+    def relay_one() -> None:
+        payload = b"%d" % next(numbers)
+        client.send_indication(peer.endpoint, payload)
+        assert peer.receive() == payload
+
+    held: dict[int, socket.socket] = {}
+    begun: set[int] = set()
+    poll = select.poll()
     try:
-        for _ in range(10_000):
+        for number in range(SLOW_CLIENTS):
             slow = socket.socket()
             slow.setblocking(False)
-            slow.connect_ex((LISTENER, port))
-            held.append(slow)
-        for slow in held:
-            with contextlib.suppress(OSError):
-                slow.send(b"POST /v1/ice-servers HTTP/1.1\r\nHost: x\r\nContent-Le")
-        for number in range(50):
-            client.send_indication(peer.endpoint, b"%d" % number)
-            assert peer.receive() == b"%d" % number
+            slow.connect_ex((LISTENER, server.settings["credentials"]["listener"]["port"]))
+            held[slow.fileno()] = slow
+            poll.register(slow, select.POLLOUT)
+            if number % 100 == 0:
+                relay_one()
+
+        def all_have_begun() -> bool:
+            """What is connected says the first half of a request, and then no more."""
+            relay_one()
+            for descriptor, _ in poll.poll(10):
+                with contextlib.suppress(OSError):
+                    held[descriptor].send(BEGINNING)
+                poll.unregister(descriptor)
+                begun.add(descriptor)
+            return len(begun) == SLOW_CLIENTS
+
+        assert eventually(all_have_begun, seconds=200), f"{len(begun)} of {SLOW_CLIENTS} were ever connected"
         assert eventually(lambda: is_served(own_front(server)), seconds=120)
+        relay_one()
     finally:
-        for slow in held:
+        for slow in held.values():
             slow.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    client.refresh(0)
+
+
+def test_API_slow_clients_of_the_edge_hold_up_no_packet_and_no_request(start, peer):
+    server = start({**settings(), "limits": {"connections_per_source": 0}})
+    client = client_of(server, credentials=rest_credentials(own_front(server).rest()))
+    client.allocate()
+    client.create_permission(peer.endpoint)
+    context = ssl.create_default_context(cafile=str(test_authority().certificate))
+    context.check_hostname = False
+    with contextlib.ExitStack() as held:
+        for number in range(500):
+            plain = socket.create_connection(server.edge, 20)
+            slow = held.enter_context(context.wrap_socket(plain))
+            slow.sendall(BEGINNING)
+            payload = b"%d" % number
+            client.send_indication(peer.endpoint, payload)
+            assert peer.receive() == payload
+        assert Api(*server.edge, is_tls=True).rest().status == 200
     client.refresh(0)

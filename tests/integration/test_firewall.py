@@ -42,6 +42,10 @@ def relays(tmp_path_factory, registries):
 
 
 def firewall(directory: Path, registry: str, *arguments: str, **fleet) -> subprocess.CompletedProcess:
+    return ask("firewall", directory, registry, *arguments, **fleet)
+
+
+def ask(command: str, directory: Path, registry: str, *arguments: str, **fleet) -> subprocess.CompletedProcess:
     """Of a node that is not running."""
     configuration = {
         "node": "eu09.turn.example.test",
@@ -54,7 +58,7 @@ def firewall(directory: Path, registry: str, *arguments: str, **fleet) -> subpro
     }
     file = directory / "turn.yaml"
     file.write_text(json.dumps(configuration))
-    return run_command("firewall", "--config", str(file), *arguments)
+    return run_command(command, "--config", str(file), *arguments)
 
 
 def assert_incomplete(done: subprocess.CompletedProcess, *reasons: str) -> None:
@@ -139,3 +143,19 @@ def test_COMMANDS_firewall_names_every_node_of_every_region_and_leaves_no_trace(
         assert redis.ask("KEYS", "*eu09*") == []
     call.hang_up()
     assert relays.pop(1).wait() == 0
+
+
+def test_COMMANDS_dns_has_records_of_every_node_of_every_region(tmp_path, registries, relays):
+    eu, na = registries
+    done = ask("dns", tmp_path, eu.url, read=[na.url])
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    for name, address in [("eu09.turn.example.test", "198.51.100.9"), *zip(NAMES, ADDRESSES, strict=True)]:
+        assert any(line[0] == f"{name}." and line[-2:] == ["A", address] for line in lines if line), name
+
+
+def test_COMMANDS_dns_with_a_registry_that_is_not_there_says_that_it_is_incomplete(tmp_path):
+    done = ask("dns", tmp_path, f"unix:{tmp_path}/nobody")
+    assert done.returncode == 1
+    assert "198.51.100.9" in done.stdout
+    assert "the list of servers is incomplete: the registry " in done.stderr and "No such file" in done.stderr
