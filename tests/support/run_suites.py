@@ -218,6 +218,8 @@ class Runner:
             build("dev"),
             unit("dev"),
             script("documents", "generated documents are current", [*python, "tests/support/check_documents.py"], "dev"),
+            script("deploy", "alert rules, their runbooks, and the dashboard", [*python, "-m", "pytest", "-q", "-rfEs",
+                                                                               "tests/deploy"], "dev"),
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
                    1500),
