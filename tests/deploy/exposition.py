@@ -1,4 +1,4 @@
-"""The metrics that a running server shows, and what its documentation says of labels whose values are found at run time."""
+"""The metrics that a running server shows, and what its documentation says of labels with values found at run time."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What an expression of PromQL names: metrics with their matchers, and labels that it groups by. Enough for the rules and
-the dashboard of this repository, whose label values hold no braces."""
+"""What an expression of PromQL names: metrics with their matchers, and labels that it groups by. Enough for the rules
+and the dashboard of this repository, whose label values hold no braces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RANGE = re.compile(r"\[[^\]]*\]")
 STRING = re.compile(r"\"[^\"]*\"")
 
 # Words that look like metrics.
-KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset", "e6"}
+KEYWORDS = {"and", "or", "unless", "bool", "offset", "e6"}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""Every query of the dashboard and every rule, asked of a real Prometheus that scrapes a node with real calls; and alerts
-that real faults set off."""
+"""Every query of the dashboard and every rule, asked of a real Prometheus that scrapes a node with real calls; and
+alerts that real faults set off."""
 
 from __future__ import annotations
 

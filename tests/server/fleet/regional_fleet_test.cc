@@ -133,7 +133,9 @@ TEST_F(RegionalFleetTest, WhatComesTogetherIsToldAndSavedOnce) {
 }
 
 TEST_F(RegionalFleetTest, UsageThatNoRegistryTakesIsDroppedAtSomeTimeAndCounted) {
-  Open({.registry = RedisAddress{.socket_path = "/nowhere/redis.sock"}});
+  RegionalFleet::Options options;
+  options.registry.emplace().socket_path = "/nowhere/redis.sock";
+  Open(std::move(options));
   fleet_->RecordUsage(std::vector<UsageRecord>(UsageQueue::kMaxWaiting));
   EXPECT_EQ(fleet_->status().usage_records_dropped, 0u);
   fleet_->RecordUsage(std::vector<UsageRecord>(3));
