@@ -5,6 +5,7 @@ from __future__ import annotations
 
 NODE = "eu01.turn.example.test"
 TRANSPORTS = ("udp", "tls")
+OUTCOMES = ("success", "loss", "failure")
 GAUGES = {
     "senso_turn_probe_up": 1,
     "senso_turn_probe_loss_ratio": 0,
@@ -21,5 +22,8 @@ def text(runs: int = 0) -> str:
         lines.append(f"# TYPE {name} gauge")
         lines += [f'{name}{{node="{NODE}",transport="{transport}"}} {value}' for transport in TRANSPORTS]
     lines.append(f"# TYPE {RUNS} counter")
-    lines += [f'{RUNS}{{node="{NODE}",transport="{one}",outcome="success"}} {runs}' for one in TRANSPORTS]
+    for transport in TRANSPORTS:
+        for outcome in OUTCOMES:
+            count = runs if outcome == "success" else 0
+            lines.append(f'{RUNS}{{node="{NODE}",transport="{transport}",outcome="{outcome}"}} {count}')
     return "\n".join(lines) + "\n"

@@ -114,6 +114,17 @@ def test_links_of_the_runbooks_lead_somewhere():
         assert anchor in anchors, f"{document}#{anchor}"
 
 
+def test_the_prober_shows_what_rules_and_dashboard_count_on():
+    document = (ROOT / "docs" / "metrics.md").read_text()
+    documented = set(re.findall(r"^## `(senso_turn_probe_\w+)`$", document, re.M))
+    if not documented:
+        pytest.skip("docs/metrics.md has no metrics of the prober: this version has none")
+    expected = families_of(prober_exposition.text())
+    assert set(expected) == documented
+    outcomes = re.search(rf"^## `{prober_exposition.RUNS}`$.*?^\* `outcome`: (.*?)$", document, re.M | re.S)
+    assert set(re.findall(r"`(\w+)`", outcomes[1])) == expected[prober_exposition.RUNS].labels["outcome"]
+
+
 def queries() -> list[Query]:
     named = [Query(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
     return named + dashboard_queries()

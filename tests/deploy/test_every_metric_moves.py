@@ -342,7 +342,8 @@ OF_TWO_NODES = {
 
 
 def test_no_metric_is_without_a_test_in_which_it_moves():
-    catalog = set(re.findall(r"^## `(\w+)`$", (ROOT / "docs" / "metrics.md").read_text(), re.M))
+    documented = re.findall(r"^## `(\w+)`$", (ROOT / "docs" / "metrics.md").read_text(), re.M)
+    catalog = {name for name in documented if not name.startswith("senso_turn_probe_")}  # of another program
     moving = {metric.partition("{")[0] for metrics in STEPS.values() for metric in metrics} | OF_TWO_NODES
     assert moving & set(ELSEWHERE) == set()
     assert catalog - moving - set(ELSEWHERE) == set(), "no test has these move"
