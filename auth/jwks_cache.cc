@@ -47,7 +47,7 @@ void JwksCache::EndFetch(const std::string& issuer, std::optional<JwkSet> keys,
 std::vector<std::string> JwksCache::DueForRefresh(base::MonotonicTime now) const {
   std::vector<std::string> due;
   for (const auto& [issuer, entry] : entries_) {
-    if (entry.keys == nullptr || entry.is_fetching || now >= entry.used_at + kMaxIdle ||
+    if (entry.keys == nullptr || entry.is_fetching || entry.IsIdle(now) ||
         now < *entry.attempted_at + kRefreshInterval) {
       continue;
     }
@@ -83,8 +83,17 @@ std::shared_ptr<const JwkSet> JwksCache::KeysOf(const std::string& issuer,
 std::size_t JwksCache::StaleCount(base::MonotonicTime now) const {
   return static_cast<std::size_t>(std::ranges::count_if(entries_, [&](const auto& one) {
     const Entry& entry = one.second;
-    return entry.HasUsableKeys(now) && now >= entry.fetched_at + entry.age;
+    return entry.HasUsableKeys(now) && !entry.IsIdle(now) && now >= entry.fetched_at + entry.age;
   }));
+}
+
+std::optional<base::MonotonicTime> JwksCache::OldestFetch(base::MonotonicTime now) const {
+  std::optional<base::MonotonicTime> oldest;
+  for (const auto& [issuer, entry] : entries_) {
+    if (!entry.HasUsableKeys(now) || entry.IsIdle(now)) continue;
+    if (!oldest || entry.fetched_at < *oldest) oldest = entry.fetched_at;
+  }
+  return oldest;
 }
 
 JwksCache::Entry* JwksCache::FindOrAdd(const std::string& issuer, base::MonotonicTime now) {

@@ -66,8 +66,11 @@ class JwksCache {
   // Those that may be used, however old; nullptr: none.
   std::shared_ptr<const JwkSet> KeysOf(const std::string& issuer, base::MonotonicTime now) const;
   std::size_t issuer_count() const { return entries_.size(); }
-  // How many issuers' keys are used beyond their time since no new ones could be had.
+  // How many issuers' keys are used beyond their time since no new ones could be had. Those that
+  // nobody asks for any more grow old by themselves, and are not among them.
   std::size_t StaleCount(base::MonotonicTime now) const;
+  // When the oldest of the keys that are kept fresh were fetched; nullopt: there are none.
+  std::optional<base::MonotonicTime> OldestFetch(base::MonotonicTime now) const;
 
  private:
   struct Entry {
@@ -82,6 +85,7 @@ class JwksCache {
     bool HasUsableKeys(base::MonotonicTime now) const {
       return keys != nullptr && now < fetched_at + age + kMaxStaleness;
     }
+    bool IsIdle(base::MonotonicTime now) const { return now >= used_at + kMaxIdle; }
   };
 
   Entry* FindOrAdd(const std::string& issuer, base::MonotonicTime now);

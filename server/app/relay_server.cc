@@ -86,6 +86,7 @@ RelaySnapshot RelayServer::ReadSnapshot() const {
   snapshot.reservations = totals.reservations;
   snapshot.allocations_charged = totals.allocations;
   snapshot.subjects = totals.subjects;
+  snapshot.is_kernel_datapath_wanted = kernel_.now().choice != Config::Datapath::kUserspace;
   if (const auto& kernel = kernel_.now().datapath; kernel != nullptr)
     snapshot.kernel_datapath_mode = kernel->mode();
   snapshot.started = started_;

@@ -186,8 +186,7 @@ class ControlPlane::Impl {
 
   Reloader::Report Reload() {
     Reloader::Report report = reloader_.Reload();
-    const auto outcome = report.is_success ? ReloadOutcome::kSuccess : ReloadOutcome::kFailure;
-    process_counters_.config_reloads[LabelIndex(outcome)].Add();
+    process_counters_.CountReload(report.is_success);
     if (report.is_success) relay_.RefreshCertificates();
     return report;
   }
@@ -289,8 +288,7 @@ class ControlPlane::Impl {
 
   void AnswerCredentials(const HttpRequest& request, const HttpReply& reply) {
     if (credentials_->Knows(request.path())) return credentials_->Answer(request, reply);
-    const bool is_probe = request.path() == "/livez";
-    reply(is_probe ? AnswerEdge(request) : Problem(404));
+    reply(request.path() == "/livez" ? AnswerEdge(request) : Problem(404));
   }
 
   HttpResponse Route(const HttpRequest& request) {
@@ -300,10 +298,17 @@ class ControlPlane::Impl {
     if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
     if (path == "/livez") return AnswerLivez();
     if (path == "/readyz") return AnswerReadyz(UnreadyReasons(), Troubles());
-    return AnswerMetrics(
-        relay_, process_counters_, options_.version, drain_.is_draining(),
-        bearer_ == nullptr ? 0 : bearer_->stale_issuers(),
-        fleet_ == nullptr ? std::nullopt : std::optional(fleet_->fleet().status()));
+    return AnswerMetrics(relay_, process_counters_, DescribeNode());
+  }
+
+  NodeState DescribeNode() const {
+    NodeState node{options_.version, drain_.is_draining(), UnreadyReasons().empty()};
+    if (bearer_ != nullptr) {
+      node.stale_issuers = bearer_->stale_issuers();
+      node.token_keys_fetched = bearer_->keys_fetched();
+    }
+    if (fleet_ != nullptr) node.fleet = fleet_->fleet().status();
+    return node;
   }
 
   HttpResponse RouteEdge(const HttpRequest& request) {
@@ -323,8 +328,7 @@ class ControlPlane::Impl {
   }
 
   std::vector<std::string> Troubles() const {
-    if (fleet_ == nullptr) return {};
-    return fleet_->fleet().troubles();
+    return fleet_ == nullptr ? std::vector<std::string>() : fleet_->fleet().troubles();
   }
 
   FleetNode WithItsState(FleetNode node) const {

@@ -70,6 +70,14 @@ void JwksRefresher::Check(std::string_view token, std::function<void(Answer)> do
 
 std::size_t JwksRefresher::stale_issuers() const { return cache_.StaleCount(Now()); }
 
+std::optional<base::WallTime> JwksRefresher::keys_fetched() const {
+  const base::Now now = base::ReadClocks();
+  const auto fetched = cache_.OldestFetch(now.monotonic);
+  if (!fetched) return std::nullopt;
+  using std::chrono::duration_cast;
+  return now.wall - duration_cast<base::WallTime::duration>(now.monotonic - *fetched);
+}
+
 void JwksRefresher::Finish(const std::function<void(Answer)>& done, Answer answer) {
   if (const auto* error = std::get_if<auth::BearerError>(&answer))
     counters_.bearer_failures[LabelIndex(*error)].Add();

@@ -50,6 +50,8 @@ class JwksRefresher final : public BearerCheck {
 
   // How many issuers' keys are used though they are old, since no new ones can be had.
   std::size_t stale_issuers() const;
+  // When the oldest keys in use were fetched; nullopt: there are none.
+  std::optional<base::WallTime> keys_fetched() const;
 
  private:
   struct Waiting {

@@ -5,23 +5,25 @@
 namespace relay {
 
 HttpResponse AnswerMetrics(const RelayControl& relay, const ProcessCounters& process,
-                           const std::string& version, bool is_draining, std::size_t stale_issuers,
-                           const std::optional<FleetStatus>& fleet) {
+                           const NodeState& node) {
   const RelaySnapshot state = relay.ReadSnapshot();
   std::vector<MetricsSnapshot::Certificate> certificates;
   certificates.reserve(state.certificates.size());
   for (const RelaySnapshot::Certificate& certificate : state.certificates) {
     certificates.push_back({certificate.name, certificate.not_after});
   }
-  MetricsSnapshot snapshot{.version = version,
-                           .is_draining = is_draining,
+  MetricsSnapshot snapshot{.version = node.version,
+                           .is_draining = node.is_draining,
+                           .is_ready = node.is_ready,
                            .relay_ports_in_use = state.ports_in_use,
                            .relay_ports_limit = state.ports_limit,
-                           .stale_issuers = stale_issuers,
+                           .stale_issuers = node.stale_issuers,
+                           .token_keys_fetched = node.token_keys_fetched,
+                           .is_kernel_datapath_wanted = state.is_kernel_datapath_wanted,
                            .kernel_datapath_mode = state.kernel_datapath_mode,
                            .certificates = std::move(certificates),
                            .process = ReadProcessUsage()};
-  if (fleet) {
+  if (const auto& fleet = node.fleet) {
     snapshot.fleet = {.registries_up = fleet->registries_up,
                       .nodes = fleet->nodes,
                       .revocations = fleet->revocations,

@@ -40,8 +40,9 @@ struct RelaySnapshot {
   std::size_t ports_in_use = 0;
   std::size_t ports_limit = 0;
   std::size_t reservations = 0;
-  std::size_t allocations_charged = 0;  // against the total limit: allocations and reservations
-  std::size_t subjects = 0;             // users with at least one of them
+  std::size_t allocations_charged = 0;     // against the total limit: allocations and reservations
+  std::size_t subjects = 0;                // users with at least one of them
+  bool is_kernel_datapath_wanted = false;  // by the configuration, if only where possible
   std::optional<std::string> kernel_datapath_mode;  // nullopt: there is none
   base::MonotonicTime started;
 };

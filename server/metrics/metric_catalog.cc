@@ -6,10 +6,6 @@
 namespace relay {
 namespace {
 
-double SecondsSinceEpoch(base::WallTime time) {
-  return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
 // The rows of the relay: everything that a shard counts.
 std::vector<MetricRow> RelayRows() {
   return {
@@ -243,6 +239,14 @@ std::vector<MetricRow> NodeRows() {
        .labels = {},
        .source = SnapshotReader(
            [](const MetricsSnapshot& snapshot) { return Single(snapshot.is_draining ? 1 : 0); })},
+      {.name = "ready",
+       .type = MetricType::kGauge,
+       .unit = "",
+       .help = "1 while /readyz says that this node should get new clients, else 0",
+       .hint = "Alert when it stays 0 without a drain: /readyz tells why.",
+       .labels = {},
+       .source = SnapshotReader(
+           [](const MetricsSnapshot& snapshot) { return Single(snapshot.is_ready ? 1 : 0); })},
       {.name = "build_info",
        .type = MetricType::kGauge,
        .unit = "",
@@ -251,6 +255,16 @@ std::vector<MetricRow> NodeRows() {
        .labels = {{"version", {}}},
        .source = SnapshotReader([](const MetricsSnapshot& snapshot) {
          return std::vector<Sample>{{{snapshot.version}, 1}};
+       })},
+      {.name = "kernel_datapath_wanted",
+       .type = MetricType::kGauge,
+       .unit = "",
+       .help = "1 where relay.datapath asks for the kernel, be it only where that is possible",
+       .hint = "Alert where it is 1 and kernel_datapath_info is absent: the node fell back to "
+               "userspace.",
+       .labels = {},
+       .source = SnapshotReader([](const MetricsSnapshot& snapshot) {
+         return Single(snapshot.is_kernel_datapath_wanted ? 1 : 0);
        })},
       {.name = "kernel_datapath_info",
        .type = MetricType::kGauge,
@@ -290,6 +304,15 @@ std::vector<MetricRow> NodeRows() {
        .labels = {{"outcome", kSuccessLabels}},
        .source = ProcessReader([](const ProcessCounters& process, std::size_t outcome) {
          return Number(process.config_reloads[outcome]);
+       })},
+      {.name = "config_last_reload_successful",
+       .type = MetricType::kGauge,
+       .unit = "",
+       .help = "0 when the last attempt to load the configuration anew has failed, else 1",
+       .hint = "Alert on 0: the node might not start again with the file as it is.",
+       .labels = {},
+       .source = ProcessReader([](const ProcessCounters& process, std::size_t) {
+         return 1 - Number(process.last_reload_failed);
        })},
   };
 }

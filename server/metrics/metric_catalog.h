@@ -38,9 +38,12 @@ struct MetricsSnapshot {
 
   std::string version;
   bool is_draining = false;
+  bool is_ready = true;
   std::size_t relay_ports_in_use = 0;
   std::size_t relay_ports_limit = 0;
   std::size_t stale_issuers = 0;
+  std::optional<base::WallTime> token_keys_fetched = std::nullopt;  // of the oldest in use
+  bool is_kernel_datapath_wanted = false;
   std::optional<std::string> kernel_datapath_mode = std::nullopt;
   std::vector<Certificate> certificates = {};
   Fleet fleet = {};

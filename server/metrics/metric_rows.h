@@ -22,6 +22,10 @@ void AddTo(HistogramTotals& totals, const std::array<std::chrono::milliseconds, 
 inline double Number(const Counter& counter) { return static_cast<double>(counter.Read()); }
 inline double Number(const Gauge& gauge) { return static_cast<double>(gauge.Read()); }
 
+inline double SecondsSinceEpoch(base::WallTime time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
 inline std::vector<Sample> Single(double value) { return {Sample{{}, value}}; }
 
 // The rows of the credential service.

@@ -18,11 +18,17 @@ inline constexpr std::array<std::chrono::milliseconds, 9> kHttpRequestDurationBo
 // What the process counts beside its shards. The control thread is the only writer.
 struct ProcessCounters {
   CellsBy<Counter, kSuccessLabels> config_reloads;
+  Gauge last_reload_failed;  // 0 or 1
   CellsBy<Counter, kIssueOutcomeLabels> credentials_issued;
   CellsBy<Counter, kBearerFailureLabels> bearer_failures;
   CellsBy<Counter, kSuccessLabels> jwks_refreshes;
   DurationHistogram<kHttpRequestDurationBounds.size()> http_request_duration;
 
+  void CountReload(bool is_success) {
+    const auto outcome = is_success ? ReloadOutcome::kSuccess : ReloadOutcome::kFailure;
+    config_reloads[LabelIndex(outcome)].Add();
+    last_reload_failed.Set(is_success ? 0 : 1);
+  }
   void ObserveHttpRequest(std::chrono::nanoseconds duration) {
     http_request_duration.Observe(kHttpRequestDurationBounds, duration);
   }

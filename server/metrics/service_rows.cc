@@ -53,6 +53,20 @@ std::vector<MetricRow> ServiceRows() {
        .source = SnapshotReader([](const MetricsSnapshot& snapshot) {
          return Single(static_cast<double>(snapshot.stale_issuers));
        })},
+      {.name = "token_keys_fetched_timestamp_seconds",
+       .type = MetricType::kGauge,
+       .unit = "seconds",
+       .help = "When the oldest keys of a token issuer in use were fetched, in seconds since the "
+               "epoch. Absent where there are none",
+       .hint = "How long it is ago is the age of the keys: with token_issuers_stale above 0, alert "
+               "before it is a day.",
+       .labels = {},
+       .source = SnapshotReader([](const MetricsSnapshot& snapshot) {
+         std::vector<Sample> samples;
+         if (snapshot.token_keys_fetched)
+           samples.push_back({{}, SecondsSinceEpoch(*snapshot.token_keys_fetched)});
+         return samples;
+       })},
   };
 }
 

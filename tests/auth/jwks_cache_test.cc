@@ -120,6 +120,32 @@ TEST_F(JwksCacheTest, KeysAreKeptForADayWhenNoneCanBeHad) {
   EXPECT_EQ(Ask(), Advice::kGiveUp);
 }
 
+TEST_F(JwksCacheTest, KeysThatNobodyAsksForAreNotStale) {
+  Fetch("a", "k");
+  now_ += JwksCache::kMaxIdle - seconds(1);
+  EXPECT_EQ(cache_.StaleCount(now_), 1U);
+  now_ += seconds(1);
+  EXPECT_EQ(cache_.StaleCount(now_), 0U);
+  EXPECT_EQ(cache_.OldestFetch(now_), std::nullopt);
+}
+
+TEST_F(JwksCacheTest, TheOldestFetchIsThatOfTheKeysInUse) {
+  EXPECT_EQ(cache_.OldestFetch(now_), std::nullopt);
+  Fetch("a", std::nullopt);
+  EXPECT_EQ(cache_.OldestFetch(now_), std::nullopt);
+  now_ += JwksCache::kRetryInterval;
+  Fetch("a", "k");
+  const base::MonotonicTime first = now_;
+  now_ += seconds(60);
+  Fetch("b", "k");
+  EXPECT_EQ(cache_.OldestFetch(now_), first);
+  Fetch("a", "k");
+  EXPECT_EQ(cache_.OldestFetch(now_), now_);
+  now_ += seconds(600);
+  Fetch("a", std::nullopt);
+  EXPECT_EQ(cache_.OldestFetch(now_), now_ - seconds(600)) << "a fetch that fails brings no keys";
+}
+
 TEST_F(JwksCacheTest, AFailedRefreshIsTriedAgainButNotAtOnce) {
   Fetch("a", "k");
   now_ += seconds(480);

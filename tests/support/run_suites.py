@@ -7,6 +7,7 @@ The last line is exactly "N passed, N failed, N skipped"; the exit code is 1 if 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -208,6 +209,8 @@ class Runner:
             command, timeout = [*narrowed, "tests/integration/run"], 3600 if everything else 1800
             return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
 
+        # Modules side by side where pytest can: their servers mostly wait.
+        side_by_side = ["-n", "3", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
         repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
                        "test_bad_input_repetition or B92"]
 
@@ -218,6 +221,8 @@ class Runner:
             build("dev"),
             unit("dev"),
             script("documents", "generated documents are current", [*python, "tests/support/check_documents.py"], "dev"),
+            script("deploy", "alert rules, their runbooks, the dashboard, and that every metric moves",
+                   [*python, "-m", "pytest", "-q", "-rfEs", *side_by_side, "tests/deploy"], "dev"),
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
                    1500),

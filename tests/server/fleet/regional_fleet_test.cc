@@ -131,6 +131,16 @@ TEST_F(RegionalFleetTest, WhatComesTogetherIsToldAndSavedOnce) {
   EXPECT_EQ(values_.size(), 100u);
 }
 
+TEST_F(RegionalFleetTest, UsageThatNoRegistryTakesIsDroppedAtSomeTimeAndCounted) {
+  RegionalFleet::Options options;
+  options.registry.emplace().socket_path = "/nowhere/redis.sock";
+  Open(std::move(options));
+  fleet_->RecordUsage(std::vector<UsageRecord>(UsageQueue::kMaxWaiting));
+  EXPECT_EQ(fleet_->status().usage_records_dropped, 0u);
+  fleet_->RecordUsage(std::vector<UsageRecord>(3));
+  EXPECT_EQ(fleet_->status().usage_records_dropped, 3u);
+}
+
 TEST_F(RegionalFleetTest, AloneItKnowsItself) {
   Open();
   EXPECT_TRUE(fleet_->nodes().empty());
