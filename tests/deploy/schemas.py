@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
+from collections.abc import Hashable
 from pathlib import Path
 
 from npm_ci import NpmPackages
@@ -22,10 +23,15 @@ def why_missing() -> str | None:
     return PACKAGES.why_missing()
 
 
-def errors_of(documents: list[dict]) -> list[str]:
-    documents = [document for document in documents if document["kind"] not in WITHOUT_SCHEMA]
+def errors_of(batches: dict[Hashable, list[dict]]) -> dict[Hashable, list[str]]:
+    """Of each batch of documents what is wrong with them."""
+    documents = [(name, document) for name, batch in batches.items() for document in batch
+                 if document["kind"] not in WITHOUT_SCHEMA]
     done = subprocess.run(["node", str(HERE / "validate.js"), str(PACKAGES.directory)], text=True, check=False,
-                          input=json.dumps({"documents": documents}), capture_output=True)
+                          input=json.dumps({"documents": [document for _, document in documents]}), capture_output=True)
     assert done.returncode == 0, done.stderr
-    return [f"{documents[found['document']]['kind']} {documents[found['document']]['metadata']['name']}: {found['error']}"
-            for found in json.loads(done.stdout)]
+    errors: dict[Hashable, list[str]] = {name: [] for name in batches}
+    for found in json.loads(done.stdout):
+        name, document = documents[found["document"]]
+        errors[name].append(f"{document['kind']} {document['metadata']['name']}: {found['error']}")
+    return errors

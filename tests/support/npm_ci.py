@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -35,11 +36,14 @@ class NpmPackages:
         return self._failure.read_text() if self._failure.exists() else "the npm packages were not fetched"
 
     def fetch(self) -> str | None:
-        """What went wrong, if anything did; `why_missing` says it from then on, too."""
-        problem = self._fetch()
-        if problem:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._failure.write_text(problem)
+        """What went wrong, if anything did; `why_missing` says it from then on, too. Several processes may ask at once."""
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        with self.directory.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            problem = self._fetch()
+            if problem:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                self._failure.write_text(problem)
         return problem
 
     def _fetch(self) -> str | None:
