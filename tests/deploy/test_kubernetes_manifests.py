@@ -79,12 +79,14 @@ def schema_errors():
     return schemas.errors_of(batches)
 
 
+@pytest.mark.xdist_group("schemas")
 @each_profile
 @each_overlay
 def test_what_is_rendered_is_valid(overlay, profile, schema_errors):
     assert schema_errors[overlay, profile] == []
 
 
+@pytest.mark.xdist_group("schemas")
 @pytest.mark.parametrize("number", range(len(BROKEN)))
 def test_the_schemas_find_what_is_wrong(number, schema_errors):
     assert any(BROKEN[number][3] in error for error in schema_errors[number]), schema_errors[number]

@@ -7,6 +7,7 @@ The last line is exactly "N passed, N failed, N skipped"; the exit code is 1 if 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -208,6 +209,7 @@ class Runner:
             command, timeout = [*narrowed, "tests/integration/run"], 3600 if everything else 1800
             return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
 
+        parallel = ["-n", "3", "--dist", "loadgroup"] if importlib.util.find_spec("xdist") else []
         repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
                        "test_bad_input_repetition or B92"]
 
@@ -221,6 +223,8 @@ class Runner:
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
                    1500),
+            script("deploy", "manifests for Kubernetes, what their pods do, and compose",
+                   [*python, "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *parallel, "tests/deploy"], "dev"),
             script("bench", "the comparison of ./dev bench, once and tiny", [*python, "-m", "pytest", "-q", "-rfEs",
                                                                             "tests/bench_netns"], "dev"),
             build("asan-ubsan"),
@@ -239,6 +243,7 @@ class Runner:
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
                 script("package", "the Debian package in a bare Debian root", ["tests/bare/check_package"], "dev", 1200),
+                script("image", "the image, on a bare Debian root", ["tests/bare/check_image"], "none", 3600),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
         return steps
