@@ -22,7 +22,8 @@ DOMAIN = "turn.senso.cloud"
 Document = dict
 
 # SENSO_TURN_KUBECTL names more than one, with colons in between: Debian's own knows less than later ones.
-KUBECTLS = tuple(dict.fromkeys(filter(None, [*os.environ.get("SENSO_TURN_KUBECTL", "").split(":"), shutil.which("kubectl")])))
+_NAMED = os.environ.get("SENSO_TURN_KUBECTL", "").split(":")
+KUBECTLS = tuple(dict.fromkeys(filter(None, [*_NAMED, shutil.which("kubectl")])))
 
 needs_kubectl = pytest.mark.skipif(not KUBECTLS, reason="kubectl (package kubernetes-client) is missing")
 
@@ -34,7 +35,8 @@ def rendered(overlay: str, profile: str, kubectl: str = "") -> tuple[Document, .
         copy = Path(directory) / "kubernetes"
         shutil.copytree(FOLDER, copy)
         chosen = copy / "overlays" / overlay / "kustomization.yaml"
-        text, count = re.subn(r"^  - \.\./\.\./profiles/\w+", f"  - ../../profiles/{profile}", chosen.read_text(), flags=re.M)
+        line = re.compile(r"^  - \.\./\.\./profiles/\w+", re.M)
+        text, count = line.subn(f"  - ../../profiles/{profile}", chosen.read_text())
         assert count == 1, f"{overlay} has {count} profiles"
         chosen.write_text(text)
         done = subprocess.run([kubectl or KUBECTLS[0], "kustomize", str(chosen.parent)], capture_output=True, text=True)

@@ -2,8 +2,8 @@
 namespace with the image's files, read-only where it says so, its volumes, user, groups and capabilities; the network is
 that of a host of the test's own. What it does not have is the seccomp filter of the runtime.
 
-Capabilities are given as a runtime gives them to a process that is no root: they bound what a file may give, and none is
-inheritable or ambient."""
+Capabilities are given as a runtime gives them to a process that is no root: they bound what a file may give, and none
+is inheritable or ambient."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kustomized import containers_of
 from network_namespaces import Host
 from server_fixture import binary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 TMPFILES = REPOSITORY / "deploy" / "kubernetes" / "node" / "senso-turn.tmpfiles"
 
 
@@ -109,14 +111,17 @@ class Pod:
         return folder
 
     def container(self, name: str) -> dict:
-        (found,) = [one for one in [*self.spec.get("initContainers", []), *self.spec["containers"]] if one["name"] == name]
+        (found,) = [one for one in containers_of(self.spec) if one["name"] == name]
         return found
 
     def environment(self, container: dict) -> dict[str, str]:
         fields = {"metadata.uid": self.uid, "spec.nodeName": self.node.name, "status.hostIP": self.node.address,
                   "status.podIP": self.node.address}
-        return {entry["name"]: entry["value"] if "value" in entry else fields[entry["valueFrom"]["fieldRef"]["fieldPath"]]
-                for entry in container.get("env", [])}
+        found = {}
+        for entry in container.get("env", []):
+            given = entry.get("value")
+            found[entry["name"]] = fields[entry["valueFrom"]["fieldRef"]["fieldPath"]] if given is None else given
+        return found
 
     def command(self, container: dict) -> list[str]:
         environment = self.environment(container)
@@ -158,11 +163,12 @@ class Pod:
         assert pod["runAsNonRoot"] and own["capabilities"]["drop"] == ["ALL"] and not own["privileged"]
         bounds = ",".join(["-all", *(f"+{name.lower()}" for name in own["capabilities"].get("add", []))])
         return ["setpriv", f"--reuid={pod['runAsUser']}", f"--regid={pod['runAsGroup']}", f"--groups={pod['fsGroup']}",
-                "--inh-caps=-all", f"--bounding-set={bounds}", *([] if own["allowPrivilegeEscalation"] else ["--no-new-privs"])]
+                "--inh-caps=-all", f"--bounding-set={bounds}",
+                *([] if own["allowPrivilegeEscalation"] else ["--no-new-privs"])]
 
     def _shell(self, container: dict, command: list[str]) -> list[str]:
         environment = [f"{name}={value}" for name, value in self.environment(container).items()]
-        inside = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *environment, *self._privileges(container), *command]
+        inside = ["env", "-i", PATH, *environment, *self._privileges(container), *command]
         names = {"localhost": "127.0.0.1", **self.node.names}
         (self.directory / "hosts").write_text("".join(f"{address} {name}\n" for name, address in names.items()))
         script = f"set -e\n{self._root(container)}\nexec chroot . {shlex.join(inside)}\n"
@@ -186,8 +192,8 @@ class Pod:
         container = self.container(name)
         environment = [f"{key}={value}" for key, value in self.environment(container).items()]
         return subprocess.run(
-            ["nsenter", f"--target={self.process.pid}", "--mount", "--net", "--root", "--wd=/", "env", "-i",
-             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *environment, *self._privileges(container), *command],
+            ["nsenter", f"--target={self.process.pid}", "--mount", "--net", "--root", "--wd=/", "env", "-i", PATH,
+             *environment, *self._privileges(container), *command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
     @property
@@ -213,5 +219,6 @@ def why_impossible() -> str | None:
     tried = subprocess.run(
         ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec",
          "mount -t tmpfs tmpfs /mnt; mkdir /mnt/u /mnt/w /mnt/r; "
-         "mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/r"], capture_output=True, text=True)
+         "mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/r"],
+        capture_output=True, text=True, check=False)
     return None if tried.returncode == 0 else f"this machine does not allow it: {tried.stderr.strip()}"

@@ -1,4 +1,4 @@
-"""The names in deploy/kubernetes: one label before the domain, so that the certificate and firewalls with a wildcard fit."""
+"""The names in deploy/kubernetes: one label before the domain, so that certificate and firewalls with wildcards fit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ def has_one_label(name: str) -> bool:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_names_have_one_label_before_the_domain(overlay):
     documents = rendered(overlay, "kernel")
-    names = [endpoint["dnsName"] for record in of_kind(documents, "DNSEndpoint") for endpoint in record["spec"]["endpoints"]]
-    names += [rule["host"] for ingress in of_kind(documents, "Ingress") for rule in ingress["spec"]["rules"]]
-    names += [host for ingress in of_kind(documents, "Ingress") for tls in ingress["spec"]["tls"] for host in tls["hosts"]]
+    names = []
+    for record in of_kind(documents, "DNSEndpoint"):
+        names += [endpoint["dnsName"] for endpoint in record["spec"]["endpoints"]]
+    for ingress in of_kind(documents, "Ingress"):
+        names += [rule["host"] for rule in ingress["spec"]["rules"]]
+        names += [host for tls in ingress["spec"]["tls"] for host in tls["hosts"]]
     annotations = named(documents, "Service", "relay")["metadata"].get("annotations", {})
     names += [value for key, value in annotations.items() if key.endswith("/hostname")]
     assert names and all(map(has_one_label, names)), names
@@ -41,7 +44,8 @@ def test_every_node_has_a_name_of_its_own_and_the_region_has_all_of_them(overlay
         of_region = found.pop(overlay)
         assert found.keys() == {f"{overlay}01", f"{overlay}02"} and all(len(targets) == 1 for targets in found.values())
         assert sorted(of_region) == sorted(target for targets in found.values() for target in targets)
-    assert all(endpoint.keys() == {"dnsName", "recordType", "recordTTL", "targets"} for endpoint in record["spec"]["endpoints"])
+    fields = {"dnsName", "recordType", "recordTTL", "targets"}
+    assert all(endpoint.keys() == fields for endpoint in record["spec"]["endpoints"])
 
 
 def test_the_region_of_elastic_relays_is_the_headless_service():

@@ -209,7 +209,8 @@ class Runner:
             command, timeout = [*narrowed, "tests/integration/run"], 3600 if everything else 1800
             return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
 
-        parallel = ["-n", "3", "--dist", "loadgroup"] if importlib.util.find_spec("xdist") else []
+        # Modules side by side where pytest can: their servers mostly wait.
+        side_by_side = ["-n", "3", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
         repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
                        "test_bad_input_repetition or B92"]
 
@@ -220,11 +221,11 @@ class Runner:
             build("dev"),
             unit("dev"),
             script("documents", "generated documents are current", [*python, "tests/support/check_documents.py"], "dev"),
+            script("deploy", "manifests for Kubernetes, what their pods do, and compose",
+                   [*python, "-m", "pytest", "-q", "-rfEs", *side_by_side, "tests/deploy"], "dev"),
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
                    1500),
-            script("deploy", "manifests for Kubernetes, what their pods do, and compose",
-                   [*python, "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *parallel, "tests/deploy"], "dev"),
             script("bench", "the comparison of ./dev bench, once and tiny", [*python, "-m", "pytest", "-q", "-rfEs",
                                                                             "tests/bench_netns"], "dev"),
             build("asan-ubsan"),

@@ -22,7 +22,8 @@ case $1 in
     # The first process of a container has no default reaction to signals.
     trap 'if is_owner; then rm -f "$owner"; fi; exit 1' TERM
     echo "$POD_UID" >"$owner.$POD_UID" && mv "$owner.$POD_UID" "$owner" || exit 1
-    if is_served; then drain; fi
+    # In the background: a signal is heard at once, and not after an hour.
+    if is_served; then drain & wait $!; fi
     while is_served; do sleep 1; done
     ;;
   serve)
@@ -34,9 +35,10 @@ case $1 in
   leave)
     is_owner || exit 0
     rm -f "$owner"
-    # SIGTERM comes when this is over, and a second one ends all calls: so this goes on until the server has ended. Where
-    # nothing could be drained, SIGTERM is the first, and drains.
-    drain || exit 0
+    # SIGTERM comes when this is over, and after a drain has begun it ends all calls: so this goes on until the server has
+    # ended. A version that does not know the command drains by SIGTERM.
+    drain
+    [ $? -ne 2 ] || exit 0
     while is_served; do sleep 1; done
     ;;
   *)
