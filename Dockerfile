@@ -32,8 +32,9 @@ RUN apt-get update \
 USER 65532:65532
 # All that it writes: the root file system can be read-only.
 VOLUME ["/run/senso-turn", "/var/lib/senso-turn"]
-# Relays have ports 49154-65535 besides: use the host's network. Port 443 takes the second copy with its capabilities, or a
-# lower net.ipv4.ip_unprivileged_port_start. 9641 is for Prometheus, on loopback unless metrics.address says otherwise.
+# Relays have ports 49154-65535 besides: use the host's network. Port 443 takes the second copy with its capabilities,
+# or a lower net.ipv4.ip_unprivileged_port_start. 9641 is for Prometheus, on loopback unless metrics.address says
+# otherwise.
 EXPOSE 3478/udp 3478/tcp 5349/udp 5349/tcp 443/tcp 49152/udp 49153/udp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/usr/bin/senso-turn", "status"]
 ENTRYPOINT ["/usr/bin/senso-turn"]

@@ -22,8 +22,8 @@ SERVICES = COMPOSE["services"]
 
 # Of the Compose specification; a word that it does not know, docker refuses.
 TOP = {"services", "secrets", "volumes"}
-SERVICE = {"image", "build", "command", "entrypoint", "network_mode", "read_only", "cap_drop", "cap_add", "security_opt",
-           "ulimits", "volumes", "secrets", "healthcheck", "depends_on", "stop_grace_period", "restart", "ports",
+SERVICE = {"image", "build", "command", "entrypoint", "network_mode", "read_only", "cap_drop", "cap_add",
+           "security_opt", "ulimits", "volumes", "secrets", "healthcheck", "depends_on", "stop_grace_period", "restart", "ports",
            "environment", "profiles"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)

@@ -52,7 +52,7 @@ BROKEN = (
     ("DaemonSet", "relay", lambda spec: pod(spec).update(terminationGracePeriod=3), "terminationGracePeriod: not"),
     ("DaemonSet", "relay", lambda spec: pod(spec).update(hostNetwork="yes"), "hostNetwork"),
     ("DaemonSet", "relay", lambda spec: spec.pop("selector"), "selector"),
-    ("Deployment", "credentials", lambda spec: pod(spec)["containers"][0]["startupProbe"].update(httpget={}), "httpget"),
+    ("Deployment", "credentials", lambda spec: pod(spec)["containers"][0]["startupProbe"].update(httpget=1), "httpget"),
     ("Certificate", "turn", lambda spec: spec.pop("issuerRef"), "issuerRef"),
     ("PodMonitor", "relay", lambda spec: spec["podMetricsEndpoints"][0].update(intervall="1s"), "intervall"),
     ("ConfigMap", "relay", None, "there is no schema of v9 ConfigMap"),

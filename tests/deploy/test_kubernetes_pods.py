@@ -60,10 +60,12 @@ class Site:
         self.host.connect("uplink", self.client, "uplink", (f"{NODE}/24", f"{CLIENT}/24"))
         self.host.ip(f"route add default via {CLIENT}")
         self.nodes = 0
-        self.redis = RedisServer(self.directory / "redis", keeps=False, arguments=["--port", "6379", "--bind", "127.0.0.1"])
+        arguments = ["--port", "6379", "--bind", "127.0.0.1"]
+        self.redis = RedisServer(self.directory / "redis", keeps=False, arguments=arguments)
         with self.host.inside():
             self.redis.start()
-        self.redis.ask("ACL", "SETUSER", "turn", "on", f">{PASSWORD}", "resetchannels", "~senso-turn:*", "-@all", *RIGHTS)
+        rules = ["on", f">{PASSWORD}", "resetchannels", "~senso-turn:*", "-@all", *RIGHTS]
+        self.redis.ask("ACL", "SETUSER", "turn", *rules)
 
     def node(self) -> pods.Node:
         """With folders of its own."""
@@ -139,7 +141,8 @@ def metrics(site: Site) -> str:
 
 def wait_until_ready(site: Site, pod: pods.Pod) -> None:
     container = pod.container("relay")
-    assert eventually(lambda: pod.process.poll() is not None or probe(site, container, "readinessProbe") == 200, START_SECONDS)
+    eventually(lambda: pod.process.poll() is not None or probe(site, container, "readinessProbe") == 200, START_SECONDS)
+    assert probe(site, container, "readinessProbe") == 200, pod.log()
     assert pod.process.poll() is None, pod.log()
 
 
@@ -199,7 +202,10 @@ def test_the_relay_serves_with_what_its_manifest_gives_it(site, started, overlay
     # The node in the registry is what clients are told.
     assert eventually(lambda: site.redis.ask("SMEMBERS", "senso-turn:nodes") == [f"eu01.{DOMAIN}".encode()])
     # Nothing but the volumes can be written.
-    assert pod.execute("relay", ["sh", "-c", "! touch /etc/x /usr/x /tmp/x /etc/senso-turn/x 2>/dev/null"]).returncode == 0
+    for path in ("/etc", "/usr", "/tmp", "/etc/senso-turn"):
+        touched = pod.execute("relay", ["touch", f"{path}/x"])
+        assert touched.returncode != 0 and "Read-only file system" in touched.stderr
+    assert pod.execute("relay", ["touch", "/run/senso-turn/x", "/var/lib/senso-turn/x"]).returncode == 0
 
     in_kernel = re.search(r"^senso_turn_kernel_datapath_info\{.*\} 1$", metrics(site), re.M)
     os.kill(pod.process.pid, signal.SIGTERM)
@@ -253,7 +259,8 @@ def test_the_credential_service_answers_its_probes(site):
         assert eventually(lambda: probe(site, container, "readinessProbe") == 200, START_SECONDS), pod.log()
         assert probe(site, container, "livenessProbe") == 200
         with site.host.inside(), pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(f"http://{NODE}:8080/v1/ice-servers", method="POST"), timeout=5)
+            asked = urllib.request.Request(f"http://{NODE}:8080/v1/ice-servers", method="POST")
+            urllib.request.urlopen(asked, timeout=5)
         assert refused.value.code == 401
     finally:
         os.kill(pod.process.pid, signal.SIGTERM)

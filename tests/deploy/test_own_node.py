@@ -1,5 +1,5 @@
-"""deploy/kubernetes/base/relay/own-node.sh, with a senso-turn that only says what it is asked: who serves on a node when
-several pods come and go."""
+"""deploy/kubernetes/base/relay/own-node.sh, with a senso-turn that only says what it is asked: who serves on a node
+when several pods come and go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches npm packages by `npm ci` from a lock file of this repository into the build folder, once for each lock file."""
+"""Fetches npm packages by `npm ci` from a lock file of this repository into the build folder, once for each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NpmPackages:
         return self._failure.read_text() if self._failure.exists() else "the npm packages were not fetched"
 
     def fetch(self) -> str | None:
-        """What went wrong, if anything did; `why_missing` says it from then on, too. Several processes may ask at once."""
+        """What went wrong, if anything did; `why_missing` says it from then on, too. Several processes may ask."""
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         with self.directory.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# One relay at a time serves on a node, since its ports are those of the node. With maxSurge the next pod comes while the
-# one before still serves: the newest owns the node, drains whoever serves there, and serves when he is gone. A pod that
-# no longer owns its node waits to be deleted, however often its container is started again.
+# One relay at a time serves on a node, since its ports are those of the node. With maxSurge the next pod comes while
+# the one before still serves: the newest owns the node, drains whoever serves there, and serves when he is gone. A
+# pod that no longer owns its node waits to be deleted, however often its container is started again.
 #
 #   own-node.sh take                   for an init container
 #   own-node.sh serve PROGRAM [ARGUMENT ...]
@@ -35,8 +35,8 @@ case $1 in
   leave)
     is_owner || exit 0
     rm -f "$owner"
-    # SIGTERM comes when this is over, and after a drain has begun it ends all calls: so this goes on until the server has
-    # ended. A version that does not know the command drains by SIGTERM.
+    # SIGTERM comes when this is over, and after a drain has begun it ends all calls: so this goes on until the server
+    # has ended. A version that does not know the command drains by SIGTERM.
     drain
     [ $? -ne 2 ] || exit 0
     while is_served; do sleep 1; done
