@@ -18,6 +18,7 @@ from pathlib import Path
 from kustomized import containers_of
 from network_namespaces import Host
 from server_fixture import binary
+from waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
@@ -186,6 +187,9 @@ class Pod:
         with self.node.host.inside(), self.log_file.open("wb") as log:
             self.process = subprocess.Popen(self._shell(container, self.command(container)), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
+        # From then on something can be executed in it.
+        root = Path(f"/proc/{self.process.pid}/root")
+        assert eventually(lambda: self.process.poll() is not None or os.readlink(root) != "/"), self.log()
 
     def execute(self, name: str, command: list[str]) -> subprocess.CompletedProcess:
         """In the container that runs, as `kubectl exec` and the hooks of its life do."""
