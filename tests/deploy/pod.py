@@ -7,6 +7,7 @@ is inheritable or ambient."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -213,6 +214,7 @@ class Pod:
             self.process.wait()
 
 
+@functools.cache
 def why_impossible() -> str | None:
     """The reason to skip what starts pods, if there is one."""
     if os.geteuid() != 0:
