@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pod as pods
 from certificates import test_authority
@@ -248,6 +249,22 @@ def test_the_configurations_pass_the_check(site, overlay):
             checks.append(shlex.join([*checks[0].split(), *command[command.index("--config") + 2 :]]))
         done = pod.run(role, ["sh", "-ec", "\n".join(checks)])
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("overlay", ["eu", "na", "edge"])
+def test_the_records_are_those_that_the_server_prints(site, overlay):
+    documents = rendered(overlay, "kernel")
+    (record,) = of_kind(documents, "DNSEndpoint")
+    name = f"{overlay}01.{DOMAIN}"
+    wanted = [endpoint for endpoint in record["spec"]["endpoints"] if endpoint["dnsName"] == name]
+    addresses = ", ".join(f"'{target}'" for endpoint in wanted for target in endpoint["targets"])
+    pod = pod_for(site.node(), "dns", relay_workload(documents), documents)
+    done = pod.run("relay", ["senso-turn", "dns", "--external-dns", "--config", "/etc/senso-turn/relay.yaml",
+                             "--set", f"node={name}", "--set", f"relay.addresses=[{addresses}]"])
+    assert done.returncode == 0, done.stderr
+    printed = yaml.safe_load(done.stdout)
+    assert (printed["apiVersion"], printed["kind"]) == (record["apiVersion"], record["kind"])
+    assert [endpoint for endpoint in printed["spec"]["endpoints"] if endpoint["dnsName"] == name] == wanted
 
 
 def test_the_credential_service_answers_its_probes(site):
