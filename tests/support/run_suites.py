@@ -221,7 +221,7 @@ class Runner:
             build("dev"),
             unit("dev"),
             script("documents", "generated documents are current", [*python, "tests/support/check_documents.py"], "dev"),
-            script("deploy", "alert rules, their runbooks, the dashboard, and that every metric moves",
+            script("deploy", "manifests and what their pods do, compose, alert rules, the dashboard, every metric moves",
                    [*python, "-m", "pytest", "-q", "-rfEs", *side_by_side, "tests/deploy"], "dev"),
             integration("dev"),
             script("interop", "interoperability: browsers, other people's libraries and tools, proxies", ["tests/interop/run"], "dev",
@@ -244,6 +244,7 @@ class Runner:
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
                 script("package", "the Debian package in a bare Debian root", ["tests/bare/check_package"], "dev", 1200),
+                script("image", "the image, on a bare Debian root", ["tests/bare/check_image"], "none", 3600),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
             ]
         return steps
