@@ -21,6 +21,8 @@ constexpr const char* kDescription =
     "  senso-turn credentials --user alice     iceServers for a browser, ready to paste\n"
     "  senso-turn doctor                       what is wrong, and what to do\n"
     "  senso-turn status                       how the running server is doing\n"
+    "  senso-turn sessions --user alice        her allocations, and what they have carried\n"
+    "  senso-turn drain                        no new clients; ends when the last one has left\n"
     "  senso-turn reload                       the running server takes over its changed file";
 
 constexpr const char* kServeFooter =
@@ -37,6 +39,22 @@ constexpr const char* kReloadFooter =
     "nothing changes, and the exit code is 1. --config and --set only tell where the server's "
     "admin socket is;\n"
     "what it reads is what it was started with.";
+
+constexpr const char* kSessionsFooter =
+    "\nAllocations in the order of their ids, which `senso-turn disconnect` takes. What they have "
+    "carried is\n"
+    "payload, by all datapaths together.\n"
+    "\n"
+    "  senso-turn sessions --format json | jq '.sessions[] | select(.bytes_to_peers > 1e9)'";
+
+constexpr const char* kDrainFooter =
+    "\nNew allocations are refused, or sent to another node of the fleet; present ones go on. The "
+    "server ends\n"
+    "when none is left or the deadline has passed. It goes on draining when this command is "
+    "interrupted; to\n"
+    "drain again changes nothing but the deadline, if one is given, and looks on.\n"
+    "\n"
+    "Exit code 1: it was not reached, or stopped before the drain was over.";
 
 constexpr const char* kCredentialsFooter =
     "\nThey are signed with the first shared secret of the configuration, or with the secret that "
@@ -79,6 +97,9 @@ class CommandLine {
     AddMigrate();
     AddDoctor();
     AddStatus();
+    AddSessions();
+    AddDisconnect();
+    AddDrain();
     AddReload();
     Add("version", "Print the version", RunVersion);
     AddGenerate();
@@ -200,21 +221,53 @@ class CommandLine {
 
   void AddStatus() {
     CLI::App* sub =
-        Add("status", "Ask the running server how it is", [this] { return RunStatus(admin_); });
-    AddAdmin(sub);
+        Add("status", "Ask the running server how it is", [this] { return RunStatus(status_); });
+    AddAdmin(sub, status_.admin);
+    AddFormat(sub, status_.format);
+  }
+
+  void AddSessions() {
+    CLI::App* sub = Add("sessions", "List the allocations of the running server",
+                        [this] { return RunSessions(sessions_); });
+    AddAdmin(sub, sessions_.admin);
+    AddFormat(sub, sessions_.format);
+    sub->add_option("-u,--user", sessions_.user,
+                    "Only those of one user: a user name, or whom limits are counted for")
+        ->type_name("NAME");
+    sub->footer(kSessionsFooter);
+  }
+
+  void AddDisconnect() {
+    CLI::App* sub = Add("disconnect", "End one allocation of the running server",
+                        [this] { return RunDisconnect(disconnect_); });
+    AddAdmin(sub, disconnect_.admin);
+    sub->add_option("ID", disconnect_.id, "As `senso-turn sessions` prints it")
+        ->required()
+        ->type_name("");
+  }
+
+  void AddDrain() {
+    CLI::App* sub = Add("drain", "Have the running server take no new clients and end without them",
+                        [this] { return RunDrain(drain_); });
+    AddAdmin(sub, drain_.admin);
+    sub->add_option("--deadline", drain_.deadline,
+                    "When it ends at the latest, such as 10m or 1h (default: drain.deadline)")
+        ->type_name("DURATION");
+    sub->add_flag("--no-wait", drain_.is_no_wait, "Return when the drain has begun");
+    sub->footer(kDrainFooter);
   }
 
   void AddReload() {
     CLI::App* sub = Add("reload", "Have the running server read its configuration again",
                         [this] { return RunReload(admin_); });
-    AddAdmin(sub);
+    AddAdmin(sub, admin_);
     sub->footer(kReloadFooter);
   }
 
-  void AddAdmin(CLI::App* sub) {
-    sub->add_option("--socket", admin_.socket, "Its admin socket (default: admin.socket)")
+  static void AddAdmin(CLI::App* sub, AdminOptions& admin) {
+    sub->add_option("--socket", admin.socket, "Its admin socket (default: admin.socket)")
         ->type_name("PATH");
-    AddSource(sub, admin_.source.file, admin_.source.overrides);
+    AddSource(sub, admin.source.file, admin.source.overrides);
   }
 
   // For the repository's own checks.
@@ -260,6 +313,10 @@ class CommandLine {
   DnsOptions dns_;
   std::string migrate_file_;
   DoctorOptions doctor_;
+  StatusOptions status_;
+  SessionsOptions sessions_;
+  DisconnectOptions disconnect_;
+  DrainOptions drain_;
   AdminOptions admin_;
 };
 
