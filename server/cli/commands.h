@@ -58,6 +58,16 @@ struct DoctorOptions {
 };
 int RunDoctor(const DoctorOptions& options);
 
+struct WatchOptions {
+  ConfigSource source;             // its credentials, and the listeners of a node that is a host
+  std::vector<std::string> nodes;  // none: the node of the configuration, or this host
+  std::string interval = "15s";
+  std::string listen = "127.0.0.1:9642";
+};
+// Relays by each way to each node, again and again, and exports what came of it until it is told to
+// stop.
+int RunWatch(const WatchOptions& options);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;

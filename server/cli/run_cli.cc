@@ -81,7 +81,13 @@ constexpr const char* kDoctorFooter =
     "that it starts for a moment and that answers this host alone. Exit code 1: there is a "
     "problem.\n"
     "\n"
-    "  senso-turn doctor --config /etc/senso-turn/senso-turn.yaml --stun stun.example.org:3478";
+    "  senso-turn doctor --config /etc/senso-turn/senso-turn.yaml --stun stun.example.org:3478\n"
+    "\n"
+    "With --watch it relays through nodes, by each transport that the configuration has a listener "
+    "for, and\n"
+    "says in Prometheus' format what came of it: loss, jitter, round trip.\n"
+    "\n"
+    "  senso-turn doctor --watch --config prober.yaml --node eu01.turn.example.org";
 
 // What the arguments are read into, and the command that they chose.
 class CommandLine {
@@ -179,13 +185,34 @@ class CommandLine {
 
   void AddDoctor() {
     CLI::App* sub = Add("doctor", "Look for what is wrong with this host and its configuration",
-                        [this] { return RunDoctor(doctor_); });
+                        [this] { return is_watch_ ? Watch() : RunDoctor(doctor_); });
     AddSource(sub, doctor_.source.file, doctor_.source.overrides);
     AddFormat(sub, doctor_.format);
     sub->add_option("--stun", doctor_.stun,
                     "A STUN server outside, to ask how the world sees this host")
         ->type_name("HOST:PORT");
+    CLI::Option* const watch = sub->add_flag(
+        "--watch", is_watch_, "Relay through nodes again and again, and export metrics of it");
+    sub->add_option("--node", watch_.nodes,
+                    "With --watch: a host, or turn:HOST:PORT?transport=udp; may be repeated "
+                    "(default: node)")
+        ->type_name("NODE")
+        ->allow_extra_args(false)
+        ->needs(watch);
+    sub->add_option("--interval", watch_.interval, "With --watch: from one probe to the next")
+        ->type_name("DURATION")
+        ->needs(watch)
+        ->capture_default_str();
+    sub->add_option("--listen", watch_.listen, "With --watch: where /metrics is")
+        ->type_name("ADDRESS:PORT")
+        ->needs(watch)
+        ->capture_default_str();
     sub->footer(kDoctorFooter);
+  }
+
+  int Watch() {
+    watch_.source = doctor_.source;
+    return RunWatch(watch_);
   }
 
   static void AddFormat(CLI::App* sub, std::string& format) {
@@ -313,6 +340,8 @@ class CommandLine {
   DnsOptions dns_;
   std::string migrate_file_;
   DoctorOptions doctor_;
+  bool is_watch_ = false;
+  WatchOptions watch_;
   StatusOptions status_;
   SessionsOptions sessions_;
   DisconnectOptions disconnect_;
