@@ -6,7 +6,10 @@
 #include <iostream>
 
 #include "server/app/serve.h"
+#include "server/cli/command_tree_of.h"
 #include "server/cli/commands.h"
+#include "server/cli/completion.h"
+#include "server/cli/manual.h"
 #include "server/config/nearest.h"
 
 namespace relay {
@@ -64,6 +67,11 @@ constexpr const char* kCredentialsFooter =
     "  senso-turn credentials --user alice --ttl 12h\n"
     "  senso-turn credentials --config /etc/senso-turn/senso-turn.yaml --node turn.example.org";
 
+constexpr const char* kCompletionFooter =
+    "\n  source <(senso-turn completion bash)\n"
+    "  senso-turn completion zsh > ~/.zfunc/_senso-turn\n"
+    "  senso-turn completion fish > ~/.config/fish/completions/senso-turn.fish";
+
 constexpr const char* kMigrateFooter =
     "\nThe configuration goes to standard output. What has no equivalent is noted in it, and on "
     "standard error\n"
@@ -107,6 +115,7 @@ class CommandLine {
     AddDisconnect();
     AddDrain();
     AddReload();
+    AddCompletion();
     Add("version", "Print the version", RunVersion);
     AddGenerate();
   }
@@ -297,13 +306,30 @@ class CommandLine {
     AddSource(sub, admin.source.file, admin.source.overrides);
   }
 
-  // For the repository's own checks.
+  void AddCompletion() {
+    CLI::App* sub = Add("completion", "Print a script that completes these commands in a shell",
+                        [this] { return Print(*CompletionScript(TreeOf(app_), shell_)); });
+    sub->add_option("SHELL", shell_, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("");
+    sub->footer(kCompletionFooter);
+  }
+
+  static int Print(const std::string& text) {
+    std::cout << text << std::flush;
+    return kExitDone;
+  }
+
+  // For the repository's own checks, and its package.
   void AddGenerate() {
     CLI::App* sub = app_.add_subcommand("generate", "Print a document that is made from the code");
     sub->group("");
     sub->require_subcommand(1);
     Add("configuration", "docs/configuration.md", RunGenerateConfiguration, sub);
     Add("firewall", "docs/firewall.md", RunGenerateFirewall, sub);
+    Add(
+        "manual", "senso-turn(8)", [this] { return Print(Manual(TreeOf(app_))); }, sub);
     Add("metrics", "docs/metrics.md", RunGenerateMetrics, sub);
     Add("migration", "docs/coturn-options.md", RunGenerateMigration, sub);
   }
@@ -347,6 +373,7 @@ class CommandLine {
   DisconnectOptions disconnect_;
   DrainOptions drain_;
   AdminOptions admin_;
+  std::string shell_;
 };
 
 }  // namespace
