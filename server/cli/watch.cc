@@ -16,13 +16,13 @@ namespace relay {
 namespace {
 
 // A prober has no use for certificates, and seldom has them.
-bool IsAboutCertificates(const Diagnostic& error) {
+bool IsNothingToProbers(const Diagnostic& error) {
   return error.key.starts_with("tls.") ||
          error.message.find("tls.certificates") != std::string::npos;
 }
 
 // The configuration; nullopt: it cannot be used, and there were complaints.
-std::optional<Config> Load(const ConfigSource& source) {
+std::optional<Config> LoadForProber(const ConfigSource& source) {
   LoadedConfig loaded;
   if (source.file) {
     loaded = LoadConfigFile(*source.file, source.overrides);
@@ -34,7 +34,7 @@ std::optional<Config> Load(const ConfigSource& source) {
     }
     loaded = std::move(embedded.value().loaded);
   }
-  std::erase_if(loaded.errors, IsAboutCertificates);
+  std::erase_if(loaded.errors, IsNothingToProbers);
   for (const Diagnostic& error : loaded.errors) Complain(kExitUsage, error.ToString());
   if (!loaded.ok()) return std::nullopt;
   return std::move(loaded.config);
@@ -55,7 +55,7 @@ int RunWatch(const WatchOptions& options) {
                     "not '" +
                         options.listen + "'");
   }
-  const auto config = Load(options.source);
+  const auto config = LoadForProber(options.source);
   if (!config) return kExitUsage;
   if (!CredentialOf(*config)) {
     return Complain(kExitUsage,

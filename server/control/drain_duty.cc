@@ -12,10 +12,10 @@
 namespace relay {
 namespace {
 
-constexpr std::string_view kUsage =
+constexpr std::string_view kDrainUsage =
     "drain takes its deadline in whole seconds, and \"watch\", or one of them, or nothing";
 
-base::MonotonicTime Now() { return base::ReadClocks().monotonic; }
+base::MonotonicTime MonotonicNow() { return base::ReadClocks().monotonic; }
 
 std::string_view Describe(DrainController::End end) {
   switch (end) {
@@ -39,7 +39,7 @@ struct DrainRequest {
   bool is_watch = false;
 };
 
-std::optional<DrainRequest> ParseRequest(std::string_view arguments) {
+std::optional<DrainRequest> ParseDrainRequest(std::string_view arguments) {
   DrainRequest request;
   const std::string_view first = arguments.substr(0, arguments.find(' '));
   std::string_view rest = arguments;
@@ -67,8 +67,8 @@ DrainDuty::DrainDuty(EventLoop& loop, RelayControl& relay, Options options,
       timer_(loop, [this] { Advance(); }) {}
 
 void DrainDuty::Answer(std::string_view arguments, const LineReply& reply) {
-  const auto request = ParseRequest(arguments);
-  if (!request) return reply.Finish(AdminError(kUsage));
+  const auto request = ParseDrainRequest(arguments);
+  if (!request) return reply.Finish(AdminError(kDrainUsage));
   std::erase_if(watchers_, [](const LineReply& watcher) { return !watcher.Send(""); });
   if (request->is_watch && watchers_.size() >= kMaxWatchers)
     return reply.Finish(AdminError("others watch the drain already, as many as may"));
@@ -80,7 +80,7 @@ void DrainDuty::Answer(std::string_view arguments, const LineReply& reply) {
 
 void DrainDuty::OnTerminate() {
   const bool was_draining = controller_.is_draining();
-  controller_.OnTerminate(Now());
+  controller_.OnTerminate(MonotonicNow());
   if (controller_.phase() == DrainController::Phase::kStopped) return End();
   if (!was_draining) return OnBegun();
   Log(LogLevel::kInfo, "told to end: the drain goes on, the next time it ends at once");
@@ -92,7 +92,7 @@ void DrainDuty::StopAtOnce() {
 }
 
 void DrainDuty::Begin(std::optional<std::chrono::nanoseconds> deadline) {
-  if (controller_.Begin(Now(), deadline)) return OnBegun();
+  if (controller_.Begin(MonotonicNow(), deadline)) return OnBegun();
   if (!deadline) return;
   Log(LogLevel::kInfo, "the drain has another deadline",
       {{"deadline_seconds", std::chrono::round<std::chrono::seconds>(*deadline).count()}});
@@ -101,7 +101,8 @@ void DrainDuty::Begin(std::optional<std::chrono::nanoseconds> deadline) {
 void DrainDuty::OnBegun() {
   relay_.SetDraining(true);
   on_begun_();
-  const auto remaining = controller_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
+  const auto remaining =
+      controller_.remaining(MonotonicNow()).value_or(std::chrono::nanoseconds::zero());
   Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
       {{"allocations", CountAllocations()},
        {"deadline_seconds", std::chrono::round<std::chrono::seconds>(remaining).count()}});
@@ -112,9 +113,9 @@ void DrainDuty::Advance() {
   // One that moves from shard to shard is in neither for a moment.
   const std::int64_t allocations = CountAllocations();
   const bool was_empty = std::exchange(is_empty_, allocations <= 0);
-  controller_.Advance(Now(), allocations <= 0 && !was_empty ? 1 : allocations);
+  controller_.Advance(MonotonicNow(), allocations <= 0 && !was_empty ? 1 : allocations);
   if (controller_.phase() == DrainController::Phase::kStopped) return End();
-  Tell(Now(), allocations);
+  Tell(MonotonicNow(), allocations);
   timer_.Start(options_.poll);
 }
 
@@ -141,7 +142,8 @@ void DrainDuty::End() {
 }
 
 std::string DrainDuty::Progress() const {
-  const auto remaining = controller_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
+  const auto remaining =
+      controller_.remaining(MonotonicNow()).value_or(std::chrono::nanoseconds::zero());
   return "draining: " + LeftText(std::max<std::int64_t>(CountAllocations(), 0)) + ", " +
          DurationText(std::chrono::ceil<std::chrono::seconds>(remaining)) + " until the deadline\n";
 }

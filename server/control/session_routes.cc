@@ -23,7 +23,7 @@ constexpr std::size_t kMaxLimit = 1000;
 // RFC 8489 section 14.3: 508 octets at most. In JSON none is lost.
 constexpr std::size_t kMaxUsernameBytes = 512;
 
-constexpr std::string_view kUsage =
+constexpr std::string_view kSessionsUsage =
     "sessions takes \"text\" or \"json\", and then \"limit\" with a number up to 1000, \"after\" "
     "with an id, \"user\" with a name";
 
@@ -53,7 +53,7 @@ std::string_view TakeWord(std::string_view& text) {
   return word;
 }
 
-std::optional<SessionRequest> ParseRequest(std::string_view arguments) {
+std::optional<SessionRequest> ParseSessionRequest(std::string_view arguments) {
   SessionRequest request;
   const std::string_view format = TakeWord(arguments);
   request.is_json = format == "json";
@@ -171,8 +171,8 @@ std::string SessionJson(const SessionRecord& session, const base::Now& now) {
 }
 
 void SessionRoutes::List(std::string_view arguments, const LineReply& reply) const {
-  const auto request = ParseRequest(arguments);
-  if (!request) return reply.Finish(AdminError(kUsage));
+  const auto request = ParseSessionRequest(arguments);
+  if (!request) return reply.Finish(AdminError(kSessionsUsage));
   // Both are for this thread only: shards merely carry them along.
   const auto gathering = std::make_shared<Gathering<std::vector<SessionRecord>>>();
   const auto finish = [request = *request, gathering, reply] {

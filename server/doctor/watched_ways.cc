@@ -9,8 +9,8 @@
 namespace relay {
 namespace {
 
-constexpr std::uint16_t kPort = 3478;  // RFC 8656 section 4
-constexpr std::uint16_t kSecurePort = 5349;
+constexpr std::uint16_t kTurnPort = 3478;  // RFC 8656 section 4
+constexpr std::uint16_t kTurnsPort = 5349;
 
 bool IsWay(std::string_view text) {
   return text.starts_with("turn:") || text.starts_with("turns:");
@@ -28,7 +28,7 @@ std::optional<WatchedWay> ParseWay(std::string_view text) {
     text = text.substr(0, query);
   }
   if (transport != "udp" && transport != "tcp") return std::nullopt;
-  const auto host = ParseHostPort(text, is_secure ? kSecurePort : kPort);
+  const auto host = ParseHostPort(text, is_secure ? kTurnsPort : kTurnPort);
   if (!host || host->host.empty() || host->port == 0) return std::nullopt;
   const bool is_udp = transport == "udp";
   const ProbeTransport clear = is_udp ? ProbeTransport::kUdp : ProbeTransport::kTcp;
