@@ -16,6 +16,13 @@ Allocation* AllocationTable::FindById(std::uint64_t id) const {
   return found == by_id_.end() ? nullptr : found->second.get();
 }
 
+std::vector<std::uint64_t> AllocationTable::ListIds() const {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(by_id_.size());
+  for (const auto& [id, allocation] : by_id_) ids.push_back(id);
+  return ids;
+}
+
 AllocationTable::RelayOwner AllocationTable::FindByRelay(RelayHandle relay) const {
   const auto found = by_relay_.find(relay);
   if (found == by_relay_.end()) return {};

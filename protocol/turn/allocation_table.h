@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -42,6 +43,8 @@ class AllocationTable {
   void Attach(Allocation& allocation, const Client& client);
 
   std::size_t size() const { return by_id_.size(); }
+  // In any order; touches no allocation.
+  std::vector<std::uint64_t> ListIds() const;
 
   // Calls `visit(Allocation&)` for each. `visit` must not change the table.
   template <typename Visitor>

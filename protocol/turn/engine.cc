@@ -7,6 +7,32 @@
 #include "protocol/turn/engine_state.h"
 
 namespace turn {
+namespace {
+
+Engine::AllocationSummary Summarize(const Allocation& allocation, base::MonotonicTime now) {
+  Engine::AllocationSummary summary{
+      .id = allocation.id,
+      .client = allocation.client,
+      .is_detached = allocation.is_detached(),
+      .username = allocation.username,
+      .relayed = {},
+      .remaining = std::chrono::ceil<std::chrono::seconds>(
+          std::max(allocation.LatestExpiry() - now, base::MonotonicTime::duration::zero())),
+      .permissions = allocation.permissions.size(),
+      .channels = allocation.channels.size(),
+      .subject = allocation.owner.subject,
+      .tenant = allocation.owner.tenant,
+      .age = {},
+      .relays = {}};
+  allocation.ForEachRelay([&](const Relay& relay) {
+    summary.relayed.push_back(relay.external);
+    summary.relays.push_back(relay.handle);
+    summary.age = std::max<std::chrono::nanoseconds>(summary.age, now - relay.opened_at);
+  });
+  return summary;
+}
+
+}  // namespace
 
 Engine::Engine(std::shared_ptr<const Policy> policy,
                std::shared_ptr<const CredentialSource> credentials, const NonceKey& nonce_key,
@@ -78,20 +104,18 @@ std::size_t Engine::allocation_count() const { return state_->allocations().size
 
 void Engine::ForEachAllocation(const base::Now& now,
                                const std::function<void(const AllocationSummary&)>& visit) const {
-  state_->allocations().ForEach([&](const Allocation& allocation) {
-    AllocationSummary summary{
-        allocation.id,
-        allocation.client,
-        allocation.is_detached(),
-        allocation.username,
-        {},
-        std::chrono::ceil<std::chrono::seconds>(std::max(allocation.LatestExpiry() - now.monotonic,
-                                                         base::MonotonicTime::duration::zero())),
-        allocation.permissions.size(),
-        allocation.channels.size()};
-    allocation.ForEachRelay([&](const Relay& relay) { summary.relayed.push_back(relay.external); });
-    visit(summary);
-  });
+  state_->allocations().ForEach(
+      [&](const Allocation& allocation) { visit(Summarize(allocation, now.monotonic)); });
+}
+
+std::vector<std::uint64_t> Engine::ListAllocationIds() const {
+  return state_->allocations().ListIds();
+}
+
+std::optional<Engine::AllocationSummary> Engine::FindAllocation(std::uint64_t id,
+                                                                const base::Now& now) const {
+  const Allocation* const found = state_->allocations().FindById(id);
+  return found == nullptr ? std::nullopt : std::optional(Summarize(*found, now.monotonic));
 }
 
 bool Engine::Disconnect(std::uint64_t allocation_id, const base::Now& now) {

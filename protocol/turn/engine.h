@@ -110,8 +110,16 @@ class Engine {
     std::chrono::seconds remaining;
     std::size_t permissions;
     std::size_t channels;
+    std::string_view subject;         // whom it is charged to: many user names may stand for one
+    std::string_view tenant;          // empty: none
+    std::chrono::nanoseconds age;     // of its oldest relay
+    std::vector<RelayHandle> relays;  // in the order of `relayed`
   };
   std::size_t allocation_count() const;
+  // In any order.
+  std::vector<std::uint64_t> ListAllocationIds() const;
+  // nullopt: no such allocation. Views live until the next call that is not const.
+  std::optional<AllocationSummary> FindAllocation(std::uint64_t id, const base::Now& now) const;
   void ForEachAllocation(const base::Now& now,
                          const std::function<void(const AllocationSummary&)>& visit) const;
   // Ends one allocation by the id that AllocationOpened reported. False: no such allocation.

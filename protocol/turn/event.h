@@ -63,12 +63,14 @@ struct AllocationClosed {
   base::Endpoint relayed;
   CloseReason reason;
   std::chrono::nanoseconds age;
+  std::string_view tenant = {};
   RelayHandle relay = {};
 };
 
 // The allocation goes to another client, perhaps of another shard (RFC 8016): one with `delta` -1
 // for whom it leaves, one with 1 for whom it comes to, for each relayed transport address.
 struct AllocationMoved {
+  std::uint64_t allocation_id;
   const Client& client;
   base::Endpoint relayed;
   int delta;

@@ -144,7 +144,7 @@ bool Engine::State::BringOver(const Request& request) {
 
 void Engine::State::ReportMove(const Allocation& allocation, int delta) {
   allocation.ForEachRelay([&](const Relay& relay) {
-    effects_.Report(AllocationMoved{allocation.client, relay.external, delta,
+    effects_.Report(AllocationMoved{allocation.id, allocation.client, relay.external, delta,
                                     allocation.owner.tenant, relay.handle});
   });
 }

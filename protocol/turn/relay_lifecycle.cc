@@ -119,7 +119,8 @@ void Engine::State::CloseFamily(Allocation& allocation, AddressFamily family, Cl
   RemoveOfFamily(allocation, family);
   ledger_.SetLive(relay.address, allocation.protocol, false);
   effects_.Report(AllocationClosed{allocation.id, allocation.client, allocation.username,
-                                   relay.external, reason, now - relay.opened_at, relay.handle});
+                                   relay.external, reason, now - relay.opened_at,
+                                   allocation.owner.tenant, relay.handle});
   if (allocation.protocol == RelayProtocol::kTcp) {
     tcp_->CloseRelay(relay.handle);
   } else {

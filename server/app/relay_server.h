@@ -64,6 +64,15 @@ class RelayServer final : public RelayControl {
   void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) override {
     shards_->CollectUsage(sink);
   }
+  std::size_t CollectSessions(
+      const SessionFilter& filter,
+      const std::function<void(std::vector<SessionRecord>)>& sink) override {
+    return shards_->CollectSessions(filter, sink);
+  }
+  std::size_t Disconnect(std::uint64_t allocation_id,
+                         const std::function<void(bool)>& sink) override {
+    return shards_->Disconnect(allocation_id, sink);
+  }
   void Stop() override { shards_->Stop(); }
 
  private:

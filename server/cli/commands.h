@@ -58,12 +58,47 @@ struct DoctorOptions {
 };
 int RunDoctor(const DoctorOptions& options);
 
+struct WatchOptions {
+  ConfigSource source;             // its credentials, and the listeners of a node that is a host
+  std::vector<std::string> nodes;  // none: the node of the configuration, or this host
+  std::string interval = "15s";
+  std::string listen = "127.0.0.1:9642";
+};
+// Relays by each way to each node, again and again, and exports what came of it until it is told to
+// stop.
+int RunWatch(const WatchOptions& options);
+
 // Where the running server is reached.
 struct AdminOptions {
   std::optional<std::string> socket;
   ConfigSource source;  // if there is no socket: names it
 };
-int RunStatus(const AdminOptions& options);
+struct StatusOptions {
+  AdminOptions admin;
+  std::string format = "text";  // or "json"
+};
+int RunStatus(const StatusOptions& options);
+
+struct SessionsOptions {
+  AdminOptions admin;
+  std::string format = "text";      // or "json"
+  std::optional<std::string> user;  // a user name, or the subject that it stands for
+};
+int RunSessions(const SessionsOptions& options);
+
+struct DisconnectOptions {
+  AdminOptions admin;
+  std::string id;  // of an allocation, as `sessions` prints it
+};
+int RunDisconnect(const DisconnectOptions& options);
+
+struct DrainOptions {
+  AdminOptions admin;
+  std::optional<std::string> deadline;  // default: drain.deadline
+  bool is_no_wait = false;              // returns when the drain has begun, not when it is over
+};
+int RunDrain(const DrainOptions& options);
+
 int RunReload(const AdminOptions& options);
 
 int RunVersion();

@@ -6,7 +6,10 @@
 #include <iostream>
 
 #include "server/app/serve.h"
+#include "server/cli/command_tree_of.h"
 #include "server/cli/commands.h"
+#include "server/cli/completion.h"
+#include "server/cli/manual.h"
 #include "server/config/nearest.h"
 
 namespace relay {
@@ -21,6 +24,8 @@ constexpr const char* kDescription =
     "  senso-turn credentials --user alice     iceServers for a browser, ready to paste\n"
     "  senso-turn doctor                       what is wrong, and what to do\n"
     "  senso-turn status                       how the running server is doing\n"
+    "  senso-turn sessions --user alice        her allocations, and what they have carried\n"
+    "  senso-turn drain                        no new clients; ends when the last one has left\n"
     "  senso-turn reload                       the running server takes over its changed file";
 
 constexpr const char* kServeFooter =
@@ -38,6 +43,22 @@ constexpr const char* kReloadFooter =
     "admin socket is;\n"
     "what it reads is what it was started with.";
 
+constexpr const char* kSessionsFooter =
+    "\nAllocations in the order of their ids, which `senso-turn disconnect` takes. What they have "
+    "carried is\n"
+    "payload, by all datapaths together.\n"
+    "\n"
+    "  senso-turn sessions --format json | jq '.sessions[] | select(.bytes_to_peers > 1e9)'";
+
+constexpr const char* kDrainFooter =
+    "\nNew allocations are refused, or sent to another node of the fleet; present ones go on. The "
+    "server ends\n"
+    "when none is left or the deadline has passed. It goes on draining when this command is "
+    "interrupted; to\n"
+    "drain again changes nothing but the deadline, if one is given, and looks on.\n"
+    "\n"
+    "Exit code 1: it was not reached, or stopped before the drain was over.";
+
 constexpr const char* kCredentialsFooter =
     "\nThey are signed with the first shared secret of the configuration, or with the secret that "
     "`serve`\n"
@@ -45,6 +66,11 @@ constexpr const char* kCredentialsFooter =
     "\n"
     "  senso-turn credentials --user alice --ttl 12h\n"
     "  senso-turn credentials --config /etc/senso-turn/senso-turn.yaml --node turn.example.org";
+
+constexpr const char* kCompletionFooter =
+    "\n  source <(senso-turn completion bash)\n"
+    "  senso-turn completion zsh > ~/.zfunc/_senso-turn\n"
+    "  senso-turn completion fish > ~/.config/fish/completions/senso-turn.fish";
 
 constexpr const char* kMigrateFooter =
     "\nThe configuration goes to standard output. What has no equivalent is noted in it, and on "
@@ -63,7 +89,13 @@ constexpr const char* kDoctorFooter =
     "that it starts for a moment and that answers this host alone. Exit code 1: there is a "
     "problem.\n"
     "\n"
-    "  senso-turn doctor --config /etc/senso-turn/senso-turn.yaml --stun stun.example.org:3478";
+    "  senso-turn doctor --config /etc/senso-turn/senso-turn.yaml --stun stun.example.org:3478\n"
+    "\n"
+    "With --watch it relays through nodes, by each transport that the configuration has a listener "
+    "for, and\n"
+    "says in Prometheus' format what came of it: loss, jitter, round trip.\n"
+    "\n"
+    "  senso-turn doctor --watch --config prober.yaml --node eu01.turn.example.org";
 
 // What the arguments are read into, and the command that they chose.
 class CommandLine {
@@ -79,7 +111,11 @@ class CommandLine {
     AddMigrate();
     AddDoctor();
     AddStatus();
+    AddSessions();
+    AddDisconnect();
+    AddDrain();
     AddReload();
+    AddCompletion();
     Add("version", "Print the version", RunVersion);
     AddGenerate();
   }
@@ -158,13 +194,34 @@ class CommandLine {
 
   void AddDoctor() {
     CLI::App* sub = Add("doctor", "Look for what is wrong with this host and its configuration",
-                        [this] { return RunDoctor(doctor_); });
+                        [this] { return is_watch_ ? Watch() : RunDoctor(doctor_); });
     AddSource(sub, doctor_.source.file, doctor_.source.overrides);
     AddFormat(sub, doctor_.format);
     sub->add_option("--stun", doctor_.stun,
                     "A STUN server outside, to ask how the world sees this host")
         ->type_name("HOST:PORT");
+    CLI::Option* const watch = sub->add_flag(
+        "--watch", is_watch_, "Relay through nodes again and again, and export metrics of it");
+    sub->add_option("--node", watch_.nodes,
+                    "With --watch: a host, or turn:HOST:PORT?transport=udp; may be repeated "
+                    "(default: node)")
+        ->type_name("NODE")
+        ->allow_extra_args(false)
+        ->needs(watch);
+    sub->add_option("--interval", watch_.interval, "With --watch: from one probe to the next")
+        ->type_name("DURATION")
+        ->needs(watch)
+        ->capture_default_str();
+    sub->add_option("--listen", watch_.listen, "With --watch: where /metrics is")
+        ->type_name("ADDRESS:PORT")
+        ->needs(watch)
+        ->capture_default_str();
     sub->footer(kDoctorFooter);
+  }
+
+  int Watch() {
+    watch_.source = doctor_.source;
+    return RunWatch(watch_);
   }
 
   static void AddFormat(CLI::App* sub, std::string& format) {
@@ -200,30 +257,79 @@ class CommandLine {
 
   void AddStatus() {
     CLI::App* sub =
-        Add("status", "Ask the running server how it is", [this] { return RunStatus(admin_); });
-    AddAdmin(sub);
+        Add("status", "Ask the running server how it is", [this] { return RunStatus(status_); });
+    AddAdmin(sub, status_.admin);
+    AddFormat(sub, status_.format);
+  }
+
+  void AddSessions() {
+    CLI::App* sub = Add("sessions", "List the allocations of the running server",
+                        [this] { return RunSessions(sessions_); });
+    AddAdmin(sub, sessions_.admin);
+    AddFormat(sub, sessions_.format);
+    sub->add_option("-u,--user", sessions_.user,
+                    "Only those of one user: a user name, or whom limits are counted for")
+        ->type_name("NAME");
+    sub->footer(kSessionsFooter);
+  }
+
+  void AddDisconnect() {
+    CLI::App* sub = Add("disconnect", "End one allocation of the running server",
+                        [this] { return RunDisconnect(disconnect_); });
+    AddAdmin(sub, disconnect_.admin);
+    sub->add_option("ID", disconnect_.id, "As `senso-turn sessions` prints it")
+        ->required()
+        ->type_name("");
+  }
+
+  void AddDrain() {
+    CLI::App* sub = Add("drain", "Have the running server take no new clients and end without them",
+                        [this] { return RunDrain(drain_); });
+    AddAdmin(sub, drain_.admin);
+    sub->add_option("--deadline", drain_.deadline,
+                    "When it ends at the latest, such as 10m or 1h (default: drain.deadline)")
+        ->type_name("DURATION");
+    sub->add_flag("--no-wait", drain_.is_no_wait, "Return when the drain has begun");
+    sub->footer(kDrainFooter);
   }
 
   void AddReload() {
     CLI::App* sub = Add("reload", "Have the running server read its configuration again",
                         [this] { return RunReload(admin_); });
-    AddAdmin(sub);
+    AddAdmin(sub, admin_);
     sub->footer(kReloadFooter);
   }
 
-  void AddAdmin(CLI::App* sub) {
-    sub->add_option("--socket", admin_.socket, "Its admin socket (default: admin.socket)")
+  static void AddAdmin(CLI::App* sub, AdminOptions& admin) {
+    sub->add_option("--socket", admin.socket, "Its admin socket (default: admin.socket)")
         ->type_name("PATH");
-    AddSource(sub, admin_.source.file, admin_.source.overrides);
+    AddSource(sub, admin.source.file, admin.source.overrides);
   }
 
-  // For the repository's own checks.
+  void AddCompletion() {
+    CLI::App* sub = Add("completion", "Print a script that completes these commands in a shell",
+                        [this] { return Print(*CompletionScript(TreeOf(app_), shell_)); });
+    sub->add_option("SHELL", shell_, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("");
+    sub->footer(kCompletionFooter);
+  }
+
+  static int Print(const std::string& text) {
+    std::cout << text << std::flush;
+    return kExitDone;
+  }
+
+  // For the repository's own checks, and its package.
   void AddGenerate() {
     CLI::App* sub = app_.add_subcommand("generate", "Print a document that is made from the code");
     sub->group("");
     sub->require_subcommand(1);
     Add("configuration", "docs/configuration.md", RunGenerateConfiguration, sub);
     Add("firewall", "docs/firewall.md", RunGenerateFirewall, sub);
+    Add(
+        "manual", "senso-turn(8)", [this] { return Print(Manual(TreeOf(app_))); }, sub);
     Add("metrics", "docs/metrics.md", RunGenerateMetrics, sub);
     Add("migration", "docs/coturn-options.md", RunGenerateMigration, sub);
   }
@@ -260,7 +366,14 @@ class CommandLine {
   DnsOptions dns_;
   std::string migrate_file_;
   DoctorOptions doctor_;
+  bool is_watch_ = false;
+  WatchOptions watch_;
+  StatusOptions status_;
+  SessionsOptions sessions_;
+  DisconnectOptions disconnect_;
+  DrainOptions drain_;
   AdminOptions admin_;
+  std::string shell_;
 };
 
 }  // namespace

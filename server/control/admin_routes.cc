@@ -25,20 +25,27 @@ std::string AnswerReload(const Reloader::Report& report) {
 }
 
 void AdminRoutes::Add(std::string name, Command command) {
+  AddLater(std::move(name),
+           [command = std::move(command)](std::string_view arguments, const LineReply& reply) {
+             reply.Finish(command(arguments));
+           });
+}
+
+void AdminRoutes::AddLater(std::string name, LaterCommand command) {
   commands_.insert_or_assign(std::move(name), std::move(command));
 }
 
-std::string AdminRoutes::Answer(std::string_view line) const {
+void AdminRoutes::Answer(std::string_view line, const LineReply& reply) const {
   const std::string_view trimmed = Trim(line);
   const std::string_view name = trimmed.substr(0, trimmed.find_first_of(" \t"));
   if (const auto found = commands_.find(name); found != commands_.end()) {
-    return found->second(Trim(trimmed.substr(name.size())));
+    return found->second(Trim(trimmed.substr(name.size())), reply);
   }
   std::string what = "unknown command ";
   AppendLogText(what, name, 64);
   what += "; there are:";
   for (const auto& [known, command] : commands_) what += " " + known;
-  return AdminError(what);
+  reply.Finish(AdminError(what));
 }
 
 }  // namespace relay

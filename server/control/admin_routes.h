@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "server/control/reloader.h"
+#include "server/http/line_server.h"
 
 namespace relay {
 
@@ -15,13 +16,16 @@ class AdminRoutes {
  public:
   // `arguments` is the rest of the line without the blanks around it.
   using Command = std::function<std::string(std::string_view arguments)>;
+  // The same, with an answer that may come later or in parts.
+  using LaterCommand = std::function<void(std::string_view arguments, const LineReply& reply)>;
 
   void Add(std::string name, Command command);
+  void AddLater(std::string name, LaterCommand command);
   // Answers with the command, or with an error that names those that there are.
-  std::string Answer(std::string_view line) const;
+  void Answer(std::string_view line, const LineReply& reply) const;
 
  private:
-  std::map<std::string, Command, std::less<>> commands_;
+  std::map<std::string, LaterCommand, std::less<>> commands_;
 };
 
 // What a reload came to: a line for it, and one for each error or warning.

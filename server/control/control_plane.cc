@@ -1,7 +1,6 @@
 #include "server/control/control_plane.h"
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <functional>
 #include <iterator>
@@ -14,6 +13,7 @@
 #include "server/control/credential_routes.h"
 #include "server/control/credential_settings.h"
 #include "server/control/drain_controller.h"
+#include "server/control/drain_duty.h"
 #include "server/control/edge_routes.h"
 #include "server/control/fleet_duty.h"
 #include "server/control/health_routes.h"
@@ -21,6 +21,7 @@
 #include "server/control/log_settings.h"
 #include "server/control/metrics_routes.h"
 #include "server/control/problem.h"
+#include "server/control/session_routes.h"
 #include "server/control/status_report.h"
 #include "server/http/event_loop.h"
 #include "server/http/http_server.h"
@@ -36,18 +37,6 @@ constexpr std::string_view kDraining = "draining";
 constexpr std::chrono::seconds kApiTimeout{10};
 constexpr std::size_t kApiConnections = 4096;
 
-std::string_view Describe(DrainController::End end) {
-  switch (end) {
-    case DrainController::End::kEmpty:
-      return "no allocation is left";
-    case DrainController::End::kDeadline:
-      return "the drain deadline has passed";
-    case DrainController::End::kAtOnce:
-      return "told to stop at once";
-  }
-  return "";
-}
-
 }  // namespace
 
 class ControlPlane::Impl {
@@ -55,7 +44,6 @@ class ControlPlane::Impl {
   Impl(Options options, RelayControl& relay)
       : options_(std::move(options)),
         relay_(relay),
-        drain_(options_.drain_deadline),
         reloader_(std::exchange(options_.configuration, std::nullopt),
                   [this](const Config& config) { return Reconfigure(config); }) {}
 
@@ -63,7 +51,11 @@ class ControlPlane::Impl {
     auto loop = EventLoop::Create();
     if (!loop.ok()) return loop.error();
     loop_ = std::move(loop).value();
-    drain_timer_ = std::make_unique<Timer>(*loop_, [this] { AdvanceDrain(); });
+    drain_ = std::make_unique<DrainDuty>(
+        *loop_, relay_, DrainDuty::Options{options_.drain_deadline, options_.drain_poll}, [this] {
+          if (fleet_ != nullptr) fleet_->Announce();
+        });
+    sessions_ = std::make_unique<SessionRoutes>(*loop_, relay_);
     certificate_timer_ = std::make_unique<Timer>(*loop_, [this] { RefreshCertificates(); });
     certificate_timer_->Start(options_.certificate_poll);
     WatchSignals();
@@ -81,7 +73,8 @@ class ControlPlane::Impl {
     if (!options_.admin_socket.empty()) {
       LineServer::Options admin{.socket_path = options_.admin_socket};
       auto server = LineServer::Listen(
-          *loop_, admin, [this](std::string_view line) { return commands_.Answer(line); });
+          *loop_, admin,
+          [this](std::string_view line, const LineReply& reply) { commands_.Answer(line, reply); });
       if (!server.ok()) return base::Error{"admin socket: " + server.error().message};
       line_server_ = std::move(server).value();
     }
@@ -100,8 +93,7 @@ class ControlPlane::Impl {
 
   int Run() {
     CHECK(loop_ != nullptr);
-    if (drain_.phase() != DrainController::Phase::kStopped) loop_->Run();
-    if (drain_.end()) Log(LogLevel::kInfo, "stopping", {{"reason", Describe(*drain_.end())}});
+    if (drain_->controller().phase() != DrainController::Phase::kStopped) loop_->Run();
     // Before the relay goes: nobody may ask about it any more.
     line_server_.reset();
     http_server_.reset();
@@ -150,7 +142,7 @@ class ControlPlane::Impl {
   }
 
   void RequestStop() {
-    loop_->Post([this] { StopAtOnce(); });
+    loop_->Post([this] { drain_->StopAtOnce(); });
   }
 
   std::uint16_t metrics_port() const { return http_server_ == nullptr ? 0 : http_server_->port(); }
@@ -161,16 +153,8 @@ class ControlPlane::Impl {
  private:
   void WatchSignals() {
     std::signal(SIGPIPE, SIG_IGN);
-    loop_->OnSignal(SIGTERM, [this] {
-      const bool is_first = !drain_.is_draining();
-      drain_.OnTerminate(Now());
-      if (is_first) {
-        OnDrainBegun();
-      } else {
-        loop_->Stop();
-      }
-    });
-    loop_->OnSignal(SIGINT, [this] { StopAtOnce(); });
+    loop_->OnSignal(SIGTERM, [this] { drain_->OnTerminate(); });
+    loop_->OnSignal(SIGINT, [this] { drain_->StopAtOnce(); });
     loop_->OnSignal(SIGHUP, [this] { ReloadSoon(); });
   }
 
@@ -202,7 +186,7 @@ class ControlPlane::Impl {
     }
     if (auto done = relay_.Reconfigure(config); !done.ok()) return done;
     if (bearer_ != nullptr) bearer_->Configure(tokens, std::move(client));
-    drain_.SetDeadline(config.drain.deadline);
+    drain_->SetDeadline(config.drain.deadline);
     if (credentials_ != nullptr) credentials_->SetSettings(MakeCredentialSettings(config));
     if (fleet_ != nullptr) fleet_->Announce();
     SetLogFormat(LogFormatOf(config.log));
@@ -216,54 +200,18 @@ class ControlPlane::Impl {
       if (arguments == "json") return reporter_.RenderJson(ReadStatus());
       return AdminError("status takes nothing, or \"json\"");
     });
-    commands_.Add("drain", [this](std::string_view arguments) { return BeginDrain(arguments); });
+    commands_.AddLater("sessions", [this](std::string_view arguments, const LineReply& reply) {
+      sessions_->List(arguments, reply);
+    });
+    commands_.AddLater("disconnect", [this](std::string_view arguments, const LineReply& reply) {
+      sessions_->Disconnect(arguments, reply);
+    });
+    commands_.AddLater("drain", [this](std::string_view arguments, const LineReply& reply) {
+      drain_->Answer(arguments, reply);
+    });
     commands_.Add("reload", [this](std::string_view arguments) {
       return arguments.empty() ? AnswerReload(Reload()) : AdminError("reload takes nothing");
     });
-  }
-
-  // "drain", or "drain 3600" with the deadline in seconds.
-  std::string BeginDrain(std::string_view arguments) {
-    std::optional<std::chrono::nanoseconds> deadline;
-    if (!arguments.empty()) {
-      std::uint32_t count = 0;
-      const auto parsed =
-          std::from_chars(arguments.data(), arguments.data() + arguments.size(), count);
-      if (parsed.ec != std::errc() || parsed.ptr != arguments.data() + arguments.size()) {
-        return AdminError("drain takes nothing, or its deadline in whole seconds");
-      }
-      deadline = std::chrono::seconds(count);
-    }
-    if (!drain_.Begin(Now(), deadline)) return AdminError("the server is draining already");
-    OnDrainBegun();
-    return "draining\n";
-  }
-
-  void OnDrainBegun() {
-    relay_.SetDraining(true);
-    if (fleet_ != nullptr) fleet_->Announce();
-    const auto remaining = drain_.remaining(Now()).value_or(std::chrono::nanoseconds::zero());
-    Log(LogLevel::kInfo, "draining: new allocations are refused, present ones go on",
-        {{"allocations", CountAllocations()},
-         {"deadline_seconds", std::chrono::round<std::chrono::seconds>(remaining).count()}});
-    drain_timer_->Start(options_.drain_poll);
-  }
-
-  void AdvanceDrain() {
-    // One that moves from shard to shard is in neither for a moment.
-    const std::int64_t allocations = CountAllocations();
-    const bool was_empty = std::exchange(is_empty_, allocations <= 0);
-    drain_.Advance(Now(), allocations <= 0 && !was_empty ? 1 : allocations);
-    if (drain_.phase() == DrainController::Phase::kStopped) {
-      loop_->Stop();
-    } else {
-      drain_timer_->Start(options_.drain_poll);
-    }
-  }
-
-  void StopAtOnce() {
-    drain_.StopAtOnce();
-    loop_->Stop();
   }
 
   void RefreshCertificates() {
@@ -302,7 +250,7 @@ class ControlPlane::Impl {
   }
 
   NodeState DescribeNode() const {
-    NodeState node{options_.version, drain_.is_draining(), UnreadyReasons().empty()};
+    NodeState node{options_.version, drain_->controller().is_draining(), UnreadyReasons().empty()};
     if (bearer_ != nullptr) {
       node.stale_issuers = bearer_->stale_issuers();
       node.token_keys_fetched = bearer_->keys_fetched();
@@ -323,7 +271,7 @@ class ControlPlane::Impl {
     std::vector<std::string> reasons = relay_.unready_reasons();
     if (fleet_ != nullptr)
       std::ranges::move(fleet_->fleet().unready_reasons(), std::back_inserter(reasons));
-    if (drain_.is_draining()) reasons.emplace(reasons.begin(), kDraining);
+    if (drain_->controller().is_draining()) reasons.emplace(reasons.begin(), kDraining);
     return reasons;
   }
 
@@ -336,7 +284,7 @@ class ControlPlane::Impl {
     node.allocations = static_cast<std::uint32_t>(snapshot.allocations_charged);
     node.free_ports = static_cast<std::uint32_t>(
         snapshot.ports_limit - std::min(snapshot.ports_in_use, snapshot.ports_limit));
-    node.is_draining = drain_.is_draining();
+    node.is_draining = drain_->controller().is_draining();
     node.is_ready = UnreadyReasons().empty();
     node.announced_at = base::ReadClocks().wall;
     return node;
@@ -345,29 +293,26 @@ class ControlPlane::Impl {
   StatusInput ReadStatus() const {
     return {.version = options_.version,
             .now = Now(),
-            .drain_remaining = drain_.remaining(Now()),
+            .drain_remaining = drain_->controller().remaining(Now()),
             .relay = relay_.ReadSnapshot(),
             .shards = relay_.counters()};
   }
-
-  std::int64_t CountAllocations() const { return StatusTotals(relay_.counters()).AllAllocations(); }
 
   static base::MonotonicTime Now() { return base::ReadClocks().monotonic; }
 
   Options options_;
   RelayControl& relay_;
   ProcessCounters process_counters_;
-  DrainController drain_;
   Reloader reloader_;
   bool is_reload_due_ = false;
-  bool is_empty_ = false;  // at the last look of a drain
   StatusReporter reporter_;
   AdminRoutes commands_;
   base::OsRandom random_;
   CheckPage check_page_{random_};
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<FleetDuty> fleet_;  // nullptr: none
-  std::unique_ptr<Timer> drain_timer_;
+  std::unique_ptr<DrainDuty> drain_;
+  std::unique_ptr<SessionRoutes> sessions_;
   std::unique_ptr<Timer> certificate_timer_;
   std::unique_ptr<HttpServer> http_server_;
   std::unique_ptr<LineServer> line_server_;

@@ -1,20 +1,24 @@
 #include "server/control/drain_controller.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relay {
 
 bool DrainController::Begin(base::MonotonicTime now,
                             std::optional<std::chrono::nanoseconds> deadline) {
-  if (phase_ != Phase::kServing) return false;
-  phase_ = Phase::kDraining;
-  ends_at_ =
-      now + std::chrono::duration_cast<base::MonotonicTime::duration>(deadline.value_or(deadline_));
-  return true;
+  const bool is_new = phase_ == Phase::kServing;
+  if (is_new) phase_ = Phase::kDraining;
+  if (is_new || deadline) {
+    ends_at_ = now + std::chrono::duration_cast<base::MonotonicTime::duration>(
+                         deadline.value_or(deadline_));
+  }
+  return is_new;
 }
 
 void DrainController::OnTerminate(base::MonotonicTime now) {
-  if (!Begin(now)) StopAtOnce();
+  if (std::exchange(is_terminated_, true)) return StopAtOnce();
+  Begin(now);
 }
 
 void DrainController::StopAtOnce() { StopBecause(End::kAtOnce); }

@@ -11,7 +11,8 @@ namespace relay {
 
 // When the process takes no new clients and when it ends: the first SIGTERM, or an administrator,
 // begins a drain; it is over when no allocation is left or the deadline passes; the second SIGTERM,
-// or SIGINT, ends at once. Rules only: time and allocations are arguments.
+// or SIGINT, ends at once. A first SIGTERM changes nothing about the drain of an administrator.
+// Rules only: time and allocations are arguments.
 class DrainController {
  public:
   enum class Phase : std::uint8_t { kServing, kDraining, kStopped };
@@ -22,10 +23,11 @@ class DrainController {
   // For a drain that has not begun.
   void SetDeadline(std::chrono::nanoseconds deadline) { deadline_ = deadline; }
 
-  // Begins a drain, with a deadline of its own if given. False: it had begun before.
+  // Begins a drain, with a deadline of its own if given. False: it had begun before; a deadline
+  // that is given counts then, too, in place of the former one.
   bool Begin(base::MonotonicTime now,
              std::optional<std::chrono::nanoseconds> deadline = std::nullopt);
-  // SIGTERM: begins, and the second time stops.
+  // SIGTERM: begins or goes on, and the second time stops.
   void OnTerminate(base::MonotonicTime now);
   void StopAtOnce();
   // Call it now and then while draining.
@@ -44,6 +46,7 @@ class DrainController {
   Phase phase_ = Phase::kServing;
   base::MonotonicTime ends_at_;
   std::optional<End> end_;
+  bool is_terminated_ = false;
 };
 
 }  // namespace relay

@@ -12,6 +12,7 @@
 #include "protocol/base/time.h"
 #include "protocol/turn/revocations.h"
 #include "server/config/config.h"
+#include "server/datapath/session_record.h"
 #include "server/datapath/usage_record.h"
 #include "server/metrics/shard_counters.h"
 
@@ -82,6 +83,19 @@ class RelayControl {
   // What has been used since the last call, by tenant and shard: `sink` is called for each shard,
   // soon and on any thread; after Stop, before this returns.
   virtual void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& /*sink*/) {}
+
+  // The allocations that an administrator wants to see, at most `filter.limit` of each shard:
+  // `sink` is called for each shard, soon and on any thread; the number says how often.
+  virtual std::size_t CollectSessions(
+      const SessionFilter& /*filter*/,
+      const std::function<void(std::vector<SessionRecord>)>& /*sink*/) {
+    return 0;
+  }
+  // Ends one allocation. `sink` is called likewise, with whether it was there.
+  virtual std::size_t Disconnect(std::uint64_t /*allocation_id*/,
+                                 const std::function<void(bool)>& /*sink*/) {
+    return 0;
+  }
 
   // Ends every allocation and stops the shards. Called once, at the end of ControlPlane::Run.
   virtual void Stop() = 0;

@@ -1,7 +1,7 @@
 #include "server/control/status_report.h"
 
-#include <cstdio>
-
+#include "server/control/json_object.h"
+#include "server/control/quantity_text.h"
 #include "server/log/log_text.h"
 
 namespace relay {
@@ -11,31 +11,6 @@ using std::chrono::seconds;
 
 std::int64_t WholeSeconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration_cast<seconds>(duration).count();
-}
-
-// "3d 4h 5m 6s" from the first unit that is not zero.
-std::string FormatDuration(std::chrono::nanoseconds duration) {
-  std::int64_t rest = WholeSeconds(duration);
-  std::string out;
-  for (const auto& [unit, length] : {std::pair{"d ", 86400}, {"h ", 3600}, {"m ", 60}}) {
-    if (rest >= length || !out.empty()) out += std::to_string(rest / length) + unit;
-    rest %= length;
-  }
-  return out + std::to_string(rest) + "s";
-}
-
-// 1234567 as "1.2M", with units of 1000.
-std::string FormatScaled(double value) {
-  const char* unit = "";
-  for (const char* larger : {"k", "M", "G", "T"}) {
-    if (value < 1000) break;
-    value /= 1000;
-    unit = larger;
-  }
-  char buffer[32];
-  const int length =
-      std::snprintf(buffer, sizeof(buffer), *unit == '\0' ? "%.0f%s" : "%.1f%s", value, unit);
-  return std::string(buffer, static_cast<std::size_t>(length));
 }
 
 std::string Line(std::string_view title, std::string_view content) {
@@ -94,38 +69,14 @@ Flow FlowOf(const StatusTotals& totals, std::size_t direction) {
 std::string FlowText(const Flow& flow, const std::optional<Flow>& before,
                      std::chrono::nanoseconds interval) {
   std::string out = std::to_string(flow.packets) + " packets, " +
-                    FormatScaled(static_cast<double>(flow.bytes)) + "B";
+                    ScaledText(static_cast<double>(flow.bytes)) + "B";
   const double elapsed = std::chrono::duration<double>(interval).count();
   if (!before || elapsed <= 0) return out;
   const double packets = static_cast<double>(flow.packets - before->packets) / elapsed;
   const double bits = static_cast<double>(flow.bytes - before->bytes) * 8 / elapsed;
-  return out + "; " + FormatScaled(packets) + " packets/s, " + FormatScaled(bits) +
+  return out + "; " + ScaledText(packets) + " packets/s, " + ScaledText(bits) +
          "bit/s since the last status";
 }
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
-// Builds one JSON object, member by member.
-class JsonObject {
- public:
-  JsonObject& Add(std::string_view key, std::string_view json) {
-    text_ += (text_.empty() ? "{" : ",") + Quoted(key) + ":" + std::string(json);
-    return *this;
-  }
-  template <std::integral Number>
-    requires(!std::same_as<Number, bool>)
-  JsonObject& Add(std::string_view key, Number value) {
-    return Add(key, std::string_view(std::to_string(value)));
-  }
-  std::string Finish() const { return text_.empty() ? "{}" : text_ + "}"; }
-
- private:
-  std::string text_;
-};
 
 template <typename Values, typename Labels>
 std::string ObjectOf(const Values& values, const Labels& labels) {
@@ -207,12 +158,11 @@ std::string StatusReporter::RenderText(const StatusInput& input) {
   const RelaySnapshot& relay = input.relay;
 
   std::string out = Line(
-      "senso-turn", input.version + ", up " + FormatDuration(input.now - relay.started) + ", " +
+      "senso-turn", input.version + ", up " + DurationText(input.now - relay.started) + ", " +
                         std::to_string(relay.shards) + (relay.shards == 1 ? " shard" : " shards"));
-  out += Line("state",
-              input.drain_remaining
-                  ? "draining, " + FormatDuration(*input.drain_remaining) + " until the deadline"
-                  : "serving");
+  out += Line("state", input.drain_remaining ? "draining, " + DurationText(*input.drain_remaining) +
+                                                   " until the deadline"
+                                             : "serving");
   for (std::size_t i = 0; i < relay.listeners.size(); ++i) {
     out += Line(i == 0 ? "listeners" : "",
                 relay.listeners[i].description + "  " + relay.listeners[i].state);

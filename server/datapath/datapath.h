@@ -4,7 +4,7 @@
 
 #include "protocol/turn/route.h"
 #include "server/datapath/kernel_share.h"
-#include "server/datapath/relay_bytes.h"
+#include "server/datapath/relay_traffic.h"
 
 namespace relay {
 
@@ -21,7 +21,7 @@ class Datapath {
   // In the kernel: what it has in common with userspace. nullopt: it does not have the route.
   virtual std::optional<KernelShare> ShareOf(const turn::RouteKey& /*key*/) { return std::nullopt; }
   // What it has carried for a relay since the last call, by routes that there are and others.
-  virtual RelayBytes TakeBytes(turn::RelayHandle /*relay*/) { return {}; }
+  virtual RelayTraffic TakeTraffic(turn::RelayHandle /*relay*/) { return {}; }
   // In userspace: the installed route is in the kernel as well now; nullopt: it is not any more.
   virtual void SetShare(const turn::RouteKey& /*key*/,
                         const std::optional<KernelShare>& /*share*/) {}

@@ -29,10 +29,10 @@ void RouteFanout::Remove(const turn::RouteKey& key) {
   userspace_.Remove(key);
 }
 
-RelayBytes RouteFanout::TakeBytes(turn::RelayHandle relay) {
-  RelayBytes bytes = userspace_.TakeBytes(relay);
-  if (kernel_ != nullptr) bytes += kernel_->TakeBytes(relay);
-  return bytes;
+RelayTraffic RouteFanout::TakeTraffic(turn::RelayHandle relay) {
+  RelayTraffic traffic = userspace_.TakeTraffic(relay);
+  if (kernel_ != nullptr) traffic += kernel_->TakeTraffic(relay);
+  return traffic;
 }
 
 }  // namespace relay

@@ -24,7 +24,7 @@ class RouteFanout {
   void Install(const turn::Route& route);
   void Remove(const turn::RouteKey& key);
   // What both have carried for the relay since the last call.
-  RelayBytes TakeBytes(turn::RelayHandle relay);
+  RelayTraffic TakeTraffic(turn::RelayHandle relay);
 
  private:
   bool IsForKernel(const turn::Client& client) const;

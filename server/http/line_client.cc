@@ -27,10 +27,11 @@ void SetTimeout(const FileDescriptor& connection, std::chrono::milliseconds time
   setsockopt(connection.number(), SOL_SOCKET, SO_SNDTIMEO, &interval, sizeof(interval));
 }
 
-}  // namespace
-
-base::Result<std::string> AskLine(const std::string& socket_path, std::string_view line,
-                                  std::chrono::milliseconds timeout) {
+// Sends the line and hands over what comes until the end of the stream, or until `on_piece` is not
+// content.
+base::Result<void> Exchange(const std::string& socket_path, std::string_view line,
+                            std::chrono::milliseconds timeout,
+                            const std::function<base::Result<void>(std::string_view)>& on_piece) {
   auto connection = ConnectUnix(socket_path);
   if (!connection.ok()) return connection.error();
   SetTimeout(connection.value(), timeout);
@@ -44,17 +45,46 @@ base::Result<std::string> AskLine(const std::string& socket_path, std::string_vi
     sent += static_cast<std::size_t>(count);
   }
 
-  std::string answer;
   std::array<char, 16 * 1024> chunk;
   while (true) {
     const ssize_t count = recv(connection.value().number(), chunk.data(), chunk.size(), 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Failure(socket_path, errno);
-    if (count == 0) return answer;
-    answer.append(chunk.data(), static_cast<std::size_t>(count));
-    if (answer.size() > kMaxAnswerBytes)
-      return base::Error{"the answer from " + socket_path + " is too long"};
+    if (count == 0) return {};
+    if (auto taken = on_piece({chunk.data(), static_cast<std::size_t>(count)}); !taken.ok())
+      return taken;
   }
+}
+
+}  // namespace
+
+base::Result<std::string> AskLine(const std::string& socket_path, std::string_view line,
+                                  std::chrono::milliseconds timeout) {
+  std::string answer;
+  const auto done = Exchange(socket_path, line, timeout, [&](std::string_view piece) {
+    answer += piece;
+    if (answer.size() <= kMaxAnswerBytes) return base::Result<void>();
+    return base::Result<void>(base::Error{"the answer from " + socket_path + " is too long"});
+  });
+  if (!done.ok()) return done.error();
+  return answer;
+}
+
+base::Result<void> FollowLines(const std::string& socket_path, std::string_view line,
+                               std::chrono::milliseconds silence,
+                               const std::function<void(std::string_view)>& on_line) {
+  std::string waiting;
+  const auto done = Exchange(socket_path, line, silence, [&](std::string_view piece) {
+    waiting += piece;
+    for (std::size_t end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n')) {
+      on_line(std::string_view(waiting).substr(0, end));
+      waiting.erase(0, end + 1);
+    }
+    if (waiting.size() <= kMaxAnswerBytes) return base::Result<void>();
+    return base::Result<void>(base::Error{"a line from " + socket_path + " is too long"});
+  });
+  if (done.ok() && !waiting.empty()) on_line(waiting);
+  return done;
 }
 
 }  // namespace relay

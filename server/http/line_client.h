@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,5 +14,11 @@ namespace relay {
 // MiB.
 base::Result<std::string> AskLine(const std::string& socket_path, std::string_view line,
                                   std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+// The same for an answer that comes line by line: `on_line` is called with each as it comes,
+// without its end. Fails also when nothing comes for so long.
+base::Result<void> FollowLines(const std::string& socket_path, std::string_view line,
+                               std::chrono::milliseconds silence,
+                               const std::function<void(std::string_view)>& on_line);
 
 }  // namespace relay

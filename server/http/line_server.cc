@@ -36,6 +36,7 @@ class LineServer::Impl {
         retry_(loop, [this] { Resume(); }) {}
 
   ~Impl() {
+    for (Connection& connection : connections_) SendRest(connection);
     if (identity_ && Identify(options_.socket_path) == identity_)
       unlink(options_.socket_path.c_str());
   }
@@ -61,11 +62,27 @@ class LineServer::Impl {
   }
 
  private:
+  struct Connection;
+
+  // Outlives its connection only while somebody is calling it.
+  class Answerer final : public LineReply::Recipient {
+   public:
+    explicit Answerer(Connection& connection) : connection_(connection) {}
+    void Send(std::string_view text, bool is_last) override {
+      connection_.server.Send(connection_, text, is_last);
+    }
+
+   private:
+    Connection& connection_;
+  };
+
   struct Connection {
     Impl& server;
     BuffereventHandle stream;
     std::unique_ptr<Timer> deadline;
-    bool is_answered = false;
+    bool is_asked = false;             // its line has come
+    bool is_answered = false;          // to the end
+    std::shared_ptr<Answerer> answer;  // nullptr: it has no line yet, or the whole answer
     std::list<Connection>::iterator self{};
   };
 
@@ -74,8 +91,8 @@ class LineServer::Impl {
         bufferevent_socket_new(loop_.base(), descriptor.number(), BEV_OPT_CLOSE_ON_FREE));
     if (stream == nullptr) return;
     descriptor.Release();
-    Connection& connection =
-        connections_.emplace_back(Connection{*this, std::move(stream), nullptr});
+    Connection& connection = connections_.emplace_back(
+        Connection{*this, std::move(stream), nullptr, false, false, {}, {}});
     connection.self = std::prev(connections_.end());
     connection.deadline =
         std::make_unique<Timer>(loop_, [&connection] { connection.server.Close(connection); });
@@ -94,7 +111,7 @@ class LineServer::Impl {
 
   // At the end of the stream a line needs no newline.
   static void OnRead(Connection& connection, bool is_end) {
-    if (connection.is_answered) return;
+    if (connection.is_asked) return;
     Impl& server = connection.server;
     evbuffer* input = bufferevent_get_input(connection.stream.get());
     const std::size_t available = evbuffer_get_length(input);
@@ -112,22 +129,45 @@ class LineServer::Impl {
   }
 
   void Answer(Connection& connection, const std::string& line) {
-    connection.is_answered = true;
+    connection.is_asked = true;
+    // From here on it is the answer that takes its time.
+    connection.deadline->Cancel();
     bufferevent_disable(connection.stream.get(), EV_READ);
-    const std::string answer = handler_(line);
-    connection.deadline->Start(options_.timeout);
-    if (answer.empty()) return Close(connection);
-    bufferevent_write(connection.stream.get(), answer.data(), answer.size());
+    connection.answer = std::make_shared<Answerer>(connection);
+    handler_(line, LineReply(connection.answer));
   }
 
+  void Send(Connection& connection, std::string_view text, bool is_last) {
+    if (is_last) {
+      connection.is_answered = true;
+      connection.answer.reset();
+    }
+    // A client that takes nothing gains no time by what else there is to take.
+    if (evbuffer_get_length(bufferevent_get_output(connection.stream.get())) == 0)
+      connection.deadline->Start(options_.timeout);
+    if (!text.empty()) bufferevent_write(connection.stream.get(), text.data(), text.size());
+    OnWritten(connection);
+  }
+
+  // Called by the loop when nothing is left to write.
   static void OnWritten(Connection& connection) {
     const evbuffer* output = bufferevent_get_output(connection.stream.get());
-    if (connection.is_answered && evbuffer_get_length(output) == 0)
-      connection.server.Close(connection);
+    if (evbuffer_get_length(output) != 0) return;
+    connection.deadline->Cancel();
+    if (connection.is_answered) connection.server.Close(connection);
+  }
+
+  // Without waiting: the loop will not do it any more.
+  static void SendRest(Connection& connection) {
+    evbuffer* output = bufferevent_get_output(connection.stream.get());
+    if (evbuffer_get_length(output) == 0) return;
+    // Only the loop's own functions may take from it otherwise.
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, bufferevent_getfd(connection.stream.get()));
   }
 
   static void OnEvent(Connection& connection, short what) {  // NOLINT(google-runtime-int)
-    if ((what & BEV_EVENT_EOF) != 0 && !connection.is_answered) return OnRead(connection, true);
+    if ((what & BEV_EVENT_EOF) != 0 && !connection.is_asked) return OnRead(connection, true);
     connection.server.Close(connection);
   }
 

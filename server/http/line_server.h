@@ -6,23 +6,52 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "protocol/base/result.h"
 #include "server/http/event_loop.h"
 
 namespace relay {
 
+// Where the answer to one line goes. Can be copied; all calls on the loop's thread, at any time:
+// when the client, or the server, is gone they do nothing.
+class LineReply {
+ public:
+  // Whoever takes what is sent.
+  class Recipient {
+   public:
+    virtual ~Recipient() = default;
+    virtual void Send(std::string_view text, bool is_last) = 0;
+  };
+  explicit LineReply(std::weak_ptr<Recipient> recipient) : recipient_(std::move(recipient)) {}
+
+  // A part of the answer. False: nobody is there to take it.
+  bool Send(std::string_view text) const { return Pass(text, false); }
+  // The last part, and then the end of the stream. What comes after it is ignored.
+  void Finish(std::string_view text) const { Pass(text, true); }
+
+ private:
+  bool Pass(std::string_view text, bool is_last) const {
+    const auto recipient = recipient_.lock();
+    if (recipient != nullptr) recipient->Send(text, is_last);
+    return recipient != nullptr;
+  }
+
+  std::weak_ptr<Recipient> recipient_;
+};
+
 // Answers single lines on a unix stream socket: the client sends a line, gets the answer (text or
-// JSON, any length) and the end of the stream. Access is by the file's mode, 0660. The handler
-// answers on the loop's thread and must not wait for anything.
+// JSON, any length) and the end of the stream. Access is by the file's mode, 0660. The handler is
+// called on the loop's thread and must not wait for anything; the answer may come at once, later,
+// and in parts. Each line must be answered at some time.
 class LineServer {
  public:
-  using Handler = std::function<std::string(std::string_view line)>;
+  using Handler = std::function<void(std::string_view line, LineReply reply)>;
 
   struct Options {
     std::string socket_path = {};
     std::size_t max_line_bytes = 4096;  // a longer line closes the connection
-    // A client has this long to send its line, and again to take the answer.
+    // A client has this long to send its line, and again to take the answer, or a part of it.
     std::chrono::milliseconds timeout{5'000};
     std::size_t max_connections = 16;  // further ones wait
   };
@@ -33,7 +62,8 @@ class LineServer {
                                                           Handler handler);
   LineServer(const LineServer&) = delete;
   LineServer& operator=(const LineServer&) = delete;
-  // Closes every connection and removes the file, unless another server has replaced it meanwhile.
+  // Closes every connection, with what the system takes of its answer at once, and removes the
+  // file, unless another server has replaced it meanwhile.
   ~LineServer();
 
  private:

@@ -1,6 +1,7 @@
 #include "server/metrics/metrics_document.h"
 
 #include "server/metrics/metric_catalog.h"
+#include "server/metrics/probe_metrics.h"
 
 namespace relay {
 namespace {
@@ -31,6 +32,27 @@ std::string Row(const MetricRow& row) {
   return text + std::string(row.hint) + "\n";
 }
 
+constexpr std::string_view kOfProber = R"(
+# Metrics of `senso-turn doctor --watch`
+
+The prober's own, on its own address (`--listen`, default `127.0.0.1:9642`). The labels of each are `node`, a node as it
+was named, and `transport`: `udp`, `tcp`, `tls`, `dtls` or `wss`; there is a series for each way that is probed, from
+the start.
+)";
+
+std::string Row(const ProbeMetricRow& row) {
+  std::string text = "\n## `senso_turn_" + std::string(row.name) + "`\n\n" + std::string(row.type);
+  if (!row.unit.empty()) text += ", " + std::string(row.unit);
+  text += ". " + std::string(row.help) + ".\n\n";
+  if (row.type == "counter") {
+    text += "* `outcome`: ";
+    for (std::size_t i = 0; i < kProbeOutcomeLabels.size(); ++i)
+      text += (i == 0 ? "`" : ", `") + std::string(kProbeOutcomeLabels[i]) + "`";
+    text += "\n\n";
+  }
+  return text + std::string(row.hint) + "\n";
+}
+
 }  // namespace
 
 std::string GenerateMetricsDocument() {
@@ -41,6 +63,8 @@ std::string GenerateMetricsDocument() {
     is_first = false;
     document += Row(row);
   }
+  document += kOfProber;
+  for (const ProbeMetricRow& row : ProbeMetricCatalog()) document += Row(row);
   return document;
 }
 

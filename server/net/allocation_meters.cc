@@ -9,11 +9,11 @@ bool AllocationMeter::Admit(Direction direction, const RateLimits& limits, std::
                             base::MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   if (!meters_[LabelIndex(direction)].Admit(limits, bytes, now)) return false;
-  carried_[LabelIndex(direction)] += bytes;
+  carried_[LabelIndex(direction)].Count(bytes);
   return true;
 }
 
-RelayBytes AllocationMeter::TakeBytes() {
+RelayTraffic AllocationMeter::TakeTraffic() {
   const std::lock_guard lock(mutex_);
   return std::exchange(carried_, {});
 }
@@ -23,10 +23,21 @@ bool AllocationMeter::IsEmpty(base::MonotonicTime now) const {
   return std::ranges::all_of(meters_, [&](const RateMeter& each) { return each.IsEmpty(now); });
 }
 
-RelayBytes AllocationMeters::TakeBytes(std::uint64_t allocation_id) {
+RelayTraffic AllocationMeters::TakeTraffic(std::uint64_t allocation_id) {
   const std::lock_guard lock(mutex_);
   const auto found = meters_.find(allocation_id);
-  return found == meters_.end() ? RelayBytes{} : found->second->TakeBytes();
+  return found == meters_.end() ? RelayTraffic{} : found->second->TakeTraffic();
+}
+
+void AllocationMeters::Leave(turn::RelayHandle relay, const RelayTraffic& traffic) {
+  const std::lock_guard lock(mutex_);
+  on_their_way_.insert_or_assign(relay, traffic);
+}
+
+RelayTraffic AllocationMeters::Arrive(turn::RelayHandle relay) {
+  const std::lock_guard lock(mutex_);
+  const auto found = on_their_way_.extract(relay);
+  return found.empty() ? RelayTraffic{} : found.mapped();
 }
 
 std::shared_ptr<AllocationMeter> AllocationMeters::Of(std::uint64_t allocation_id,

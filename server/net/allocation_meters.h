@@ -8,7 +8,8 @@
 #include <unordered_map>
 
 #include "protocol/base/time.h"
-#include "server/datapath/relay_bytes.h"
+#include "protocol/turn/addresses.h"
+#include "server/datapath/relay_traffic.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/metric_labels.h"
 
@@ -23,12 +24,12 @@ class AllocationMeter {
              base::MonotonicTime now);
   bool IsEmpty(base::MonotonicTime now) const;
   // What was admitted since the last call.
-  RelayBytes TakeBytes();
+  RelayTraffic TakeTraffic();
 
  private:
   mutable std::mutex mutex_;
   std::array<RateMeter, 2> meters_;
-  RelayBytes carried_{};
+  RelayTraffic carried_{};
 };
 
 // The meters of a process by allocation. One outlives its connections for as long as it remembers
@@ -37,7 +38,11 @@ class AllocationMeters {
  public:
   std::shared_ptr<AllocationMeter> Of(std::uint64_t allocation_id, base::MonotonicTime now);
   // What the allocation's connections have carried since the last call.
-  RelayBytes TakeBytes(std::uint64_t allocation_id);
+  RelayTraffic TakeTraffic(std::uint64_t allocation_id);
+
+  // What a relay has carried stays here while it is on its way from one shard to another.
+  void Leave(turn::RelayHandle relay, const RelayTraffic& traffic);
+  RelayTraffic Arrive(turn::RelayHandle relay);
 
  private:
   static constexpr std::size_t kPurgeFrom = 64;
@@ -45,6 +50,7 @@ class AllocationMeters {
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::shared_ptr<AllocationMeter>> meters_;
   std::size_t purge_at_ = kPurgeFrom;
+  std::unordered_map<turn::RelayHandle, RelayTraffic, turn::RelayHandleHash> on_their_way_;
 };
 
 }  // namespace relay

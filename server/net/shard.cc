@@ -46,12 +46,12 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                 return datagrams;
               }),
       usage_([this, &meters](turn::RelayHandle relay, std::uint64_t allocation_id) {
-        RelayBytes bytes = routes_.TakeBytes(relay);
-        bytes += meters.TakeBytes(allocation_id);
-        return bytes;
+        RelayTraffic traffic = routes_.TakeTraffic(relay);
+        traffic += meters.TakeTraffic(allocation_id);
+        return traffic;
       }),
       effects_(forwarder_, routes_, connected_, poller_, counters_, clock_, options.hop_limits,
-               usage_),
+               usage_, meters),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),
       tick_(io_),
@@ -99,6 +99,7 @@ void Shard::Tick() {
     proxied_.Expire(clock_.now().monotonic);
     queue_.Flush();
     StepHandovers();
+    effects_.Advance();
     Tick();
   });
 }
@@ -156,6 +157,23 @@ std::vector<UsageRecord> Shard::TakeUsage() {
   return usage_.Take(clock_.now());
 }
 
+void Shard::CollectSessions(SessionFilter filter, SessionCollector::Sink sink) {
+  StepSessions(std::make_shared<SessionCollector>(engine_, std::move(filter), std::move(sink)));
+}
+
+void Shard::StepSessions(const std::shared_ptr<SessionCollector>& collector) {
+  clock_.Refresh();
+  if (!collector->Step(engine_, usage_, clock_.now())) return;
+  mailbox_.Post([collector](Shard& shard) { shard.StepSessions(collector); });
+}
+
+bool Shard::Disconnect(std::uint64_t allocation_id) {
+  clock_.Refresh();
+  const bool is_done = engine_.Disconnect(allocation_id, clock_.now());
+  queue_.Flush();
+  return is_done;
+}
+
 void Shard::OnEngineMessage(turn::EngineMessage message) {
   clock_.Refresh();
   engine_.OnEngineMessage(std::move(message), clock_.now());
@@ -170,7 +188,7 @@ void Shard::SetSettings(const ShardSettings& settings) {
 }
 
 void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
-  usage_.CountBytes();  // the former datapath is detached: it has counted all that it will
+  usage_.CountTraffic();  // the former datapath is detached: it has counted all that it will
   unshown_routes_ = forwarder_.ListRoutes();
   for (const turn::RouteKey& key : unshown_routes_) forwarder_.SetShare(key, std::nullopt);
   if (kernel == nullptr) unshown_routes_.clear();
@@ -192,6 +210,7 @@ void Shard::ShowRoutesToKernel() {
 void Shard::Stop() {
   clock_.Refresh();
   engine_.CloseAll(clock_.now());
+  effects_.FinishLog();
   queue_.Flush();
   io_.stop();
 }

@@ -28,6 +28,7 @@
 #include "server/net/joined_connections.h"
 #include "server/net/packet_poller.h"
 #include "server/net/proxied_clients.h"
+#include "server/net/session_collector.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_effects.h"
 #include "server/net/shard_mailbox.h"
@@ -97,6 +98,10 @@ class Shard {
   void OnEngineMessage(turn::EngineMessage message);
   // What has been used since the last call. Also after Run has returned, by whoever called it.
   std::vector<UsageRecord> TakeUsage();
+  // What an administrator wants to see of the allocations here. `sink` is called once, soon.
+  void CollectSessions(SessionFilter filter, SessionCollector::Sink sink);
+  // Ends one allocation. False: it is not here.
+  bool Disconnect(std::uint64_t allocation_id);
   // The datapath in the kernel, which all shards share; nullptr: none. It gets the routes that
   // there are bit by bit, so that packets do not wait.
   void SetKernelDatapath(std::shared_ptr<Datapath> kernel);
@@ -111,6 +116,7 @@ class Shard {
   void ApplyPolicy(std::shared_ptr<const turn::Policy> policy);
   void Tick();
   void ShowRoutesToKernel();
+  void StepSessions(const std::shared_ptr<SessionCollector>& collector);
   // Lets the kernel go on with routes whose packets came by here, now and until that is done.
   std::size_t ServeDatagrams(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
   void StepHandovers();

@@ -20,7 +20,7 @@ static_assert(kDropReasonLabels.size() == turn::kDropReasonCount);
 
 ShardEffects::ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
                            PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
-                           HopLimits hop_limits, UsageMeter& usage)
+                           HopLimits hop_limits, UsageMeter& usage, AllocationMeters& meters)
     : forwarder_(forwarder),
       routes_(routes),
       connected_(connected),
@@ -28,7 +28,8 @@ ShardEffects::ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedC
       counters_(counters),
       clock_(clock),
       hop_limits_(hop_limits),
-      usage_(usage) {}
+      usage_(usage),
+      meters_(meters) {}
 
 void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message) {
   if (client.five_tuple.transport == base::Transport::kUdp)
@@ -119,7 +120,7 @@ void ShardEffects::On(const turn::AllocationOpened& event) {
 
 void ShardEffects::On(const turn::AllocationClosed& event) {
   NoteAllocation(event.client, event.relayed, -1);
-  usage_.OnGone(event.relay, clock_.now());
+  log_.OnClosed(event, usage_.OnGone(event.relay, clock_.now()), clock_.now().monotonic);
   counters_.allocations_closed[LabelIndex(event.reason)].Add();
   counters_.ObserveAllocationDuration(event.age);
 }
@@ -127,9 +128,10 @@ void ShardEffects::On(const turn::AllocationClosed& event) {
 void ShardEffects::On(const turn::AllocationMoved& event) {
   NoteAllocation(event.client, event.relayed, event.delta);
   if (event.delta > 0) {
-    usage_.OnCome(event.relay, event.tenant, clock_.now());
+    usage_.OnCome(event.relay, event.allocation_id, event.tenant, meters_.Arrive(event.relay),
+                  clock_.now());
   } else {
-    usage_.OnGone(event.relay, clock_.now());
+    meters_.Leave(event.relay, usage_.OnGone(event.relay, clock_.now()));
   }
 }
 

@@ -8,6 +8,8 @@
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/ip_fields.h"
 #include "server/metrics/shard_counters.h"
+#include "server/net/allocation_log.h"
+#include "server/net/allocation_meters.h"
 #include "server/net/connected_clients.h"
 #include "server/net/packet_poller.h"
 #include "server/net/shard_clock.h"
@@ -23,7 +25,7 @@ class ShardEffects final : public turn::Effects {
   // All must outlive the effects.
   ShardEffects(Forwarder& forwarder, RouteFanout& routes, ConnectedClients& connected,
                PacketPoller& poller, ShardCounters& counters, const ShardClock& clock,
-               HopLimits hop_limits, UsageMeter& usage);
+               HopLimits hop_limits, UsageMeter& usage, AllocationMeters& meters);
   // The mailboxes of all shards by their numbers. Before the first message.
   void SetMailboxes(std::span<ShardMailbox* const> mailboxes) { mailboxes_ = mailboxes; }
 
@@ -42,6 +44,11 @@ class ShardEffects final : public turn::Effects {
   void RemoveRoute(const turn::RouteKey& key) override { routes_.Remove(key); }
   void PostToShard(turn::ShardIndex shard, turn::EngineMessage message) override;
   void Report(const turn::Event& event) override;
+
+  // What the log has left out is said when there is room; call it now and then. The other one says
+  // it in any case: nothing more will end.
+  void Advance() { log_.Advance(clock_.now().monotonic); }
+  void FinishLog() { log_.Finish(); }
 
  private:
   void On(const turn::RequestAnswered& event);
@@ -64,6 +71,8 @@ class ShardEffects final : public turn::Effects {
   std::span<ShardMailbox* const> mailboxes_;
   const HopLimits hop_limits_;
   UsageMeter& usage_;
+  AllocationMeters& meters_;
+  AllocationLog log_;
 };
 
 }  // namespace relay

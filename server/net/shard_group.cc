@@ -209,6 +209,25 @@ void ShardGroup::CollectUsage(const std::function<void(std::vector<UsageRecord>)
   }
 }
 
+std::size_t ShardGroup::CollectSessions(const SessionFilter& filter,
+                                        const SessionCollector::Sink& sink) {
+  if (threads_.empty()) return 0;
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post([filter, sink](Shard& asked) { asked.CollectSessions(filter, sink); });
+  }
+  return shards_.size();
+}
+
+std::size_t ShardGroup::Disconnect(std::uint64_t allocation_id,
+                                   const std::function<void(bool)>& sink) {
+  if (threads_.empty()) return 0;
+  for (const auto& shard : shards_) {
+    shard->mailbox().Post(
+        [allocation_id, sink](Shard& asked) { sink(asked.Disconnect(allocation_id)); });
+  }
+  return shards_.size();
+}
+
 void ShardGroup::SetTls(const std::shared_ptr<const TlsContext>& tls) {
   for (const auto& shard : shards_) {
     shard->mailbox().Post([tls](Shard& receiver) { receiver.SetTls(tls); });

@@ -93,6 +93,12 @@ class ShardGroup {
   // What has been used since the last call: `sink` is called for each shard, by its thread soon or,
   // when it has stopped, at once.
   void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink);
+  // The allocations that an administrator wants to see, at most `filter.limit` of each shard:
+  // `sink` is called for each shard, by its thread, soon; the number says how often. After Stop
+  // there are none.
+  std::size_t CollectSessions(const SessionFilter& filter, const SessionCollector::Sink& sink);
+  // Ends one allocation, wherever it is. `sink` is called likewise, with whether it was there.
+  std::size_t Disconnect(std::uint64_t allocation_id, const std::function<void(bool)>& sink);
   // What users and tenants have on other nodes, for the limits on them; nullptr: nothing.
   void SetCountsElsewhere(std::shared_ptr<const turn::QuotaCounts> counts) {
     ledger_.SetCountsElsewhere(std::move(counts));

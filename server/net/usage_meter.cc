@@ -7,7 +7,8 @@
 namespace relay {
 
 UsageMeter::Tenant& UsageMeter::Begin(turn::RelayHandle handle, std::uint64_t allocation_id,
-                                      std::string_view name, const base::Now& now) {
+                                      std::string_view name, const RelayTraffic& before,
+                                      const base::Now& now) {
   auto place = tenants_.find(name);
   if (place == tenants_.end()) {
     place = tenants_.try_emplace(std::string(name)).first;
@@ -17,7 +18,7 @@ UsageMeter::Tenant& UsageMeter::Begin(turn::RelayHandle handle, std::uint64_t al
   }
   Tenant& tenant = place->second;
   CountTime(tenant, now);
-  const bool is_new = relays_.try_emplace(handle, Relay{&tenant, allocation_id}).second;
+  const bool is_new = relays_.try_emplace(handle, Relay{&tenant, allocation_id, before}).second;
   CHECK(is_new);
   ++tenant.relays;
   return tenant;
@@ -29,37 +30,48 @@ void UsageMeter::CountTime(Tenant& tenant, const base::Now& now) {
   tenant.record.until = now.wall;
 }
 
-void UsageMeter::CountBytes(turn::RelayHandle handle, const Relay& relay) {
-  const RelayBytes bytes = take_bytes_(handle, relay.allocation_id);
-  relay.tenant->record.bytes_to_peers += bytes[LabelIndex(Direction::kClientToPeer)];
-  relay.tenant->record.bytes_to_clients += bytes[LabelIndex(Direction::kPeerToClient)];
+void UsageMeter::CountTraffic(turn::RelayHandle handle, Relay& relay) {
+  const RelayTraffic more = take_traffic_(handle, relay.allocation_id);
+  relay.traffic += more;
+  relay.tenant->record.bytes_to_peers += more[LabelIndex(Direction::kClientToPeer)].bytes;
+  relay.tenant->record.bytes_to_clients += more[LabelIndex(Direction::kPeerToClient)].bytes;
 }
 
 void UsageMeter::OnOpened(turn::RelayHandle relay, std::uint64_t allocation_id,
                           std::string_view tenant, const base::Now& now) {
-  ++Begin(relay, allocation_id, tenant, now).record.allocations;
+  ++Begin(relay, allocation_id, tenant, {}, now).record.allocations;
 }
 
-void UsageMeter::OnCome(turn::RelayHandle relay, std::string_view tenant, const base::Now& now) {
-  Begin(relay, 0, tenant, now);
+void UsageMeter::OnCome(turn::RelayHandle relay, std::uint64_t allocation_id,
+                        std::string_view tenant, const RelayTraffic& before, const base::Now& now) {
+  Begin(relay, allocation_id, tenant, before, now);
 }
 
-void UsageMeter::OnGone(turn::RelayHandle relay, const base::Now& now) {
+RelayTraffic UsageMeter::OnGone(turn::RelayHandle relay, const base::Now& now) {
   const auto found = relays_.find(relay);
-  if (found == relays_.end()) return;
-  CountBytes(relay, found->second);
+  if (found == relays_.end()) return {};
+  CountTraffic(relay, found->second);
+  const RelayTraffic total = found->second.traffic;
   Tenant& tenant = *found->second.tenant;
   CountTime(tenant, now);
   --tenant.relays;
   relays_.erase(found);
+  return total;
 }
 
-void UsageMeter::CountBytes() {
-  for (const auto& [handle, relay] : relays_) CountBytes(handle, relay);
+RelayTraffic UsageMeter::ReadTraffic(turn::RelayHandle relay) {
+  const auto found = relays_.find(relay);
+  if (found == relays_.end()) return {};
+  CountTraffic(relay, found->second);
+  return found->second.traffic;
+}
+
+void UsageMeter::CountTraffic() {
+  for (auto& [handle, relay] : relays_) CountTraffic(handle, relay);
 }
 
 std::vector<UsageRecord> UsageMeter::Take(const base::Now& now) {
-  CountBytes();
+  CountTraffic();
   std::vector<UsageRecord> records;
   for (auto& [name, tenant] : tenants_) {
     if (tenant.relays != 0) CountTime(tenant, now);

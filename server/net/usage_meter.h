@@ -10,28 +10,33 @@
 
 #include "protocol/base/time.h"
 #include "protocol/turn/addresses.h"
-#include "server/datapath/relay_bytes.h"
+#include "server/datapath/relay_traffic.h"
 #include "server/datapath/usage_record.h"
 
 namespace relay {
 
-// What tenants use of one shard. Shard's thread only; costs nothing per packet.
+// What tenants use of one shard, and what each of its relays has carried. Shard's thread only;
+// costs nothing per packet.
 class UsageMeter {
  public:
   // What a relay has carried since the last time it was asked.
-  using TakeBytes = std::function<RelayBytes(turn::RelayHandle, std::uint64_t allocation_id)>;
-  explicit UsageMeter(TakeBytes take_bytes) : take_bytes_(std::move(take_bytes)) {}
+  using TakeTraffic = std::function<RelayTraffic(turn::RelayHandle, std::uint64_t allocation_id)>;
+  explicit UsageMeter(TakeTraffic take_traffic) : take_traffic_(std::move(take_traffic)) {}
 
   // A relayed transport address is this shard's from now on: a new one, or one that another shard
-  // has counted before.
+  // has counted before; `before` is what it had carried there.
   void OnOpened(turn::RelayHandle relay, std::uint64_t allocation_id, std::string_view tenant,
                 const base::Now& now);
-  void OnCome(turn::RelayHandle relay, std::string_view tenant, const base::Now& now);
-  // It is not any more; it can still be asked what it has carried.
-  void OnGone(turn::RelayHandle relay, const base::Now& now);
+  void OnCome(turn::RelayHandle relay, std::uint64_t allocation_id, std::string_view tenant,
+              const RelayTraffic& before, const base::Now& now);
+  // It is not any more; it can still be asked what it has carried. Returns all that it has carried
+  // in its life.
+  RelayTraffic OnGone(turn::RelayHandle relay, const base::Now& now);
+  // All that it has carried so far; nothing of one that is unknown here.
+  RelayTraffic ReadTraffic(turn::RelayHandle relay);
 
   // Asks all of them what they have carried, before a datapath goes away with what it has counted.
-  void CountBytes();
+  void CountTraffic();
 
   // Since the last call, a record for each tenant that had anything.
   std::vector<UsageRecord> Take(const base::Now& now);
@@ -47,15 +52,16 @@ class UsageMeter {
   struct Relay {
     Tenant* tenant;
     std::uint64_t allocation_id;
+    RelayTraffic traffic;  // all that is known of it
   };
 
   // Adds a relay to its tenant.
   Tenant& Begin(turn::RelayHandle handle, std::uint64_t allocation_id, std::string_view tenant,
-                const base::Now& now);
+                const RelayTraffic& before, const base::Now& now);
   static void CountTime(Tenant& tenant, const base::Now& now);
-  void CountBytes(turn::RelayHandle handle, const Relay& relay);
+  void CountTraffic(turn::RelayHandle handle, Relay& relay);
 
-  TakeBytes take_bytes_;
+  TakeTraffic take_traffic_;
   boost::unordered_flat_map<turn::RelayHandle, Relay, turn::RelayHandleHash> relays_;
   std::map<std::string, Tenant, std::less<>> tenants_;  // whose places relays_ refers to
   base::WallTime taken_at_{};

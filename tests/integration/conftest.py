@@ -76,6 +76,7 @@ THREADS_MEET = (
     "test_mobility",
     "test_peer_reload",
     "test_reload",
+    "test_sessions",
     "test_shards",
     "test_stream_quality",
     "test_tcp_relay",

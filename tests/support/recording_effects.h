@@ -166,10 +166,10 @@ class RecordingEffects final : public turn::Effects {
   }
   void Keep(const turn::AllocationOpened& event) {
     opened.push_back(event.allocation_id);
-    Keep(turn::AllocationMoved{event.client, event.relayed, 1});
+    Keep(turn::AllocationMoved{event.allocation_id, event.client, event.relayed, 1});
   }
   void Keep(const turn::AllocationClosed& event) {
-    Keep(turn::AllocationMoved{event.client, event.relayed, -1});
+    Keep(turn::AllocationMoved{event.allocation_id, event.client, event.relayed, -1});
     closed.push_back({event.allocation_id, event.reason});
   }
   void Keep(const turn::AllocationMoved& event) {

@@ -154,9 +154,9 @@ std::optional<KernelShare> KernelDatapath::ShareOf(const turn::RouteKey& key) {
   return routes_.ShareOf(key);
 }
 
-RelayBytes KernelDatapath::TakeBytes(turn::RelayHandle relay) {
+RelayTraffic KernelDatapath::TakeTraffic(turn::RelayHandle relay) {
   const std::lock_guard lock(mutex_);
-  return routes_.TakeBytes(relay);
+  return routes_.TakeTraffic(relay);
 }
 
 void KernelDatapath::SetSettings(const Settings& settings) {

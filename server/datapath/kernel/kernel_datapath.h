@@ -59,7 +59,7 @@ class KernelDatapath final : public Datapath {
   void Install(const turn::Route& route) override;
   void Remove(const turn::RouteKey& key) override;
   std::optional<KernelShare> ShareOf(const turn::RouteKey& key) override;
-  RelayBytes TakeBytes(turn::RelayHandle relay) override;
+  RelayTraffic TakeTraffic(turn::RelayHandle relay) override;
   void SetSettings(const Settings& settings);
 
   // How it is attached: "tcx", "clsact" or "xdp".

@@ -135,8 +135,9 @@ std::optional<std::uint32_t> KernelRoutes::TakeSlot(const turn::Route& route,
   if (!index) return std::nullopt;
   maps_.ResetSlot(*index);
   const std::uint16_t port = route.relayed.endpoint.port;
-  slots_.emplace(route.relay,
-                 Slot{.index = *index, .routes = 1, .relay_port = port, .told = ReadBytes(*index)});
+  slots_.emplace(
+      route.relay,
+      Slot{.index = *index, .routes = 1, .relay_port = port, .told = ReadTraffic(*index)});
   if (++relay_ports_[port] == 1) maps_.SetPortRole(port, FASTPATH_PORT_RELAY);
   return index;
 }
@@ -144,7 +145,7 @@ std::optional<std::uint32_t> KernelRoutes::TakeSlot(const turn::Route& route,
 void KernelRoutes::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) {
   const auto found = slots_.find(relay);
   if (--found->second.routes != 0) return;
-  untold_[relay] += TakeBytesOf(found->second);
+  untold_[relay] += TakeTrafficOf(found->second);
   slot_indices_.Return(found->second.index, now);
   const auto port = relay_ports_.find(found->second.relay_port);
   if (--port->second == 0) {
@@ -154,27 +155,37 @@ void KernelRoutes::ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now) 
   slots_.erase(found);
 }
 
-RelayBytes KernelRoutes::ReadBytes(std::uint32_t slot) const {
+RelayTraffic KernelRoutes::ReadTraffic(std::uint32_t slot) const {
   const auto counters = maps_.ReadSlot(slot);
   if (!counters.ok()) return {};
   const auto& directions = counters.value().directions;
-  return {directions[FASTPATH_CLIENT_TO_PEER].bytes, directions[FASTPATH_PEER_TO_CLIENT].bytes};
+  const fastpath_traffic& to_peer = directions[FASTPATH_CLIENT_TO_PEER];
+  const fastpath_traffic& to_client = directions[FASTPATH_PEER_TO_CLIENT];
+  RelayTraffic traffic{};
+  traffic[LabelIndex(Direction::kClientToPeer)] = {to_peer.packets, to_peer.bytes};
+  traffic[LabelIndex(Direction::kPeerToClient)] = {to_client.packets, to_client.bytes};
+  return traffic;
 }
 
-RelayBytes KernelRoutes::TakeBytesOf(Slot& slot) const {
-  const RelayBytes now = ReadBytes(slot.index);
-  RelayBytes since{};
-  for (std::size_t i = 0; i < since.size(); ++i) since[i] = now[i] - std::min(now[i], slot.told[i]);
+RelayTraffic KernelRoutes::TakeTrafficOf(Slot& slot) const {
+  const RelayTraffic now = ReadTraffic(slot.index);
+  RelayTraffic since{};
+  const auto more = [](std::uint64_t later, std::uint64_t before) {
+    return later - std::min(later, before);
+  };
+  for (std::size_t i = 0; i < since.size(); ++i) {
+    since[i] = {more(now[i].packets, slot.told[i].packets), more(now[i].bytes, slot.told[i].bytes)};
+  }
   slot.told = now;
   return since;
 }
 
-RelayBytes KernelRoutes::TakeBytes(turn::RelayHandle relay) {
-  RelayBytes bytes{};
-  if (const auto untold = untold_.extract(relay); !untold.empty()) bytes += untold.mapped();
+RelayTraffic KernelRoutes::TakeTraffic(turn::RelayHandle relay) {
+  RelayTraffic traffic{};
+  if (const auto untold = untold_.extract(relay); !untold.empty()) traffic += untold.mapped();
   if (const auto found = slots_.find(relay); found != slots_.end())
-    bytes += TakeBytesOf(found->second);
-  return bytes;
+    traffic += TakeTrafficOf(found->second);
+  return traffic;
 }
 
 }  // namespace relay

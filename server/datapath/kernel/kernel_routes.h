@@ -29,7 +29,7 @@ class KernelRoutes {
   std::optional<KernelShare> ShareOf(const turn::RouteKey& key) const;
   std::size_t size() const { return routes_.size(); }
   // What the program has relayed for an allocation since it was last asked.
-  RelayBytes TakeBytes(turn::RelayHandle relay);
+  RelayTraffic TakeTraffic(turn::RelayHandle relay);
 
  private:
   // A route by the client's side, which is unique.
@@ -55,7 +55,7 @@ class KernelRoutes {
     std::uint32_t index = 0;
     std::uint32_t routes = 0;
     std::uint16_t relay_port = 0;
-    RelayBytes told{};  // of its counters, which go on from one allocation to the next
+    RelayTraffic told{};  // of its counters, which go on from one allocation to the next
   };
 
   static RouteName NameOf(const turn::Client& client, stun::ChannelNumber channel);
@@ -64,8 +64,8 @@ class KernelRoutes {
   void Forget(const Installed& installed, base::MonotonicTime now);
   std::optional<std::uint32_t> TakeSlot(const turn::Route& route, base::MonotonicTime now);
   void ReturnSlot(turn::RelayHandle relay, base::MonotonicTime now);
-  RelayBytes ReadBytes(std::uint32_t slot) const;
-  RelayBytes TakeBytesOf(Slot& slot) const;
+  RelayTraffic ReadTraffic(std::uint32_t slot) const;
+  RelayTraffic TakeTrafficOf(Slot& slot) const;
 
   FastpathMaps& maps_;
   NextHops& hops_;
@@ -74,7 +74,7 @@ class KernelRoutes {
   std::unordered_map<RouteName, Installed, RouteNameHash> routes_;
   std::unordered_map<turn::RelayHandle, Slot, turn::RelayHandleHash> slots_;
   // Of relays whose slots are returned, until somebody asks.
-  std::unordered_map<turn::RelayHandle, RelayBytes, turn::RelayHandleHash> untold_;
+  std::unordered_map<turn::RelayHandle, RelayTraffic, turn::RelayHandleHash> untold_;
   std::unordered_map<std::uint16_t, std::uint32_t> relay_ports_;  // how many slots have it
 };
 

@@ -94,9 +94,9 @@ RelaySocket* Forwarder::FindRelay(int socket) {
   return index < relays_.size() ? relays_[index].get() : nullptr;
 }
 
-RelayBytes Forwarder::TakeBytes(turn::RelayHandle relay) {
+RelayTraffic Forwarder::TakeTraffic(turn::RelayHandle relay) {
   RelaySocket* const found = FindRelay(relay.value);
-  return found == nullptr ? RelayBytes{} : std::exchange(found->carried, {});
+  return found == nullptr ? RelayTraffic{} : std::exchange(found->carried, {});
 }
 
 const turn::Route* Forwarder::FindRoute(const turn::RouteKey& key) {
@@ -181,7 +181,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
-  entry->relay->carried[LabelIndex(Direction::kClientToPeer)] += message.data.size();
+  entry->relay->carried[LabelIndex(Direction::kClientToPeer)].Count(message.data.size());
 }
 
 RouteEntry* Forwarder::OnMissingRoute(const base::FiveTuple& client,
@@ -216,7 +216,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
   stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
   const bool is_stream = base::IsStream(transport);
   CountToClient(is_stream, payload.size());
-  relay.carried[LabelIndex(Direction::kPeerToClient)] += payload.size();
+  relay.carried[LabelIndex(Direction::kPeerToClient)].Count(payload.size());
   if (!is_udp) {
     const std::size_t padding = is_stream ? stun::StreamPadding(payload.size()) : 0;
     for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
@@ -242,7 +242,7 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   const SocketAddress destination = ToSocketAddress(peer.endpoint);
   const IpFields rest = BeyondOption(*relay, *fields);
   CountRelayed(counters_, Direction::kClientToPeer, from_stream, payload.size());
-  relay->carried[LabelIndex(Direction::kClientToPeer)] += payload.size();
+  relay->carried[LabelIndex(Direction::kClientToPeer)].Count(payload.size());
   if (dont_fragment && peer.endpoint.address.is_v4()) {
     queue_.Flush();
     DontFragmentScope scope(socket);
@@ -283,7 +283,8 @@ void Forwarder::CountToClient(bool is_stream, std::size_t bytes) {
 }
 
 void Forwarder::CarryToClient(std::size_t bytes) {
-  if (arrived_at_ != nullptr) arrived_at_->carried[LabelIndex(Direction::kPeerToClient)] += bytes;
+  if (arrived_at_ != nullptr)
+    arrived_at_->carried[LabelIndex(Direction::kPeerToClient)].Count(bytes);
 }
 
 std::optional<IpFields> Forwarder::PassOn(const IpFields& arrived) {

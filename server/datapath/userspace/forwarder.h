@@ -59,7 +59,7 @@ class Forwarder final : public Datapath {
   void Install(const turn::Route& route) override;
   void Remove(const turn::RouteKey& key) override;
   void SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) override;
-  RelayBytes TakeBytes(turn::RelayHandle relay) override;
+  RelayTraffic TakeTraffic(turn::RelayHandle relay) override;
   // Routes that the kernel has, while their packets still come by here.
   Handovers& handovers() { return handovers_; }
 

@@ -10,7 +10,7 @@
 #include "protocol/base/hash.h"
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/route.h"
-#include "server/datapath/relay_bytes.h"
+#include "server/datapath/relay_traffic.h"
 #include "server/datapath/userspace/handovers.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/read_limit.h"
@@ -30,7 +30,7 @@ struct RelaySocket {
   ReadLimit read_limit;
   SteadyHopLimit hop_limit;
   std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
-  RelayBytes carried{};             // in userspace, since somebody asked
+  RelayTraffic carried{};           // in userspace, since somebody asked
 };
 
 // A UDP socket that clients send to.

@@ -212,6 +212,7 @@ TEST(Engine, AnAllocationCanBeListedAndDisconnected) {
     EXPECT_EQ(summary.permissions, 2u);
     EXPECT_EQ(summary.channels, 1u);
     EXPECT_EQ(summary.client.five_tuple, client.client.five_tuple);
+    EXPECT_EQ(summary.relays.size(), summary.relayed.size());
   });
   EXPECT_EQ(id, server.effects.opened[0]);
   EXPECT_FALSE(server.engine.Disconnect(id + 1, server.now));

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "tests/server/control/kept_answer.h"
+
 namespace relay::admin_routes_test {
 
 class AdminRoutesTest : public testing::Test {
@@ -11,28 +15,47 @@ class AdminRoutesTest : public testing::Test {
                 [](std::string_view arguments) { return "[" + std::string(arguments) + "]"; });
     routes_.Add("drain", [](std::string_view) { return "draining"; });
   }
+  std::string Ask(std::string_view line) {
+    const auto answer = std::make_shared<KeptAnswer>();
+    routes_.Answer(line, LineReply(answer));
+    return answer->text();
+  }
+
   AdminRoutes routes_;
 };
 
 TEST_F(AdminRoutesTest, FindsTheCommandAndHandsItTheRest) {
-  EXPECT_EQ(routes_.Answer("status"), "[]");
-  EXPECT_EQ(routes_.Answer("  status \t json  please "), "[json  please]");
+  EXPECT_EQ(Ask("status"), "[]");
+  EXPECT_EQ(Ask("  status \t json  please "), "[json  please]");
 }
 
 TEST_F(AdminRoutesTest, NamesTheCommandsThatThereAre) {
-  EXPECT_EQ(routes_.Answer("stats"), "error: unknown command stats; there are: drain status\n");
-  EXPECT_EQ(routes_.Answer("statusjson"),
-            "error: unknown command statusjson; there are: drain status\n");
+  EXPECT_EQ(Ask("stats"), "error: unknown command stats; there are: drain status\n");
+  EXPECT_EQ(Ask("statusjson"), "error: unknown command statusjson; there are: drain status\n");
 }
 
 TEST_F(AdminRoutesTest, AnEmptyLineIsNoCommand) {
-  EXPECT_EQ(routes_.Answer(""), "error: unknown command \"\"; there are: drain status\n");
-  EXPECT_EQ(routes_.Answer(" \t"), "error: unknown command \"\"; there are: drain status\n");
+  EXPECT_EQ(Ask(""), "error: unknown command \"\"; there are: drain status\n");
+  EXPECT_EQ(Ask(" \t"), "error: unknown command \"\"; there are: drain status\n");
 }
 
 TEST_F(AdminRoutesTest, EscapesWhatItRepeats) {
-  EXPECT_EQ(routes_.Answer("\x1b[2J"),
-            "error: unknown command \"\\u{1b}[2J\"; there are: drain status\n");
+  EXPECT_EQ(Ask("\x1b[2J"), "error: unknown command \"\\u{1b}[2J\"; there are: drain status\n");
+}
+
+TEST_F(AdminRoutesTest, AnAnswerMayComeLaterAndInParts) {
+  std::vector<LineReply> replies;
+  routes_.AddLater("wait", [&replies](std::string_view arguments, const LineReply& reply) {
+    EXPECT_EQ(arguments, "a b");
+    replies.push_back(reply);
+  });
+  const auto answer = std::make_shared<KeptAnswer>();
+  routes_.Answer("wait  a b ", LineReply(answer));
+  EXPECT_EQ(answer->text(), "");
+  replies.at(0).Send("1");
+  replies.at(0).Finish("2");
+  EXPECT_EQ(answer->text(), "12");
+  EXPECT_TRUE(answer->is_finished());
 }
 
 TEST(AnswerReload, IsAnErrorOrALineAndThenTheDetails) {

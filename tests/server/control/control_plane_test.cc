@@ -274,11 +274,63 @@ TEST_F(ControlPlaneTest, TheAdministratorCanDrain) {
   Run();
   EXPECT_THAT(AskAdmin("drain soon"), StartsWith("error: "));
   EXPECT_FALSE(relay_.is_draining);
-  EXPECT_EQ(AskAdmin("drain 3600"), "draining\n");
+  EXPECT_THAT(AskAdmin("drain 3600 now"), StartsWith("error: "));
+  EXPECT_FALSE(relay_.is_draining);
+  EXPECT_EQ(AskAdmin("drain 3600"),
+            "draining: 1 allocation is left, 1h 0m 0s until the deadline\n");
   EXPECT_TRUE(relay_.is_draining);
-  EXPECT_EQ(AskAdmin("drain"), "error: the server is draining already\n");
+  EXPECT_THAT(AskAdmin("drain"), StartsWith("draining: 1 allocation is left, "));
   relay_.AddAllocations(-1);
   EXPECT_EQ(WaitForExit(), 0);
+}
+
+TEST_F(ControlPlaneTest, WhoWatchesADrainHearsOfItsEnd) {
+  relay_.AddAllocations(1);
+  Run();
+  StreamClient watcher(options_.admin_socket);
+  watcher.Send("drain 3600 watch\n");
+  EXPECT_EQ(watcher.ReadUntil("\n"),
+            "draining: 1 allocation is left, 1h 0m 0s until the deadline\n");
+  relay_.AddAllocations(-1);
+  EXPECT_THAT(watcher.ReadAll(), EndsWith("drained: no allocation is left\n"));
+  EXPECT_EQ(WaitForExit(), 0);
+}
+
+TEST_F(ControlPlaneTest, AShorterDeadlineEndsADrainThatHasBegun) {
+  relay_.AddAllocations(1);
+  Run();
+  StreamClient watcher(options_.admin_socket);
+  watcher.Send("drain 3600 watch\n");
+  watcher.ReadUntil("\n");
+  EXPECT_THAT(AskAdmin("drain 0"), StartsWith("draining: "));
+  EXPECT_THAT(watcher.ReadAll(),
+              EndsWith("drained: the drain deadline has passed; 1 allocation is left and will end "
+                       "now\n"));
+  EXPECT_EQ(WaitForExit(), 0);
+}
+
+TEST_F(ControlPlaneTest, ADrainThatIsCutShortIsNotDone) {
+  relay_.AddAllocations(1);
+  Run();
+  StreamClient watcher(options_.admin_socket);
+  watcher.Send("drain watch\n");
+  watcher.ReadUntil("\n");
+  Signal(SIGINT);
+  EXPECT_THAT(watcher.ReadAll(), StartsWith("stopped: told to stop at once"));
+  EXPECT_EQ(WaitForExit(), 0);
+}
+
+TEST_F(ControlPlaneTest, WatchersLeaveRoomForOthers) {
+  relay_.AddAllocations(1);
+  Run();
+  std::vector<std::unique_ptr<StreamClient>> watchers;
+  for (int i = 0; i < 4; ++i) {
+    watchers.push_back(std::make_unique<StreamClient>(options_.admin_socket));
+    watchers.back()->Send("drain watch\n");
+    watchers.back()->ReadUntil("\n");
+  }
+  EXPECT_THAT(AskAdmin("drain watch"), StartsWith("error: others watch"));
+  EXPECT_THAT(AskAdmin("status"), HasSubstr("draining"));
 }
 
 TEST_F(ControlPlaneTest, LeavesNoSocketBehind) {

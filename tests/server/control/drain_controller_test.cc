@@ -51,17 +51,21 @@ TEST(DrainController, TheSecondTerminateEndsAtOnce) {
   EXPECT_EQ(drain.end(), End::kAtOnce);
 }
 
-TEST(DrainController, ATerminateAfterAnAdministratorsDrainEndsAtOnce) {
+TEST(DrainController, ATerminateGoesOnWithAnAdministratorsDrainAndTheSecondEndsIt) {
   DrainController drain(minutes(60));
-  EXPECT_TRUE(drain.Begin(kStart));
-  drain.OnTerminate(kStart);
+  EXPECT_TRUE(drain.Begin(kStart, minutes(5)));
+  drain.OnTerminate(kStart + minutes(1));
+  EXPECT_EQ(drain.remaining(kStart + minutes(1)), minutes(4));
+  drain.OnTerminate(kStart + minutes(2));
   EXPECT_EQ(drain.end(), End::kAtOnce);
 }
 
-TEST(DrainController, TakesAnotherDeadlineOnceOnly) {
+TEST(DrainController, BeginningAgainChangesTheDeadlineThatIsGivenAndNothingElse) {
   DrainController drain(minutes(60));
-  EXPECT_TRUE(drain.Begin(kStart, minutes(5)));
-  EXPECT_FALSE(drain.Begin(kStart, minutes(50)));
+  EXPECT_TRUE(drain.Begin(kStart, minutes(50)));
+  EXPECT_FALSE(drain.Begin(kStart + minutes(1)));
+  EXPECT_EQ(drain.remaining(kStart + minutes(1)), minutes(49));
+  EXPECT_FALSE(drain.Begin(kStart, minutes(5)));
   EXPECT_EQ(drain.remaining(kStart), minutes(5));
   EXPECT_EQ(drain.remaining(kStart + minutes(6)), seconds(0));
 }

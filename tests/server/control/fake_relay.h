@@ -47,6 +47,25 @@ class FakeRelay final : public RelayControl {
   void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) override {
     sink(std::exchange(usage, {}));
   }
+  std::size_t CollectSessions(
+      const SessionFilter& filter,
+      const std::function<void(std::vector<SessionRecord>)>& sink) override {
+    filters.push_back(filter);
+    for (const auto& shard : sessions) {
+      std::vector<SessionRecord> wanted;
+      for (const SessionRecord& each : shard) {
+        if (each.id > filter.after && wanted.size() < filter.limit) wanted.push_back(each);
+      }
+      sink(wanted);
+    }
+    return sessions.size();
+  }
+  std::size_t Disconnect(std::uint64_t id, const std::function<void(bool)>& sink) override {
+    for (auto& shard : sessions) {
+      sink(std::erase_if(shard, [id](const SessionRecord& each) { return each.id == id; }) > 0);
+    }
+    return sessions.size();
+  }
   void Stop() override { ++stops; }
 
   void AddAllocations(std::int64_t count) {
@@ -62,6 +81,8 @@ class FakeRelay final : public RelayControl {
   std::vector<Config> configs;                           // control thread
   std::shared_ptr<const turn::Revocations> revocations;  // likewise
   std::vector<UsageRecord> usage;                        // likewise
+  std::vector<std::vector<SessionRecord>> sessions;      // by shard, each by id; likewise
+  std::vector<SessionFilter> filters;                    // that were asked with; likewise
   std::atomic<int> refreshes{0};
   std::atomic<int> stops{0};
 };

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <functional>
+#include <future>
+#include <thread>
 #include <vector>
 
 #include "server/http/line_client.h"
@@ -26,21 +29,33 @@ class LineServerTest : public testing::Test {
   base::Result<std::unique_ptr<LineServer>> Listen(LineServer::Options options = {
                                                        .socket_path = ""}) {
     options.socket_path = path();
-    return LineServer::Listen(loop_.loop(), options, [](std::string_view line) {
-      if (line == "large") return std::string(3'000'000, 'x');
-      if (line == "nothing") return std::string();
-      return "<" + std::string(line) + ">\n";
-    });
+    return LineServer::Listen(loop_.loop(), options,
+                              [this](std::string_view line, const LineReply& reply) {
+                                if (line == "large")
+                                  return reply.Finish(std::string(3'000'000, 'x'));
+                                if (line == "nothing") return reply.Finish("");
+                                if (line == "later") return later_.push_back(reply);
+                                reply.Finish("<" + std::string(line) + ">\n");
+                              });
   }
   void Serve(LineServer::Options options = {}) {
     server_ = std::move(Listen(options)).value();
     loop_.Start();
+  }
+  // Asks on the loop's thread, again and again, until it is so.
+  void OnLoop(std::function<bool()> is_so) {
+    while (true) {
+      std::promise<bool> answer;
+      loop_.loop().Post([&] { answer.set_value(is_so()); });
+      if (answer.get_future().get()) return;
+    }
   }
   std::string path() const { return directory_.File("run/admin.sock"); }
 
   test_support::TemporaryDirectory directory_;
   LoopThread loop_;
   std::unique_ptr<LineServer> server_;
+  std::vector<LineReply> later_;  // loop's thread
 };
 
 TEST_F(LineServerTest, AnswersALine) {
@@ -110,6 +125,45 @@ TEST_F(LineServerTest, SurvivesAClientThatLeaves) {
     if (i % 2 == 0) client.Send("large\n");
   }
   EXPECT_EQ(AskLine(path(), "status").value(), "<status>\n");
+}
+
+TEST_F(LineServerTest, TakesItsTimeToAnswerAndDoesSoInParts) {
+  Serve({.timeout = std::chrono::milliseconds(30)});
+  StreamClient client(path());
+  client.Send("later\n");
+  OnLoop([this] { return !later_.empty(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));  // longer than clients may take
+  OnLoop([this] { return later_[0].Send("one\n"); });
+  EXPECT_EQ(client.ReadUntil("\n"), "one\n");
+  OnLoop([this] {
+    later_[0].Finish("two\n");
+    EXPECT_FALSE(later_[0].Send("three\n"));
+    return true;
+  });
+  EXPECT_EQ(client.ReadAll(), "two\n");
+}
+
+TEST_F(LineServerTest, AnAnswerIsForNobodyWhenTheClientHasLeft) {
+  Serve({.max_connections = 1});
+  {
+    StreamClient client(path());
+    client.Send("later\n");
+    OnLoop([this] { return !later_.empty(); });
+  }
+  OnLoop([this] { return !later_[0].Send("more\n"); });
+  EXPECT_EQ(AskLine(path(), "status").value(), "<status>\n");  // its place is free
+}
+
+TEST_F(LineServerTest, WhatIsAnsweredLastIsStillTaken) {
+  Serve();
+  StreamClient client(path());
+  client.Send("later\n");
+  OnLoop([this] { return !later_.empty(); });
+  loop_.Stop();
+  later_[0].Finish("the end\n");
+  server_.reset();
+  EXPECT_EQ(client.ReadAll(), "the end\n");
+  EXPECT_FALSE(later_[0].Send("nobody hears this"));
 }
 
 TEST_F(LineServerTest, LetsFurtherClientsWait) {

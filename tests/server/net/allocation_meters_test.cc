@@ -37,4 +37,13 @@ TEST(AllocationMeters, WhatHasLeakedAwayIsForgotten) {
   EXPECT_EQ(meters.Of(2, later), used);
 }
 
+TEST(AllocationMeters, WhatARelayHasCarriedArrivesOnce) {
+  AllocationMeters meters;
+  const RelayTraffic traffic{{{.packets = 1, .bytes = 2}, {.packets = 3, .bytes = 4}}};
+  meters.Leave({7}, traffic);
+  EXPECT_EQ(meters.Arrive({8}), RelayTraffic{});
+  EXPECT_EQ(meters.Arrive({7}), traffic);
+  EXPECT_EQ(meters.Arrive({7}), RelayTraffic{});
+}
+
 }  // namespace relay::allocation_meters_test
