@@ -19,7 +19,7 @@ SCRIPT = FOLDER / "base" / "relay" / "own-node.sh"
 PROGRAM = """#!/bin/sh
 case $1 in
   status) test -e "$RUN_DIRECTORY/served" ;;
-  drain) echo "$*" >>"$RUN_DIRECTORY/drained" ;;
+  drain) echo "$*" >>"$RUN_DIRECTORY/drained"; until test -e "$RUN_DIRECTORY/over"; do sleep 0.1; done ;;
   serve) touch "$RUN_DIRECTORY/served"; shift; echo "$*" >"$RUN_DIRECTORY/arguments"; exec sleep 60 ;;
 esac
 """
@@ -58,6 +58,7 @@ class Pods:
 
     def end_of_server(self) -> None:
         (self.run / "served").unlink()
+        (self.run / "over").touch()
 
     @property
     def drained(self) -> list[str]:

@@ -123,6 +123,15 @@ def test_COMMANDS_firewall_without_a_registry_knows_its_own_node(tmp_path):
     assert whole["complete"] is True and len(whole["nodes"]) == 1
 
 
+def test_COMMANDS_dns_has_records_of_every_node_of_every_region(tmp_path, registries, relays):
+    eu, na = registries
+    done = ask("dns", tmp_path, eu.url, read=[na.url])
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    for name, address in [("eu09.turn.example.test", "198.51.100.9"), *zip(NAMES, ADDRESSES, strict=True)]:
+        assert any(line[0] == f"{name}." and line[-2:] == ["A", address] for line in lines if line), name
+
+
 def test_COMMANDS_firewall_names_every_node_of_every_region_and_leaves_no_trace(tmp_path, registries, relays):
     eu, na = registries
     call = Call(relays[1].udp, "k1.acme.subject:jti")
@@ -143,15 +152,6 @@ def test_COMMANDS_firewall_names_every_node_of_every_region_and_leaves_no_trace(
         assert redis.ask("KEYS", "*eu09*") == []
     call.hang_up()
     assert relays.pop(1).wait() == 0
-
-
-def test_COMMANDS_dns_has_records_of_every_node_of_every_region(tmp_path, registries, relays):
-    eu, na = registries
-    done = ask("dns", tmp_path, eu.url, read=[na.url])
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = [line.split() for line in done.stdout.splitlines()]
-    for name, address in [("eu09.turn.example.test", "198.51.100.9"), *zip(NAMES, ADDRESSES, strict=True)]:
-        assert any(line[0] == f"{name}." and line[-2:] == ["A", address] for line in lines if line), name
 
 
 def test_COMMANDS_dns_with_a_registry_that_is_not_there_says_that_it_is_incomplete(tmp_path):

@@ -35,11 +35,10 @@ case $1 in
   leave)
     is_owner || exit 0
     rm -f "$owner"
-    # SIGTERM comes when this is over, and after a drain has begun it ends all calls: so this goes on until the server
-    # has ended. A version that does not know the command drains by SIGTERM.
+    # Waits for the end of the drain. The SIGTERM that comes afterwards, or in between, is the first one: a server that
+    # drains by command goes on with it.
     drain
-    [ $? -ne 2 ] || exit 0
-    while is_served; do sleep 1; done
+    exit 0
     ;;
   *)
     echo "usage: own-node.sh take | serve PROGRAM [ARGUMENT ...] | leave" >&2
