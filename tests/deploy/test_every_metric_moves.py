@@ -326,6 +326,7 @@ def test_a_node_of_its_own_has_values_of_its_own(node, tmp_path):
         drained = families_of(server.get("/metrics")[1])
         for name in ("senso_turn_draining", "senso_turn_ready"):
             assert drained[name].total == 1 - there[name].total
+        client.refresh(0)
         client.close()
     finally:
         server.stop()
