@@ -322,7 +322,7 @@ def test_a_node_of_its_own_has_values_of_its_own(node, tmp_path):
             assert here[name].total == pytest.approx(1024 * status_of(node.server.pid, line), rel=0.3)
         client = TurnClient(UdpTransport(server.udp), BOB)
         client.allocate()
-        assert ask_admin(admin_socket(server), "drain 3600") == "draining\n"
+        assert ask_admin(admin_socket(server), "drain 3600").startswith("draining: 1 allocation ")
         drained = families_of(server.get("/metrics")[1])
         for name in ("senso_turn_draining", "senso_turn_ready"):
             assert drained[name].total == 1 - there[name].total
