@@ -95,7 +95,7 @@ int RunDisconnect(const DisconnectOptions& options);
 struct DrainOptions {
   AdminOptions admin;
   std::optional<std::string> deadline;  // default: drain.deadline
-  bool is_no_wait = false;              // returns when the drain has begun, not when it is over
+  bool is_waiting = false;              // returns when the drain is over, not when it has begun
 };
 int RunDrain(const DrainOptions& options);
 

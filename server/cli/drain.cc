@@ -45,7 +45,7 @@ int RunDrain(const DrainOptions& options) {
   }
   const auto socket = FindAdminSocket(options.admin);
   if (!socket) return kExitFailed;
-  if (!options.is_no_wait) return Follow(*socket, line + " watch");
+  if (options.is_waiting) return Follow(*socket, line + " watch");
   const auto answer = AskServer(*socket, line);
   if (!answer) return kExitFailed;
   std::cout << *answer << '\n' << std::flush;

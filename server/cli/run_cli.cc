@@ -51,11 +51,10 @@ constexpr const char* kSessionsFooter =
     "  senso-turn sessions --format json | jq '.sessions[] | select(.bytes_to_peers > 1e9)'";
 
 constexpr const char* kDrainFooter =
-    "\nNew allocations are refused, or sent to another node of the fleet; present ones go on. The "
-    "server ends\n"
-    "when none is left or the deadline has passed. It goes on draining when this command is "
-    "interrupted; to\n"
-    "drain again changes nothing but the deadline, if one is given, and looks on.\n"
+    "\nNew allocations are refused, or sent to another node of the fleet; present ones go on. The\n"
+    "server ends when none is left or the deadline has passed; to drain again changes nothing but\n"
+    "the deadline, if one is given. With --wait it tells how many are left until it is over;\n"
+    "interrupting that does not end the drain.\n"
     "\n"
     "Exit code 1: it was not reached, or stopped before the drain was over.";
 
@@ -289,7 +288,7 @@ class CommandLine {
     sub->add_option("--deadline", drain_.deadline,
                     "When it ends at the latest, such as 10m or 1h (default: drain.deadline)")
         ->type_name("DURATION");
-    sub->add_flag("--no-wait", drain_.is_no_wait, "Return when the drain has begun");
+    sub->add_flag("--wait", drain_.is_waiting, "Look on until the drain is over");
     sub->footer(kDrainFooter);
   }
 

@@ -99,11 +99,11 @@ def test_the_next_one_drains_it_and_waits_until_it_has_ended(pods):
     pods.serve("first")
     assert eventually(lambda: pods.is_served)
     taking = pods.take("next")
-    assert eventually(lambda: pods.drained == [f"drain --socket {pods.run}/admin.sock --deadline 7m"])
+    assert eventually(lambda: pods.drained == [f"drain --wait --socket {pods.run}/admin.sock --deadline 7m"])
     assert taking.poll() is None and pods.owner == "next"
     pods.end_of_server()
     assert taking.wait(10) == 0
-    assert pods.drained == [f"drain --socket {pods.run}/admin.sock --deadline 7m"]
+    assert pods.drained == [f"drain --wait --socket {pods.run}/admin.sock --deadline 7m"]
 
 
 def test_a_pod_that_lost_its_node_waits_to_be_deleted(pods):

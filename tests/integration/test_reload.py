@@ -513,7 +513,7 @@ def test_RELOAD_draining_goes_on(start, make_peer):
     client, peer = client_of(server), make_peer()
     client.allocate()
     client.channel_bind(0x4000, peer.endpoint)
-    assert ask_admin(admin_socket(server), "drain 3600") == "draining\n"
+    assert ask_admin(admin_socket(server), "drain 3600").startswith("draining: 1 allocation is left, ")
     reload(server, limits={"allocations": 500})
     assert client_of(server).try_allocate().error == 508
     assert server.get("/readyz")[0] == 503 and server.metric("senso_turn_draining") == 1

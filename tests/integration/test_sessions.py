@@ -72,7 +72,7 @@ class DeafServer:
 
 # -- unhappy paths ----------------------------------------------------------------------------------------------------
 
-COMMANDS = (["sessions"], ["disconnect", "1"], ["drain"], ["drain", "--no-wait"])
+COMMANDS = (["sessions"], ["disconnect", "1"], ["drain", "--wait"], ["drain"])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -215,7 +215,7 @@ def test_COMMANDS_disconnect_ends_one_and_no_other(server, connect, peer):
 def test_COMMANDS_drain_waits_for_the_last_allocation(own_server):
     server = own_server(drain={"deadline": "1h"})
     client = allocated(server)
-    arguments = [str(binary()), "drain", "--deadline", "2h", "--socket", server.settings["admin"]["socket"]]
+    arguments = [str(binary()), "drain", "--wait", "--deadline", "2h", "--socket", server.settings["admin"]["socket"]]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as drain:
         assert drain.stdout.readline() == "draining: 1 allocation is left, 2h 0m 0s until the deadline\n"
         assert server.get("/readyz")[0] == 503
@@ -232,13 +232,13 @@ def test_COMMANDS_drain_waits_for_the_last_allocation(own_server):
 def test_COMMANDS_drain_twice_changes_nothing_but_a_given_deadline(own_server):
     server = own_server(drain={"deadline": "1h"})
     client = allocated(server)
-    first = ask(server, "drain", "--no-wait")
+    first = ask(server, "drain")
     assert first.returncode == 0 and "1h 0m 0s" in first.stdout
-    again = ask(server, "drain", "--no-wait")
+    again = ask(server, "drain")
     assert again.returncode == 0 and again.stdout.startswith("draining: 1 allocation is left, ")
-    assert "1h 0m 0s" in ask(server, "drain", "--no-wait", "--deadline", "1h").stdout
+    assert "1h 0m 0s" in ask(server, "drain", "--deadline", "1h").stdout
     assert client.refresh().is_success
-    shorter = ask(server, "drain", "--deadline", "1s")
+    shorter = ask(server, "drain", "--wait", "--deadline", "1s")
     assert shorter.returncode == 0
     assert shorter.stdout.endswith("drained: the drain deadline has passed; 1 allocation is left and will end now\n")
     assert ended(server) == 0
@@ -249,7 +249,7 @@ def test_LIFE_sigterm_goes_on_with_an_administrators_drain(own_server):
     """As when a service manager stops what a hook has drained: calls are not cut short."""
     server = own_server(drain={"deadline": "1h"})
     client = allocated(server)
-    assert ask(server, "drain", "--no-wait").returncode == 0
+    assert ask(server, "drain").returncode == 0
     server.terminate()
     assert eventually(lambda: "the drain goes on" in server.log())
     assert client.refresh().is_success
@@ -260,7 +260,7 @@ def test_LIFE_sigterm_goes_on_with_an_administrators_drain(own_server):
 def test_COMMANDS_drain_that_is_cut_short_is_1(own_server):
     server = own_server(drain={"deadline": "1h"})
     allocated(server)
-    arguments = [str(binary()), "drain", "--socket", server.settings["admin"]["socket"]]
+    arguments = [str(binary()), "drain", "--wait", "--socket", server.settings["admin"]["socket"]]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as drain:
         drain.stdout.readline()
         os.kill(server.pid, signal.SIGINT)
@@ -273,7 +273,7 @@ def test_COMMANDS_who_watches_a_drain_may_leave(own_server):
     server = own_server(drain={"deadline": "1h"})
     client = allocated(server)
     for _ in range(3):
-        arguments = [str(binary()), "drain", "--socket", server.settings["admin"]["socket"]]
+        arguments = [str(binary()), "drain", "--wait", "--socket", server.settings["admin"]["socket"]]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as drain:
             drain.stdout.readline()
             drain.kill()

@@ -54,7 +54,7 @@ TEST(Completion, QuotesWhatTheShellWouldTakeForItsOwn) {
 TEST(Completion, IsThatOfTheProgram) {
   const CommandResult result = RunCommand({"completion", "bash"});
   EXPECT_EQ(result.code, 0);
-  for (const char* word : {"sessions", "disconnect", "drain", "--deadline", "--no-wait", "--watch"})
+  for (const char* word : {"sessions", "disconnect", "drain", "--deadline", "--wait", "--watch"})
     EXPECT_THAT(result.out, HasSubstr(word));
   EXPECT_THAT(result.out, Not(HasSubstr("generate")));
   EXPECT_EQ(RunCommand({"completion", "csh"}).code, 2);

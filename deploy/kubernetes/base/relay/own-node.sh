@@ -15,7 +15,7 @@ socket=$run/admin.sock
 
 is_owner() { [ "$(cat "$owner" 2>/dev/null || echo "$POD_UID")" = "$POD_UID" ]; }
 is_served() { senso-turn status --socket "$socket" >/dev/null 2>&1; }
-drain() { senso-turn drain --socket "$socket" --deadline "$DRAIN_DEADLINE"; }
+drain() { senso-turn drain --wait --socket "$socket" --deadline "$DRAIN_DEADLINE"; }
 
 case $1 in
   take)
