@@ -31,7 +31,8 @@ void IdleEffects::SendToPeer(const turn::Client&, turn::RelayHandle, const turn:
 std::optional<turn::RelayHandle> IdleEffects::OpenRelay(const turn::RelayedTransportAddress&) {
   return turn::RelayHandle{++handles_};
 }
-void IdleEffects::StartRelay(turn::RelayHandle, const turn::RelayedTransportAddress&) {}
+void IdleEffects::StartRelay(turn::RelayHandle, const turn::RelayedTransportAddress&,
+                             turn::UserNumber) {}
 void IdleEffects::StopRelay(turn::RelayHandle) {}
 void IdleEffects::CloseRelay(turn::RelayHandle) {}
 void IdleEffects::InstallRoute(const turn::Route&) { ++routes_; }

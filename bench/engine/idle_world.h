@@ -43,7 +43,8 @@ class IdleEffects final : public turn::Effects {
   void SendToPeer(const turn::Client& client, turn::RelayHandle relay,
                   const turn::PeerAddress& peer, base::Bytes payload, bool dont_fragment) override;
   std::optional<turn::RelayHandle> OpenRelay(const turn::RelayedTransportAddress& address) override;
-  void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override;
+  void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address,
+                  turn::UserNumber user) override;
   void StopRelay(turn::RelayHandle relay) override;
   void CloseRelay(turn::RelayHandle relay) override;
   void InstallRoute(const turn::Route& route) override;

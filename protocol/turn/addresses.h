@@ -68,6 +68,12 @@ struct ShardIndex {
   friend constexpr auto operator<=>(const ShardIndex&, const ShardIndex&) = default;
 };
 
+// Stands for a user as long as anything is charged to it (Ledger::NumberOf). From 1; 0: nobody.
+struct UserNumber {
+  std::uint32_t value = 0;
+  friend constexpr auto operator<=>(const UserNumber&, const UserNumber&) = default;
+};
+
 struct RelayHandleHash {
   std::size_t operator()(RelayHandle handle) const noexcept {
     return static_cast<std::size_t>(handle.value) * 0x9e3779b97f4a7c15ULL;

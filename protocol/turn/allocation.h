@@ -47,7 +47,8 @@ class Allocation : public ExpiryWheel::Entry {
   RelayProtocol protocol = RelayProtocol::kUdp;
   bool relays_only = false;  // as the credential that it was made with
   std::string username;
-  Owner owner;  // whom each relay is charged to
+  Owner owner;      // whom each relay is charged to
+  UserNumber user;  // of the owner, for datapaths
   // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
   // name. Its mac_key signs what comes without a token.
   std::unique_ptr<const Credential> token;

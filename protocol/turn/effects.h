@@ -44,7 +44,8 @@ class Effects {
   virtual std::optional<RelayHandle> OpenRelay(const RelayedTransportAddress& address) = 0;
   // From now on datagrams that arrive are given to OnPeerDatagram of this engine. The handle may
   // come from another engine's OpenRelay by way of a reservation, or of a move (RFC 8016).
-  virtual void StartRelay(RelayHandle relay, const RelayedTransportAddress& address) = 0;
+  virtual void StartRelay(RelayHandle relay, const RelayedTransportAddress& address,
+                          UserNumber user) = 0;
   // A started one gets little bandwidth, whatever others get: it is a stranger's who tests. Only
   // datagrams are meant.
   virtual void LimitRelay(RelayHandle /*relay*/) {}

@@ -30,6 +30,7 @@ struct BindGranted {
   ShardIndex owner;
   PeerConnectionHandle peer;
   std::uint64_t allocation_id;
+  UserNumber user;
 };
 struct BindRefused {
   Client client;

@@ -40,7 +40,8 @@ std::optional<StunError> Engine::State::StartConnectionBind(const Request& reque
   connection.joined_by = shard_;
   Response success(request, *policy_);
   Answer(request, std::nullopt, success);
-  if (!tcp_->Join(request.client, peer, id, connection.allocation.id)) ForgetConnection(connection);
+  if (!tcp_->Join(request.client, peer, id, connection.allocation.id, connection.allocation.user))
+    ForgetConnection(connection);
   return std::nullopt;
 }
 
@@ -85,8 +86,9 @@ void Engine::State::On(BindWanted&& message, const base::Now&) {
   connections_.NoteJoined(connection);
   connection.joined_by = message.from;
   tcp_->Surrender(peer);
-  effects_.PostToShard(message.from, BindGranted{message.client, connection.id, shard_, peer,
-                                                 connection.allocation.id});
+  effects_.PostToShard(message.from,
+                       BindGranted{message.client, connection.id, shard_, peer,
+                                   connection.allocation.id, connection.allocation.user});
 }
 
 void Engine::State::On(BindGranted&& message, const base::Now&) {
@@ -99,7 +101,8 @@ void Engine::State::On(BindGranted&& message, const base::Now&) {
     Response success(request, *policy_);
     Answer(request, std::nullopt, success);
   });
-  if (!tcp_->Join(message.client, message.peer, message.connection, message.allocation_id))
+  if (!tcp_->Join(message.client, message.peer, message.connection, message.allocation_id,
+                  message.user))
     return effects_.PostToShard(message.owner, JoinedEnded{message.connection});
   joined_for_others_.emplace(message.connection.value, message.owner);
 }

@@ -82,8 +82,7 @@ std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
       CountOfTenant(owner) >= options_.allocations_per_tenant)
     return QuotaScope::kTenant;
   if (owner.relays_only) {
-    if (IsReached(RelaysOnlyLimits::kPerUser, CountOf(by_subject_, subject)))
-      return QuotaScope::kUser;
+    if (IsReached(RelaysOnlyLimits::kPerUser, UnitsOfUser(subject))) return QuotaScope::kUser;
     if (IsReached(RelaysOnlyLimits::kInAll, CountOf(by_tenant_, owner.tenant)))
       return QuotaScope::kTenant;
   }
@@ -92,7 +91,7 @@ std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
   if (IsReached(options_.allocations, charged_)) return QuotaScope::kTotal;
 
   ++charged_;
-  ++by_subject_[subject];
+  ChargeUser(subject);
   if (!owner.tenant.empty()) ++by_tenant_[owner.tenant];
   ++by_source_[owner.source];
   return std::nullopt;
@@ -103,13 +102,44 @@ void Ledger::Discharge(const Owner& owner) {
   const std::lock_guard lock(mutex_);
   CHECK(charged_ != 0);
   --charged_;
-  CountDown(by_subject_, subject);
+  DischargeUser(subject);
   if (!owner.tenant.empty()) CountDown(by_tenant_, owner.tenant);
   CountDown(by_source_, owner.source);
 }
 
+UserNumber Ledger::NumberOf(const Owner& owner) const {
+  const std::string subject = SubjectKey(owner);
+  const std::lock_guard lock(mutex_);
+  const auto found = by_subject_.find(subject);
+  return found == by_subject_.end() ? UserNumber{} : found->second.number;
+}
+
+void Ledger::ChargeUser(const std::string& key) {
+  UserAccount& account = by_subject_[key];
+  ++account.units;
+  if (account.units > 1) return;
+  if (free_numbers_.empty()) {
+    account.number = {static_cast<std::uint32_t>(by_subject_.size())};
+  } else {
+    account.number = free_numbers_.extract(free_numbers_.begin()).value();
+  }
+}
+
+void Ledger::DischargeUser(const std::string& key) {
+  const auto found = by_subject_.find(key);
+  CHECK(found != by_subject_.end());
+  if (--found->second.units != 0) return;
+  free_numbers_.insert(found->second.number);
+  by_subject_.erase(found);
+}
+
+std::uint32_t Ledger::UnitsOfUser(const std::string& key) const {
+  const auto found = by_subject_.find(key);
+  return found == by_subject_.end() ? 0 : found->second.units;
+}
+
 std::size_t Ledger::CountOfUser(const Owner& owner, const std::string& key) const {
-  const std::size_t here = CountOf(by_subject_, key);
+  const std::size_t here = UnitsOfUser(key);
   if (elsewhere_ == nullptr) return here;
   return here + CountOf(*elsewhere_, QuotaNameOfUser(owner.tenant, owner.subject));
 }
@@ -125,7 +155,7 @@ std::vector<QuotaCount> Ledger::ReadCounts() const {
   std::vector<std::pair<std::string, std::uint32_t>> tenants;
   {
     const std::lock_guard lock(mutex_);
-    users.assign(by_subject_.begin(), by_subject_.end());
+    for (const auto& [key, account] : by_subject_) users.emplace_back(key, account.units);
     tenants.assign(by_tenant_.begin(), by_tenant_.end());
   }
   std::vector<QuotaCount> counts;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -72,6 +73,9 @@ class Ledger {
   // it.
   std::optional<QuotaScope> Charge(const Owner& owner);
   void Discharge(const Owner& owner);
+  // Of the owner's user: a small number that no other user has at the same time, and that stays
+  // until nothing is charged to this one any more. 0: nothing is.
+  UserNumber NumberOf(const Owner& owner) const;
 
   // How much each user and tenant has here.
   std::vector<QuotaCount> ReadCounts() const;
@@ -142,7 +146,16 @@ class Ledger {
  private:
   struct AddressPool;  // a RelayAddress, its pool and its bitmap of live ports
 
-  // The lock is held for both.
+  // What is charged to a user.
+  struct UserAccount {
+    std::uint32_t units = 0;
+    UserNumber number;
+  };
+
+  // The lock is held for all of them.
+  void ChargeUser(const std::string& key);
+  void DischargeUser(const std::string& key);
+  std::uint32_t UnitsOfUser(const std::string& key) const;
   std::size_t CountOfUser(const Owner& owner, const std::string& key) const;
   std::size_t CountOfTenant(const Owner& owner) const;
 
@@ -154,7 +167,8 @@ class Ledger {
   std::size_t next_pool_ = 0;
   std::size_t charged_ = 0;
   std::shared_ptr<const QuotaCounts> elsewhere_;
-  std::unordered_map<std::string, std::uint32_t> by_subject_;
+  std::unordered_map<std::string, UserAccount> by_subject_;
+  std::set<UserNumber> free_numbers_;  // up to the highest that is in use
   std::unordered_map<std::string, std::uint32_t> by_tenant_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;

@@ -70,12 +70,13 @@ void Engine::State::AttachRelay(Allocation& allocation, const OpenedRelay& opene
 }
 
 void Engine::State::StartRelay(const Allocation& allocation, const Relay& relay) {
-  effects_.StartRelay(relay.handle, relay.address);
+  effects_.StartRelay(relay.handle, relay.address, allocation.user);
   if (allocation.relays_only) effects_.LimitRelay(relay.handle);
 }
 
 Allocation& Engine::State::Register(std::unique_ptr<Allocation> owned) {
   Allocation& allocation = allocations_.Insert(std::move(owned));
+  allocation.user = ledger_.NumberOf(allocation.owner);
   allocation.ForEachRelay([&](const Relay& relay) {
     if (allocation.protocol == RelayProtocol::kTcp) {
       tcp_->StartRelay(relay.handle);

@@ -19,6 +19,7 @@ struct Route {
   PeerAddress peer;  // where datagrams go and come from on the wire (behind 1:1 NAT: translated)
   bool peer_is_own_relay = false;  // then forward only while Ledger::IsLive(peer)
   bool is_limited = false;         // Effects::LimitRelay was called for `relay`
+  UserNumber user;                 // whose the allocation is
   base::MonotonicTime deadline;
 };
 

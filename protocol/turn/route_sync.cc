@@ -38,7 +38,7 @@ void Engine::State::InstallRoute(const Allocation& allocation, const ChannelBind
   if (deadline <= now) return;
   effects_.InstallRoute(Route{allocation.client, channel.number, relay->handle, relay->address,
                               policy_->peers.ToWire(channel.peer), channel.is_own_relay,
-                              allocation.relays_only, deadline});
+                              allocation.relays_only, allocation.user, deadline});
 }
 
 void Engine::State::InstallRoutes(const Allocation& allocation, base::MonotonicTime now) {

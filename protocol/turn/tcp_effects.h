@@ -39,9 +39,9 @@ class TcpEffects {
   // on either is sent on the other as it is, beginning with what waits already. The peer's
   // connection may come from another engine. Engine::OnJoinedEnded says when it is over. False: the
   // client is gone; the peer's connection is closed. All connections of one allocation share its
-  // limits.
+  // limits, and all of a user the user's.
   virtual bool Join(const Client& client, PeerConnectionHandle peer, ConnectionId connection,
-                    std::uint64_t allocation_id) = 0;
+                    std::uint64_t allocation_id, UserNumber user) = 0;
   // Ends both connections, after what has been received already was sent. OnJoinedEnded does not
   // follow.
   virtual void EndJoined(ConnectionId connection) = 0;

@@ -115,10 +115,8 @@ const ShardCounters& KernelPath::ReadCounters() const {
 }
 
 KernelDatapath::Settings MakeKernelSettings(const Config& config) {
-  const RateLimits limits = MakeRateLimits(config);
   const bool is_rfc5766 = config.protocol.channel_numbers == Config::ChannelNumbers::kRfc5766;
-  return {.bytes_per_second = limits.bytes_per_second,
-          .packets_per_second = limits.packets_per_second,
+  return {.limits = MakeTrafficLimits(config),
           .new_hop_limit = config.relay.hop_limit == Config::HopLimit::kDefault ? kDefaultHopLimit
                                                                                 : std::uint8_t{0},
           .last_channel = is_rfc5766 ? stun::kLastChannelRfc5766.value : stun::kLastChannel.value};

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "server/app/external_addresses.h"
 #include "server/datapath/userspace/socket_address.h"
 #include "server/net/listener_socket.h"
 
@@ -67,6 +68,11 @@ std::optional<base::IpAddress> AddressOfInterface(base::AddressFamily family) {
   return std::nullopt;
 }
 
+bool IsMapped(const Config& config, const base::IpAddress& internal) {
+  const auto& pairs = config.relay.external_addresses;
+  return std::ranges::find(pairs, internal, &Config::ExternalAddress::internal) != pairs.end();
+}
+
 }  // namespace
 
 std::optional<base::IpAddress> DefaultRouteAddress(base::AddressFamily family) {
@@ -99,7 +105,8 @@ base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config
   std::vector<turn::RelayAddress> addresses;
   addresses.reserve(internal.size());
   for (const base::IpAddress& address : internal) addresses.push_back({address, address});
-  bool is_any_used = config.relay.external_addresses.empty();
+  const std::string& stun_uri = config.relay.external_addresses_auto;
+  bool is_any_used = config.relay.external_addresses.empty() || !stun_uri.empty();
   for (const Config::ExternalAddress& pair : config.relay.external_addresses) {
     const auto found = std::ranges::find(addresses, pair.internal, &turn::RelayAddress::internal);
     if (found == addresses.end()) continue;  // one file may serve several hosts
@@ -114,6 +121,12 @@ base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config
     return base::Error{
         "relay.external_addresses: none of them is for " + addresses.front().internal.ToString() +
         ", the address that this host relays from; relay.addresses can name another"};
+  }
+  for (turn::RelayAddress& address : addresses) {
+    if (stun_uri.empty() || IsMapped(config, address.internal)) continue;
+    auto external = AskExternalAddress(stun_uri, address.internal);
+    if (!external.ok()) return base::Error{"relay.external_addresses: " + external.error().message};
+    address.external = external.value();
   }
   return addresses;
 }

@@ -12,7 +12,9 @@ namespace relay {
 
 // The addresses that allocations are made on: relay.addresses, else those of the default routes,
 // each with its external counterpart. Fails when there are external addresses but none for those of
-// the default routes, or one of the other family. Never empty on success.
+// the default routes, or one of the other family, or when a STUN server that is to be asked for
+// them (external_addresses_auto) does not tell; that blocks for some seconds. Never empty on
+// success.
 base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config& config);
 
 // The source address that the default route of a family would give; without a route the first

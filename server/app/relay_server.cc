@@ -150,7 +150,7 @@ base::Result<void> RelayServer::Reconfigure(const Config& config) {
   if (is_other_kernel) shards_->SetKernelDatapath(kernel_.now().datapath);
   if (kernel_.now().datapath != nullptr)
     kernel_.now().datapath->SetSettings(MakeKernelSettings(effective));
-  shards_->SetSettings({policy_, MakeCredentials(effective), MakeRateLimits(effective)},
+  shards_->SetSettings({policy_, MakeCredentials(effective), MakeTrafficLimits(effective)},
                        MakeLedgerOptions(effective, relay_addresses_),
                        effective.limits.connections_per_source);
   check_page_ = MakeCheckPageSettings(effective, relay_addresses_);

@@ -79,27 +79,32 @@ bool IsDatagram(Config::ListenerTransport transport) {
          transport == Config::ListenerTransport::kDtls;
 }
 
-base::IpAddress ExternalOf(const Config& config, const base::IpAddress& internal) {
+base::IpAddress ExternalOf(const Config& config,
+                           const std::vector<turn::RelayAddress>& relay_addresses,
+                           const base::IpAddress& internal) {
   const auto& pairs = config.relay.external_addresses;
-  const auto found = std::ranges::find(pairs, internal, &Config::ExternalAddress::internal);
-  return found == pairs.end() ? internal : found->external;
+  const auto pair = std::ranges::find(pairs, internal, &Config::ExternalAddress::internal);
+  if (pair != pairs.end()) return pair->external;
+  const auto relay = std::ranges::find(relay_addresses, internal, &turn::RelayAddress::internal);
+  return relay == relay_addresses.end() ? internal : relay->external;
 }
 
 // nullopt: it is off.
-std::optional<ShardGroup::Discovery> MakeDiscovery(const Config& config) {
+std::optional<ShardGroup::Discovery> MakeDiscovery(
+    const Config& config, const std::vector<turn::RelayAddress>& relay_addresses) {
   const Config::NatDiscovery& discovery = config.protocol.nat_discovery;
   const Config::Listener* const primary = FirstUdpListener(config);
   if (!discovery.alternate_address || primary == nullptr) return std::nullopt;
   return ShardGroup::Discovery{
       .alternate_address = *discovery.alternate_address,
       .alternate_port = discovery.alternate_port,
-      .external_primary = ExternalOf(config, primary->address),
-      .external_alternate = ExternalOf(config, *discovery.alternate_address)};
+      .external_primary = ExternalOf(config, relay_addresses, primary->address),
+      .external_alternate = ExternalOf(config, relay_addresses, *discovery.alternate_address)};
 }
 
 // The sockets of NAT discovery besides the listener.
 std::vector<base::Endpoint> FurtherSockets(const Config& config) {
-  const auto discovery = MakeDiscovery(config);
+  const auto discovery = MakeDiscovery(config, {});
   if (!discovery) return {};
   const Config::Listener& primary = *FirstUdpListener(config);
   return {{primary.address, discovery->alternate_port},
@@ -230,12 +235,12 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
          .is_required = config.listeners_were_given,
          .trusted_proxies = listener.trusted_proxies.value_or(std::vector<base::IpPrefix>())});
   }
-  options.discovery = MakeDiscovery(config);
+  options.discovery = MakeDiscovery(config, relay_addresses);
   options.connections_per_source = config.limits.connections_per_source;
   options.hop_limits = config.relay.hop_limit == Config::HopLimit::kDefault ? HopLimits::kSystem
                                                                             : HopLimits::kDecrement;
   options.busy_poll = config.relay.busy_poll;
-  options.limits = MakeRateLimits(config);
+  options.limits = MakeTrafficLimits(config);
   options.ledger = MakeLedgerOptions(config, relay_addresses);
   options.policy = std::move(policy);
   options.credentials = MakeCredentials(config);
@@ -249,9 +254,12 @@ std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& conf
       MakeAccessTokenSettings(config));
 }
 
-RateLimits MakeRateLimits(const Config& config) {
-  return {.bytes_per_second = config.limits.bandwidth_per_allocation_bits_per_second / 8,
-          .packets_per_second = config.limits.packets_per_allocation_per_second};
+TrafficLimits MakeTrafficLimits(const Config& config) {
+  const auto& limits = config.limits;
+  return {.allocation = {.bytes_per_second = limits.bandwidth_per_allocation_bits_per_second / 8,
+                         .packets_per_second = limits.packets_per_allocation_per_second},
+          .shared = {.user_bytes_per_second = limits.bandwidth_per_user_bits_per_second / 8,
+                     .total_bytes_per_second = limits.bandwidth_total_bits_per_second / 8}};
 }
 
 turn::Ledger::Options MakeLedgerOptions(const Config& config,

@@ -37,7 +37,7 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
 std::shared_ptr<const turn::CredentialSource> MakeCredentials(const Config& config);
 
 // The limits of one allocation.
-RateLimits MakeRateLimits(const Config& config);
+TrafficLimits MakeTrafficLimits(const Config& config);
 
 // The limits and ports that all shards share.
 turn::Ledger::Options MakeLedgerOptions(const Config& config,

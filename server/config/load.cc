@@ -51,7 +51,6 @@ LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
     Validate(draft);
     CheckCertificates(draft, base::ReadClocks().wall);
     DeriveUsers(draft);
-    ReportUnavailable(draft);
   }
   Wipe(root);
   SortByLine(draft.errors);

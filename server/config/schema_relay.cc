@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <string_view>
 
 #include "server/config/fields.h"
 #include "server/config/text_rules.h"
@@ -12,6 +13,17 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 // A map of internal to external addresses, or {auto: "stun:host:port"}.
+// RFC 7064 section 3.1: "stun:" host [ ":" port ]. What is no host is found out when it is looked
+// up.
+bool IsStunUri(std::string_view text) {
+  constexpr std::string_view kScheme = "stun:";
+  if (!text.starts_with(kScheme)) return false;
+  text.remove_prefix(kScheme.size());
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+  return !text.empty() && text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 Row ExternalAddressesRow() {
   Row row;
   row.path = "relay.external_addresses";
@@ -21,7 +33,9 @@ Row ExternalAddressesRow() {
   row.reload = Row::Reload::kNeedsRestart;
   row.doc =
       "Behind 1:1 NAT: which public address the world sees for each relay address. "
-      "`{auto: \"stun:host:port\"}` is not available in this version.";
+      "`{auto: \"stun:host:port\"}` asks that STUN server at the start, from each relay address "
+      "that "
+      "is not in the map.";
   row.parse = [](Draft& draft, const Value& value) {
     std::vector<Row::Problem> problems;
     Config::Relay& relay = draft.config.relay;
@@ -35,7 +49,14 @@ Row ExternalAddressesRow() {
       const auto text = TakeScalar(member.value, "", problems);
       if (!text) continue;
       if (member.name == "auto") {
-        relay.external_addresses_auto = *text;
+        if (!IsStunUri(*text)) {
+          problems.push_back({"", member.position,
+                              "'" + *text +
+                                  "' is not a STUN server; accepted: such as "
+                                  "stun:stun.example.org:3478"});
+        } else {
+          relay.external_addresses_auto = *text;
+        }
         continue;
       }
       const Parsed<base::IpAddress> internal = Address().parse(member.name);
@@ -65,8 +86,11 @@ Row ExternalAddressesRow() {
     return problems;
   };
   row.print = [](const Draft& draft) {
+    const Config::Relay& relay = draft.config.relay;
     std::string text;
-    for (const Config::ExternalAddress& pair : draft.config.relay.external_addresses) {
+    if (!relay.external_addresses_auto.empty())
+      text = "auto: " + YamlText(relay.external_addresses_auto);
+    for (const Config::ExternalAddress& pair : relay.external_addresses) {
       text += (text.empty() ? "" : ", ") + YamlText(pair.internal.ToString()) + ": " +
               YamlText(pair.external.ToString());
     }
@@ -112,12 +136,16 @@ void AppendLimitRows(std::vector<Row>& rows) {
              CONFIG_MEMBER(limits.packets_per_allocation_per_second),
              "Relayed packets a second of one allocation in each direction; over TCP relays, reads "
              "of up to 16 KiB."));
-  rows.push_back(Scalar("limits.bandwidth_per_user", BitRate(),
-                        CONFIG_MEMBER(limits.bandwidth_per_user_bits_per_second),
-                        "Relayed data of all allocations of one user."));
-  rows.push_back(Scalar("limits.bandwidth_total", BitRate(),
-                        CONFIG_MEMBER(limits.bandwidth_total_bits_per_second),
-                        "Relayed data of the whole server."));
+  rows.push_back(
+      Scalar("limits.bandwidth_per_user", BitRate(),
+             CONFIG_MEMBER(limits.bandwidth_per_user_bits_per_second),
+             "Relayed data of all allocations of one user in each direction. What is above it "
+             "is treated as under bandwidth_total."));
+  rows.push_back(Scalar(
+      "limits.bandwidth_total", BitRate(), CONFIG_MEMBER(limits.bandwidth_total_bits_per_second),
+      "Relayed data of the whole server in each direction; the rest is dropped, and over "
+      "TCP relays held back. Half of it is kept for the first 256 kbit/s of each "
+      "allocation: voices pass while floods lose packets."));
   rows.push_back(Scalar("limits.connections_per_source", Limit(),
                         CONFIG_MEMBER(limits.connections_per_source),
                         "TCP connections of one client address."));

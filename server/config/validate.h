@@ -23,8 +23,4 @@ void ValidateServices(Draft& draft);
 // Derives the users' keys and wipes their passwords. The realm must be final.
 void DeriveUsers(Draft& draft);
 
-// Errors for what the configuration switches on but this version does not have, warnings for what
-// it merely mentions. The one place to edit when a feature arrives.
-void ReportUnavailable(Draft& draft);
-
 }  // namespace relay

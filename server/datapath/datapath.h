@@ -1,10 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "protocol/turn/route.h"
 #include "server/datapath/kernel_share.h"
 #include "server/datapath/relay_traffic.h"
+#include "server/datapath/shared_buckets.h"
 
 namespace relay {
 
@@ -22,6 +24,8 @@ class Datapath {
   virtual std::optional<KernelShare> ShareOf(const turn::RouteKey& /*key*/) { return std::nullopt; }
   // What it has carried for a relay since the last call, by routes that there are and others.
   virtual RelayTraffic TakeTraffic(turn::RelayHandle /*relay*/) { return {}; }
+  // In the kernel: the buckets that it charges for limits that allocations share. nullptr: none.
+  virtual std::shared_ptr<SharedBuckets> shared_buckets() { return nullptr; }
   // In userspace: the installed route is in the kernel as well now; nullopt: it is not any more.
   virtual void SetShare(const turn::RouteKey& /*key*/,
                         const std::optional<KernelShare>& /*share*/) {}

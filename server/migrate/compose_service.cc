@@ -109,8 +109,6 @@ std::string LimitOf(const std::optional<std::uint64_t>& quota) {
   return std::to_string(quota && *quota <= kMost ? *quota : 0);
 }
 
-bool CanLimitTotal() { return LoadConfigText("limits: {bandwidth_total: 1Mbit}", "", {}).ok(); }
-
 }  // namespace
 
 std::string ComposeLimits(const CoturnSettings& settings, Findings& findings) {
@@ -121,16 +119,10 @@ std::string ComposeLimits(const CoturnSettings& settings, Findings& findings) {
   yaml += "  bandwidth_per_allocation: " + PrintBitRate(settings.max_bits_per_second.value_or(0)) +
           "\n";
   if (settings.capacity_bits_per_second.value_or(0) != 0) {
-    const std::string line =
-        "  bandwidth_total: " + PrintBitRate(*settings.capacity_bits_per_second) + "\n";
-    const bool is_available = CanLimitTotal();
     findings.Note(Section::kLimits,
-                  is_available
-                      ? "bps-capacity: coturn shares it out and refuses allocations when all is "
-                        "given away; here data above it is dropped"
-                      : "bps-capacity: a limit for the whole server is not available in this "
-                        "version; bandwidth_per_allocation and allocations together bound it");
-    yaml += is_available ? line : CommentedOut(line);
+                  "bps-capacity: coturn shares it out and refuses allocations when all is given "
+                  "away; here data above it is dropped, of those first who send most");
+    yaml += "  bandwidth_total: " + PrintBitRate(*settings.capacity_bits_per_second) + "\n";
   }
   if (const auto rate = settings.challenges_per_second; rate.value_or(0) != 0) {
     yaml +=

@@ -6,9 +6,9 @@
 namespace relay {
 
 bool AllocationMeter::Admit(Direction direction, const RateLimits& limits, std::size_t bytes,
-                            base::MonotonicTime now) {
+                            base::MonotonicTime now, const SharedBuckets::Shares& shares) {
   const std::lock_guard lock(mutex_);
-  if (!meters_[LabelIndex(direction)].Admit(limits, bytes, now)) return false;
+  if (!meters_[LabelIndex(direction)].Admit(limits, bytes, now, shares)) return false;
   carried_[LabelIndex(direction)].Count(bytes);
   return true;
 }

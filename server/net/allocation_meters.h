@@ -21,7 +21,7 @@ class AllocationMeter {
  public:
   // As RateMeter has it.
   bool Admit(Direction direction, const RateLimits& limits, std::size_t bytes,
-             base::MonotonicTime now);
+             base::MonotonicTime now, const SharedBuckets::Shares& shares = {});
   bool IsEmpty(base::MonotonicTime now) const;
   // What was admitted since the last call.
   RelayTraffic TakeTraffic();

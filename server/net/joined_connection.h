@@ -22,6 +22,7 @@ class JoinedConnections;
 // lately, and how many of them wait in each direction until it may carry more.
 struct Allowance {
   std::shared_ptr<AllocationMeter> meter;
+  turn::UserNumber user;
   std::array<std::size_t, 2> waiting{};
 };
 

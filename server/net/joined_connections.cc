@@ -12,11 +12,12 @@
 namespace relay {
 
 JoinedConnections::JoinedConnections(boost::asio::io_context& io, AllocationMeters& meters,
-                                     RateLimits limits, ShardCounters& counters, ShardClock& clock,
-                                     Hooks hooks)
+                                     TrafficLimits limits, std::shared_ptr<SharedBuckets> shared,
+                                     ShardCounters& counters, ShardClock& clock, Hooks hooks)
     : io_(io),
       meters_(meters),
       limits_(limits),
+      shared_(std::move(shared)),
       counters_(counters),
       clock_(clock),
       hooks_(std::move(hooks)),
@@ -25,26 +26,28 @@ JoinedConnections::JoinedConnections(boost::asio::io_context& io, AllocationMete
 
 void JoinedConnections::Add(turn::ClientHandle client, SocketConnection::Detached detached,
                             Descriptor peer, turn::ConnectionId connection,
-                            std::uint64_t allocation_id) {
+                            std::uint64_t allocation_id, turn::UserNumber user) {
   const auto protocol = ProtocolOf(peer.get());
   boost::asio::ip::tcp::socket socket(io_);
   TuneClientSocket(peer.get());
   socket.assign(protocol, peer.Release());
   auto joined = std::make_unique<JoinedConnection>(
       *this, client, std::move(detached.socket), StreamSocket(std::move(socket)),
-      std::move(detached.unread), std::move(detached.unsent), AllowanceOf(allocation_id));
+      std::move(detached.unread), std::move(detached.unsent), AllowanceOf(allocation_id, user));
   JoinedConnection& added = *joined;
   entries_.emplace(client.value, Entry{connection, std::move(joined)});
   by_connection_.emplace(connection.value, client);
   added.Start();
 }
 
-std::shared_ptr<Allowance> JoinedConnections::AllowanceOf(std::uint64_t allocation_id) {
+std::shared_ptr<Allowance> JoinedConnections::AllowanceOf(std::uint64_t allocation_id,
+                                                          turn::UserNumber user) {
   std::shared_ptr<Allowance> allowance = allowances_[allocation_id].lock();
   if (allowance == nullptr) {
     std::erase_if(allowances_, [](const auto& each) { return each.second.expired(); });
     allowance = std::make_shared<Allowance>();
     allowance->meter = meters_.Of(allocation_id, now());
+    allowance->user = user;
     allowances_[allocation_id] = allowance;
   }
   return allowance;
@@ -162,12 +165,19 @@ void JoinedConnections::Remove(turn::ClientHandle key) {
 }
 
 std::size_t JoinedConnections::AtOnce(std::size_t bytes) const {
-  const std::uint64_t rate = limits_.bytes_per_second;
-  return rate == 0 ? bytes : std::min<std::size_t>(bytes, rate);
+  const auto lower = [](std::size_t most, std::uint64_t rate) {
+    return rate == 0 ? most : std::min<std::size_t>(most, rate);
+  };
+  // Of what allocations share, half is kept for the modest.
+  const SharedLimits& shared = limits_.shared;
+  const std::size_t most = lower(lower(bytes, limits_.allocation.bytes_per_second),
+                                 (shared.user_bytes_per_second + 1) / 2);
+  return lower(most, (shared.total_bytes_per_second + 1) / 2);
 }
 
 bool JoinedConnections::Admit(Allowance& allowance, Direction direction, std::size_t bytes) {
-  return allowance.meter->Admit(direction, limits_, bytes, now());
+  return allowance.meter->Admit(direction, limits_.allocation, bytes, now(),
+                                shared_->Of(allowance.user, direction, limits_.shared));
 }
 
 void JoinedConnections::Count(Direction direction, std::size_t bytes) {

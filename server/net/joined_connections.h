@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -32,13 +33,15 @@ class JoinedConnections {
     std::function<void(turn::ClientHandle)> on_client_gone;  // the client's socket is closed
   };
   // All must outlive the object.
-  JoinedConnections(boost::asio::io_context& io, AllocationMeters& meters, RateLimits limits,
-                    ShardCounters& counters, ShardClock& clock, Hooks hooks);
-  void SetLimits(RateLimits limits) { limits_ = limits; }
+  JoinedConnections(boost::asio::io_context& io, AllocationMeters& meters, TrafficLimits limits,
+                    std::shared_ptr<SharedBuckets> shared, ShardCounters& counters,
+                    ShardClock& clock, Hooks hooks);
+  void SetLimits(const TrafficLimits& limits) { limits_ = limits; }
+  void SetSharedBuckets(std::shared_ptr<SharedBuckets> shared) { shared_ = std::move(shared); }
 
   // `client` is the handle of the client's connection and must be new here.
   void Add(turn::ClientHandle client, SocketConnection::Detached detached, Descriptor peer,
-           turn::ConnectionId connection, std::uint64_t allocation_id);
+           turn::ConnectionId connection, std::uint64_t allocation_id, turn::UserNumber user);
   // After what was read has been sent. Unknown ones are ignored.
   void End(turn::ConnectionId connection);
   // A few times a second: closes what takes too long to end.
@@ -80,13 +83,14 @@ class JoinedConnections {
     std::shared_ptr<Allowance> allowance;
   };
   JoinedConnection* Find(turn::ClientHandle key) const;
-  std::shared_ptr<Allowance> AllowanceOf(std::uint64_t allocation_id);
+  std::shared_ptr<Allowance> AllowanceOf(std::uint64_t allocation_id, turn::UserNumber user);
   void LetGoOn();
   void Remove(turn::ClientHandle key);
 
   boost::asio::io_context& io_;
   AllocationMeters& meters_;
-  RateLimits limits_;
+  TrafficLimits limits_;
+  std::shared_ptr<SharedBuckets> shared_;
   ShardCounters& counters_;
   ShardClock& clock_;
   Hooks hooks_;

@@ -25,14 +25,15 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
       udp_listeners_(std::move(options.udp_listeners)),
       queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)],
              counters_.dropped_packets[LabelIndex(turn::DropReason::kBufferFull)]),
-      forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, queue_, counters_,
-                 own_relays),
+      forwarder_(ledger, ForForwarder(udp_listeners_), options.limits, options.shared_buckets,
+                 queue_, counters_, own_relays),
       routes_(forwarder_, static_cast<std::uint32_t>(forwarder_.listener_count())),
+      own_shared_buckets_(options.shared_buckets),
       proxied_(forwarder_),
       streams_(io_, forwarder_, queue_, census, counters_, clock_),
       dtls_(io_, forwarder_, queue_, proxied_, census, counters_, clock_, random_),
       joined_(
-          io_, meters, options.limits, counters_, clock_,
+          io_, meters, options.limits, options.shared_buckets, counters_, clock_,
           {.on_ended = [this](turn::ConnectionId id) { engine_.OnJoinedEnded(id); },
            .on_client_gone = [this](turn::ClientHandle client) { streams_.Vacate(client.value); }}),
       tcp_relays_(io_, streams_, joined_, clock_),
@@ -192,6 +193,9 @@ void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
   unshown_routes_ = forwarder_.ListRoutes();
   for (const turn::RouteKey& key : unshown_routes_) forwarder_.SetShare(key, std::nullopt);
   if (kernel == nullptr) unshown_routes_.clear();
+  const auto shared = kernel == nullptr ? nullptr : kernel->shared_buckets();
+  forwarder_.SetSharedBuckets(shared == nullptr ? own_shared_buckets_ : shared);
+  joined_.SetSharedBuckets(shared == nullptr ? own_shared_buckets_ : shared);
   routes_.SetKernel(std::move(kernel));
   ShowRoutesToKernel();
 }

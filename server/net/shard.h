@@ -51,7 +51,7 @@ struct TcpListener {
 struct ShardSettings {
   std::shared_ptr<const turn::Policy> policy;
   std::shared_ptr<const turn::CredentialSource> credentials;
-  RateLimits limits;
+  TrafficLimits limits;
 };
 
 // One thread's share of the relay: an io_context, an engine, its sockets. Shards share nothing but
@@ -69,8 +69,9 @@ class Shard {
     // The same for all shards of the process, so that each accepts what another one issued.
     turn::NonceKey nonce_key;
     base::MonotonicTime nonce_origin;
-    RateLimits limits;
-    turn::ShardIndex index;  // its place among the shards of the process
+    TrafficLimits limits;
+    std::shared_ptr<SharedBuckets> shared_buckets;  // of all shards of the process
+    turn::ShardIndex index;                         // its place among the shards of the process
     HopLimits hop_limits = HopLimits::kDecrement;
     std::chrono::microseconds busy_poll{0};  // as PacketPoller has it
   };
@@ -130,7 +131,8 @@ class Shard {
   SendQueue queue_;
   Forwarder forwarder_;
   RouteFanout routes_;
-  std::vector<turn::RouteKey> unshown_routes_;  // which the kernel has yet to hear of
+  const std::shared_ptr<SharedBuckets> own_shared_buckets_;  // where the kernel has none
+  std::vector<turn::RouteKey> unshown_routes_;               // which the kernel has yet to hear of
   ProxiedClients proxied_;
   StreamService streams_;
   DtlsService dtls_;

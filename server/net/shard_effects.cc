@@ -65,9 +65,9 @@ std::optional<turn::RelayHandle> ShardEffects::OpenRelay(
   return turn::RelayHandle{opened.descriptor.Release()};
 }
 
-void ShardEffects::StartRelay(turn::RelayHandle relay,
-                              const turn::RelayedTransportAddress& address) {
-  forwarder_.AddRelay(relay.value, address);
+void ShardEffects::StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address,
+                              turn::UserNumber user) {
+  forwarder_.AddRelay(relay.value, address, user);
   poller_.Add(relay.value);
 }
 

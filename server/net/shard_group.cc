@@ -145,6 +145,9 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     const auto opened = group->OpenDiscovery(*options.discovery, shards);
     if (!opened.ok()) return opened.error();
   }
+  // Each user has a relayed transport address at least.
+  const auto shared_buckets =
+      SharedBuckets::Make(static_cast<std::uint32_t>(group->ledger_.ReadTotals().ports_limit) + 1);
   for (Shard::Options& shard : shards) {
     shard.policy = options.policy;
     shard.credentials = options.credentials;
@@ -152,6 +155,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.nonce_key = nonce_key;
     shard.nonce_origin = nonce_origin;
     shard.limits = options.limits;
+    shard.shared_buckets = shared_buckets;
     shard.index = {static_cast<std::uint16_t>(group->shards_.size())};
     shard.hop_limits = options.hop_limits;
     shard.busy_poll = options.busy_poll;

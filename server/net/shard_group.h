@@ -55,7 +55,7 @@ class ShardGroup {
     std::vector<Listener> listeners;
     std::optional<Discovery> discovery;
     std::uint32_t connections_per_source = 1000;
-    RateLimits limits;
+    TrafficLimits limits;
     HopLimits hop_limits = HopLimits::kDecrement;
     std::chrono::microseconds busy_poll{0};
     turn::Ledger::Options ledger;

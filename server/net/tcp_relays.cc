@@ -167,7 +167,8 @@ void TcpRelays::Release(const turn::Client& client) {
 }
 
 bool TcpRelays::Join(const turn::Client& client, turn::PeerConnectionHandle peer,
-                     turn::ConnectionId connection, std::uint64_t allocation_id) {
+                     turn::ConnectionId connection, std::uint64_t allocation_id,
+                     turn::UserNumber user) {
   const auto pending = pending_.extract(peer.value);
   Descriptor socket = pending.empty() ? Descriptor(peer.value) : std::move(pending.mapped());
   SocketConnection* const data = FindClient(client);
@@ -175,17 +176,17 @@ bool TcpRelays::Join(const turn::Client& client, turn::PeerConnectionHandle peer
   // The call that brought the request may still be at work on this connection.
   data->PrepareToDetach();
   joining_.insert(connection.value);
-  boost::asio::post(
-      io_, [this, client, connection, allocation_id, peer_socket = std::move(socket)]() mutable {
-        clock_.Refresh();
-        if (joining_.erase(connection.value) == 0) return streams_.ScheduleClose(client.handle);
-        auto detached = streams_.Detach(client.handle);
-        if (!detached) return engine_->OnJoinedEnded(connection);
-        // It is no client of the engine's any more, whatever was about to come to it.
-        engine_->OnClientGone(client, clock_.now());
-        joined_.Add(client.handle, std::move(*detached), std::move(peer_socket), connection,
-                    allocation_id);
-      });
+  boost::asio::post(io_, [this, client, connection, allocation_id, user,
+                          peer_socket = std::move(socket)]() mutable {
+    clock_.Refresh();
+    if (joining_.erase(connection.value) == 0) return streams_.ScheduleClose(client.handle);
+    auto detached = streams_.Detach(client.handle);
+    if (!detached) return engine_->OnJoinedEnded(connection);
+    // It is no client of the engine's any more, whatever was about to come to it.
+    engine_->OnClientGone(client, clock_.now());
+    joined_.Add(client.handle, std::move(*detached), std::move(peer_socket), connection,
+                allocation_id, user);
+  });
   return true;
 }
 

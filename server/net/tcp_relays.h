@@ -40,7 +40,8 @@ class TcpRelays final : public turn::TcpEffects {
   void Hold(const turn::Client& client) override;
   void Release(const turn::Client& client) override;
   bool Join(const turn::Client& client, turn::PeerConnectionHandle peer,
-            turn::ConnectionId connection, std::uint64_t allocation_id) override;
+            turn::ConnectionId connection, std::uint64_t allocation_id,
+            turn::UserNumber user) override;
   void EndJoined(turn::ConnectionId connection) override;
 
  private:

@@ -172,7 +172,9 @@ def second_has_leaked_away() -> None:
     ({"bandwidth_per_allocation": "160kbit"}, 1000, 20, 200),
     # The last one would be over by an octet.
     ({"bandwidth_per_allocation": "160kbit"}, 1001, 19, 200),
-], ids=["packets", "octets", "octets that do not add up"])  # fmt: skip
+    ({"bandwidth_per_user": "160kbit"}, 1000, 20, 200),
+    ({"bandwidth_total": "160kbit"}, 1000, 20, 200),
+], ids=["packets", "octets", "octets that do not add up", "octets of the user", "octets of all"])  # fmt: skip
 def test_a_sender_over_the_limit_is_stopped_in_each_direction(make_call, serve, limits, octets, within_a_second, sent):
     call = make_call(at=serve(limits=limits))
     second_has_leaked_away()
@@ -198,6 +200,21 @@ def test_what_is_within_the_limit_passes_at_once(make_call, serve, limits, octet
     for _, send, receive in directions_of(call, b"x" * octets):
         assert over_the_limit(send, receive, within_a_second) == within_a_second
     assert call.dropped("over_limit") == before
+
+
+def test_a_voice_loses_nothing_to_a_flood_that_takes_all_bandwidth(make_call, serve):
+    at = serve(limits={"bandwidth_total": "2Mbit"})
+    flood, voice = make_call(at=at), make_call(at=at)
+    second_has_leaked_away()
+    dropped = voice.dropped("over_limit")
+    for number in range(50):
+        for _ in range(50):
+            flood.client.send_channel(CHANNEL, bytes(1000))
+        # An answer comes when what was sent before it is read: what is lost then, the limit has taken.
+        assert flood.client.refresh().is_success
+        voice.client.send_channel(CHANNEL, number.to_bytes(2) + bytes(158))
+        assert voice.peer.receive()[:2] == number.to_bytes(2)
+    assert voice.dropped("over_limit") > dropped
 
 
 def test_one_client_over_the_limit_does_not_stop_another(make_call, serve):

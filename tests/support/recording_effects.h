@@ -75,7 +75,9 @@ class RecordingEffects final : public turn::Effects {
     sockets.emplace(handle, OpenSocket{address});
     return handle;
   }
-  void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address) override {
+  void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address,
+                  turn::UserNumber user) override {
+    CHECK(user.value != 0);
     OpenSocket& socket = sockets.at(relay);
     CHECK(socket.address == address && !socket.is_started);
     socket.is_started = true;

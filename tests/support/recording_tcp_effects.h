@@ -47,7 +47,9 @@ class RecordingTcpEffects final : public turn::TcpEffects {
   void Hold(const turn::Client& client) override { CHECK(held.insert(client.handle).second); }
   void Release(const turn::Client& client) override { CHECK(held.erase(client.handle) == 1); }
   bool Join(const turn::Client& client, turn::PeerConnectionHandle peer,
-            turn::ConnectionId connection, std::uint64_t allocation_id) override {
+            turn::ConnectionId connection, std::uint64_t allocation_id,
+            turn::UserNumber user) override {
+    CHECK(user.value != 0);
     CHECK(open.erase(peer) == 1);
     held.erase(client.handle);
     if (is_client_gone) return false;

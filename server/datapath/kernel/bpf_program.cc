@@ -127,6 +127,7 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
       !Resize(object.get(), "by_peer", sizes.routes) ||
       !Resize(object.get(), "routes", sizes.routes) ||
       !Resize(object.get(), "slots", sizes.slots) ||
+      !Resize(object.get(), "shared", sizes.users) ||
       !Resize(object.get(), "slot_counters", sizes.slots) ||
       !Resize(object.get(), "next_hops", sizes.next_hops))
     return LoadError(errno, log);
@@ -138,6 +139,7 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
       .by_peer = MapDescriptor(object.get(), "by_peer"),
       .routes = MapDescriptor(object.get(), "routes"),
       .slots = MapDescriptor(object.get(), "slots"),
+      .shared = MapDescriptor(object.get(), "shared"),
       .slot_counters = MapDescriptor(object.get(), "slot_counters"),
       .totals = MapDescriptor(object.get(), "totals"),
       .next_hops = MapDescriptor(object.get(), "next_hops"),

@@ -3,14 +3,32 @@
 
 #include "server/datapath/kernel/route.bpf.h"
 
+// 0: there is no such bucket.
+static __always_inline int find_share(__u32 place, enum fastpath_direction direction, __u64 rate,
+                                      struct leaky_share* share) {
+  if (rate == 0) return 1;
+  struct leaky_shared* found = bpf_map_lookup_elem(&shared, &place);
+  if (!found) return 0;
+  share->empty_at = &found->bytes_empty_at_ns[direction];
+  share->rate = rate;
+  return 1;
+}
+
 static __always_inline int admit(const struct fastpath_config* settings, __u32 index,
                                  enum fastpath_direction direction, __u64 bytes, __u64 now) {
   const __u64 bytes_rate = settings->bytes_per_second;
   const __u64 packets_rate = settings->packets_per_second;
-  if (bytes_rate == 0 && packets_rate == 0) return 1;
+  const __u64 user_rate = settings->user_bytes_per_second;
+  const __u64 total_rate = settings->total_bytes_per_second;
+  if ((bytes_rate | packets_rate | user_rate | total_rate) == 0) return 1;
   struct fastpath_slot* slot = bpf_map_lookup_elem(&slots, &index);
   if (!slot) return 0;
-  return leaky_admit(&slot->meters[direction], bytes_rate, packets_rate, bytes, now);
+  struct leaky_share user = {};
+  struct leaky_share total = {};
+  if (!find_share(slot->user, direction, user_rate, &user) ||
+      !find_share(0, direction, total_rate, &total))
+    return 0;
+  return leaky_admit(&slot->meters[direction], bytes_rate, packets_rate, user, total, bytes, now);
 }
 
 static __always_inline void count(struct fastpath_traffic* traffic, __u64 bytes) {

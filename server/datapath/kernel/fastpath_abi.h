@@ -108,6 +108,8 @@ struct fastpath_next_hop {
 // The limits of an allocation, charged by the program and by userspace.
 struct fastpath_slot {
   struct leaky_buckets meters[FASTPATH_DIRECTIONS];
+  __u32 user;  // its place among the shared buckets, whose first is the server's
+  __u32 reserved;
 };
 
 struct fastpath_traffic {
@@ -160,11 +162,13 @@ struct fastpath_interface {
 
 // Each value is changed by one store.
 struct fastpath_config {
-  __u64 lease_until_ns;      // past it everything passes; 0 at the start
-  __u64 bytes_per_second;    // of an allocation in one direction; 0: unlimited
-  __u64 packets_per_second;  // likewise
-  __u32 new_hop_limit;       // of what leaves; 0: one less than it came with
-  __u32 last_channel;        // 0x4fff, or 0x7ffe with RFC 5766
+  __u64 lease_until_ns;          // past it everything passes; 0 at the start
+  __u64 bytes_per_second;        // of an allocation in one direction; 0: unlimited
+  __u64 packets_per_second;      // likewise
+  __u64 user_bytes_per_second;   // of all allocations of a user in one direction; 0: unlimited
+  __u64 total_bytes_per_second;  // of all allocations; likewise
+  __u32 new_hop_limit;           // of what leaves; 0: one less than it came with
+  __u32 last_channel;            // 0x4fff, or 0x7ffe with RFC 5766
 };
 
 // What the process listens on, by destination port. Ports of other programs pass uncounted.

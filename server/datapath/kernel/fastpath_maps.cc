@@ -79,6 +79,7 @@ base::Result<FastpathMaps> FastpathMaps::Open(const Descriptors& descriptors,
   maps.cpus_ = static_cast<std::size_t>(cpus);
   if (!maps.shares_->routes.Map(descriptors.routes, sizes.routes) ||
       !maps.shares_->slots.Map(descriptors.slots, sizes.slots) ||
+      !maps.shares_->shared.Map(descriptors.shared, sizes.users) ||
       !maps.next_hops_.Map(descriptors.next_hops, sizes.next_hops) ||
       !maps.config_.Map(descriptors.config, 1) || !maps.ports_.Map(descriptors.ports, 1))
     return SystemError("the maps of the kernel datapath cannot be shared");
@@ -95,6 +96,15 @@ void FastpathMaps::SetLease(base::MonotonicTime until) {
 void FastpathMaps::SetLimits(std::uint64_t bytes_per_second, std::uint64_t packets_per_second) {
   Store(config_[0].bytes_per_second, bytes_per_second);
   Store(config_[0].packets_per_second, packets_per_second);
+}
+
+void FastpathMaps::SetSharedLimits(const SharedLimits& limits) {
+  Store(config_[0].user_bytes_per_second, limits.user_bytes_per_second);
+  Store(config_[0].total_bytes_per_second, limits.total_bytes_per_second);
+}
+
+std::shared_ptr<SharedBuckets> FastpathMaps::shared_buckets() const {
+  return std::make_shared<SharedBuckets>(std::span(&shares_->shared[0], sizes_.users), shares_);
 }
 
 void FastpathMaps::SetNewHopLimit(std::uint8_t hop_limit) {
@@ -156,10 +166,13 @@ void FastpathMaps::RemoveRoute(std::uint32_t index) {
   RemoveEntry(descriptors_.by_peer, route.peer, index);
 }
 
-void FastpathMaps::ResetSlot(std::uint32_t slot) {
+void FastpathMaps::ResetSlot(std::uint32_t slot, turn::UserNumber user) {
+  CHECK(user.value < sizes_.users);
+  Store(shares_->slots[slot].user, user.value);
   for (leaky_buckets& meter : shares_->slots[slot].meters) {
     Store(meter.bytes_empty_at_ns, 0);
     Store(meter.packets_empty_at_ns, 0);
+    Store(meter.modest_empty_at_ns, 0);
   }
 }
 

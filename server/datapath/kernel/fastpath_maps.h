@@ -9,6 +9,7 @@
 #include "protocol/base/time.h"
 #include "server/datapath/kernel/fastpath_abi.h"
 #include "server/datapath/kernel/shared_array.h"
+#include "server/datapath/shared_buckets.h"
 
 namespace relay {
 
@@ -17,6 +18,7 @@ namespace relay {
 struct FastpathSizes {
   std::uint32_t routes = 65536;
   std::uint32_t slots = 32768;
+  std::uint32_t users = 32768;  // one less: the first place is the server's
   std::uint32_t next_hops = 1024;
 };
 
@@ -32,6 +34,7 @@ class FastpathMaps {
     int by_peer = -1;
     int routes = -1;
     int slots = -1;
+    int shared = -1;
     int slot_counters = -1;
     int totals = -1;
     int next_hops = -1;
@@ -49,6 +52,8 @@ class FastpathMaps {
   void SetLease(base::MonotonicTime until);
   // Of each allocation in each direction; 0: unlimited.
   void SetLimits(std::uint64_t bytes_per_second, std::uint64_t packets_per_second);
+  // Of several together, likewise.
+  void SetSharedLimits(const SharedLimits& limits);
   // 0: one less than the packet came with.
   void SetNewHopLimit(std::uint8_t hop_limit);
   void SetLastChannel(std::uint16_t channel);
@@ -72,10 +77,14 @@ class FastpathMaps {
     return shares_->routes[index].handovers[direction];
   }
 
-  // A new allocation: empty meters. Counters go on; remember ReadSlot as where they begin.
-  void ResetSlot(std::uint32_t slot);
+  // A new allocation of a user, who must have a place: empty meters. Counters go on; remember
+  // ReadSlot as where they begin.
+  void ResetSlot(std::uint32_t slot, turn::UserNumber user);
   // Shared with the program, which changes them at any time.
   fastpath_slot& slot(std::uint32_t slot) { return shares_->slots[slot]; }
+
+  // The buckets that the program charges for shared limits.
+  std::shared_ptr<SharedBuckets> shared_buckets() const;
 
   // Keeps the memory of hand-over words and slots, also when the object is gone.
   std::shared_ptr<const void> memory() const { return shares_; }
@@ -93,6 +102,7 @@ class FastpathMaps {
   struct Shares {
     SharedArray<fastpath_route> routes;
     SharedArray<fastpath_slot> slots;
+    SharedArray<leaky_shared> shared;
   };
 
   Descriptors descriptors_;

@@ -38,6 +38,7 @@ FastpathSizes SizesFor(std::uint32_t allocations) {
     // Room for those that have just ended, whose places rest.
     sizes.slots = std::clamp<std::uint32_t>(2 * allocations, 1024, 65536);
     sizes.routes = 2 * sizes.slots;
+    sizes.users = sizes.slots;
   }
   sizes.next_hops = sizes.slots;
   return sizes;
@@ -162,7 +163,9 @@ RelayTraffic KernelDatapath::TakeTraffic(turn::RelayHandle relay) {
 void KernelDatapath::SetSettings(const Settings& settings) {
   const std::lock_guard lock(mutex_);
   FastpathMaps& maps = program_->maps();
-  maps.SetLimits(settings.bytes_per_second, settings.packets_per_second);
+  maps.SetLimits(settings.limits.allocation.bytes_per_second,
+                 settings.limits.allocation.packets_per_second);
+  maps.SetSharedLimits(settings.limits.shared);
   maps.SetNewHopLimit(settings.new_hop_limit);
   maps.SetLastChannel(settings.last_channel);
 }

@@ -18,6 +18,7 @@
 #include "server/datapath/kernel/network_watch.h"
 #include "server/datapath/kernel/next_hops.h"
 #include "server/datapath/kernel/owned_descriptor.h"
+#include "server/datapath/traffic_limits.h"
 
 namespace relay {
 
@@ -30,9 +31,8 @@ class KernelDatapath final : public Datapath {
   enum class Mode : std::uint8_t { kTc, kXdp };
   // Of every allocation, as userspace has them.
   struct Settings {
-    std::uint64_t bytes_per_second = 0;    // in one direction; 0: unlimited
-    std::uint64_t packets_per_second = 0;  // likewise
-    std::uint8_t new_hop_limit = 0;        // of what leaves; 0: one less than it came with
+    TrafficLimits limits;
+    std::uint8_t new_hop_limit = 0;  // of what leaves; 0: one less than it came with
     std::uint16_t last_channel = 0x4fff;
   };
   struct Options {
@@ -60,6 +60,9 @@ class KernelDatapath final : public Datapath {
   void Remove(const turn::RouteKey& key) override;
   std::optional<KernelShare> ShareOf(const turn::RouteKey& key) override;
   RelayTraffic TakeTraffic(turn::RelayHandle relay) override;
+  std::shared_ptr<SharedBuckets> shared_buckets() override {
+    return program_->maps().shared_buckets();
+  }
   void SetSettings(const Settings& settings);
 
   // How it is attached: "tcx", "clsact" or "xdp".

@@ -131,9 +131,10 @@ std::optional<std::uint32_t> KernelRoutes::TakeSlot(const turn::Route& route,
     ++found->second.routes;
     return found->second.index;
   }
+  if (route.user.value >= maps_.sizes().users) return std::nullopt;
   const auto index = slot_indices_.Take(now);
   if (!index) return std::nullopt;
-  maps_.ResetSlot(*index);
+  maps_.ResetSlot(*index, route.user);
   const std::uint16_t port = route.relayed.endpoint.port;
   slots_.emplace(
       route.relay,

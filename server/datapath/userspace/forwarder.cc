@@ -42,22 +42,25 @@ std::uint32_t ReceiveDrops(int socket) {
 }  // namespace
 
 Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners,
-                     RateLimits limits, SendQueue& queue, ShardCounters& counters,
-                     OwnRelays& own_relays)
+                     TrafficLimits limits, std::shared_ptr<SharedBuckets> shared, SendQueue& queue,
+                     ShardCounters& counters, OwnRelays& own_relays)
     : ledger_(ledger),
       listeners_(std::move(listeners)),
       limits_(limits),
+      shared_(std::move(shared)),
       queue_(queue),
       counters_(counters),
       own_relays_(own_relays),
       handovers_(own_relays) {}
 
-void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address) {
+void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address,
+                         turn::UserNumber user) {
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   auto relay = std::make_unique<RelaySocket>();
   relay->socket = socket;
   relay->address = address;
+  relay->user = user;
   relay->receive_drops = ReceiveDrops(socket);
   relays_[index] = std::move(relay);
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
@@ -70,12 +73,13 @@ void Forwarder::LimitRelay(int socket) {
 }
 
 RateLimits Forwarder::LimitsOf(const RelaySocket& relay) const {
-  if (!relay.is_limited) return limits_;
+  const RateLimits& usual = limits_.allocation;
+  if (!relay.is_limited) return usual;
   const auto lower = [](std::uint64_t one, std::uint64_t other) {
     return one == 0 ? other : std::min(one, other);
   };
-  return {.bytes_per_second = lower(limits_.bytes_per_second, kLimited.bytes_per_second),
-          .packets_per_second = lower(limits_.packets_per_second, kLimited.packets_per_second)};
+  return {.bytes_per_second = lower(usual.bytes_per_second, kLimited.bytes_per_second),
+          .packets_per_second = lower(usual.packets_per_second, kLimited.packets_per_second)};
 }
 
 void Forwarder::RemoveRelay(int socket) {
@@ -173,10 +177,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   }
   const std::optional<IpFields> fields = PassOn(arrived);
   if (!fields) return;
-  if (!entry->relay->client_to_peer.Admit(LimitsOf(*entry->relay), message.data.size(), now)) {
-    CountDrop(counters_, turn::DropReason::kOverLimit);
-    return;
-  }
+  if (!Admit(*entry->relay, Direction::kClientToPeer, message.data.size(), now)) return;
   queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr,
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
@@ -235,10 +236,7 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   CHECK(relay != nullptr);
   const std::optional<IpFields> fields = PassOn(arrived_);
   if (!fields) return;
-  if (!relay->client_to_peer.Admit(LimitsOf(*relay), payload.size(), now)) {
-    CountDrop(counters_, turn::DropReason::kOverLimit);
-    return;
-  }
+  if (!Admit(*relay, Direction::kClientToPeer, payload.size(), now)) return;
   const SocketAddress destination = ToSocketAddress(peer.endpoint);
   const IpFields rest = BeyondOption(*relay, *fields);
   CountRelayed(counters_, Direction::kClientToPeer, from_stream, payload.size());
@@ -254,7 +252,15 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
-  if (relay.peer_to_client.Admit(LimitsOf(relay), bytes, now)) return true;
+  return Admit(relay, Direction::kPeerToClient, bytes, now);
+}
+
+bool Forwarder::Admit(RelaySocket& relay, Direction direction, std::size_t bytes,
+                      base::MonotonicTime now) {
+  RateMeter& meter =
+      direction == Direction::kClientToPeer ? relay.client_to_peer : relay.peer_to_client;
+  const SharedBuckets::Shares shares = shared_->Of(relay.user, direction, limits_.shared);
+  if (meter.Admit(LimitsOf(relay), bytes, now, shares)) return true;
   CountDrop(counters_, turn::DropReason::kOverLimit);
   return false;
 }

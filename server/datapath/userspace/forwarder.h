@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -33,8 +34,9 @@ class Forwarder final : public Datapath {
   // All must outlive the forwarder; `own_relays` is shared with those of other shards. `listeners`
   // are numbered by the turn::ClientHandle of clients over plain UDP; higher numbers are paths
   // through proxies.
-  Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, RateLimits limits,
-            SendQueue& queue, ShardCounters& counters, OwnRelays& own_relays);
+  Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> listeners, TrafficLimits limits,
+            std::shared_ptr<SharedBuckets> shared, SendQueue& queue, ShardCounters& counters,
+            OwnRelays& own_relays);
 
   // Asked about ChannelData without a route before it is dropped.
   using OnUnrouted =
@@ -42,7 +44,8 @@ class Forwarder final : public Datapath {
   void SetOnUnrouted(OnUnrouted on_unrouted) { on_unrouted_ = std::move(on_unrouted); }
 
   // A relay socket of this shard, known by its descriptor. The socket itself belongs to the caller.
-  void AddRelay(int socket, const turn::RelayedTransportAddress& address);
+  void AddRelay(int socket, const turn::RelayedTransportAddress& address,
+                turn::UserNumber user = {});
   // Sends what is queued for the socket first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
   // From now on this relay has these limits, too, as long as it is here.
@@ -134,7 +137,9 @@ class Forwarder final : public Datapath {
   // So much of what has arrived goes to the client.
   void CarryToClient(std::size_t bytes);
 
-  void SetLimits(RateLimits limits) { limits_ = limits; }
+  void SetLimits(const TrafficLimits& limits) { limits_ = limits; }
+  // From now on these count towards the limits that allocations share.
+  void SetSharedBuckets(std::shared_ptr<SharedBuckets> shared) { shared_ = std::move(shared); }
 
  private:
   ClientPath PathOf(const turn::Client& client) const;
@@ -150,10 +155,13 @@ class Forwarder final : public Datapath {
   IpFields BeyondOption(RelaySocket& relay, const IpFields& fields);
 
   RateLimits LimitsOf(const RelaySocket& relay) const;
+  // Whether the limits allow so many octets of a relay now; counts a drop if not.
+  bool Admit(RelaySocket& relay, Direction direction, std::size_t bytes, base::MonotonicTime now);
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;
-  RateLimits limits_;
+  TrafficLimits limits_;
+  std::shared_ptr<SharedBuckets> shared_;
   SendQueue& queue_;
   ShardCounters& counters_;
   std::vector<std::unique_ptr<RelaySocket>> relays_;  // by descriptor

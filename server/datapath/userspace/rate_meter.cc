@@ -9,16 +9,21 @@ std::uint64_t Nanoseconds(base::MonotonicTime time) {
 
 }  // namespace
 
-bool RateMeter::Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now) {
-  if (limits.bytes_per_second == 0 && limits.packets_per_second == 0) return true;
+bool RateMeter::Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now,
+                      const SharedBuckets::Shares& shares) {
+  if (limits.bytes_per_second == 0 && limits.packets_per_second == 0 && shares.user.rate == 0 &&
+      shares.total.rate == 0)
+    return true;
   return leaky_admit(shared_ != nullptr ? shared_ : &own_, limits.bytes_per_second,
-                     limits.packets_per_second, bytes, Nanoseconds(now)) != 0;
+                     limits.packets_per_second, shares.user, shares.total, bytes,
+                     Nanoseconds(now)) != 0;
 }
 
 bool RateMeter::IsEmpty(base::MonotonicTime now) const {
   const leaky_buckets& buckets = shared_ != nullptr ? *shared_ : own_;
   return leaky_read(&buckets.bytes_empty_at_ns) <= Nanoseconds(now) &&
-         leaky_read(&buckets.packets_empty_at_ns) <= Nanoseconds(now);
+         leaky_read(&buckets.packets_empty_at_ns) <= Nanoseconds(now) &&
+         leaky_read(&buckets.modest_empty_at_ns) <= Nanoseconds(now);
 }
 
 void RateMeter::ShareWith(leaky_buckets* shared) {
@@ -30,7 +35,8 @@ void RateMeter::ShareWith(leaky_buckets* shared) {
 
 leaky_buckets RateMeter::Read(const leaky_buckets& buckets) {
   return {.bytes_empty_at_ns = leaky_read(&buckets.bytes_empty_at_ns),
-          .packets_empty_at_ns = leaky_read(&buckets.packets_empty_at_ns)};
+          .packets_empty_at_ns = leaky_read(&buckets.packets_empty_at_ns),
+          .modest_empty_at_ns = leaky_read(&buckets.modest_empty_at_ns)};
 }
 
 }  // namespace relay

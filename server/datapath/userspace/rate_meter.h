@@ -6,21 +6,18 @@
 
 #include "protocol/base/time.h"
 #include "server/datapath/leaky_buckets.h"
+#include "server/datapath/shared_buckets.h"
+#include "server/datapath/traffic_limits.h"
 
 namespace relay {
-
-// Limits of one allocation in one direction (RFC 8656 section 5). 0: unlimited.
-struct RateLimits {
-  std::uint64_t bytes_per_second = 0;
-  std::uint64_t packets_per_second = 0;
-};
 
 // What does not fit is dropped by the caller; the allocation stays. The buckets are its own, or
 // such as others charge at the same time. One thread.
 class RateMeter {
  public:
   // False: over a limit, and nothing was charged.
-  bool Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now);
+  bool Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now,
+             const SharedBuckets::Shares& shares = {});
   // Whether everything has leaked away, so that a new meter would do as well.
   bool IsEmpty(base::MonotonicTime now) const;
   // What is in its buckets goes to these, which nobody charges yet, and which are used until the

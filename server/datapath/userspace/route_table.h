@@ -23,6 +23,7 @@ namespace relay {
 struct RelaySocket {
   int socket;
   turn::RelayedTransportAddress address;
+  turn::UserNumber user;
   bool is_limited = false;  // Forwarder::kLimited holds, too
   RateMeter client_to_peer;
   RateMeter peer_to_client;

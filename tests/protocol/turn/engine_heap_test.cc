@@ -26,7 +26,7 @@ class CountingEffects final : public Effects {
   std::optional<RelayHandle> OpenRelay(const RelayedTransportAddress&) override {
     return RelayHandle{++opened};
   }
-  void StartRelay(RelayHandle, const RelayedTransportAddress&) override {}
+  void StartRelay(RelayHandle, const RelayedTransportAddress&, UserNumber) override {}
   void StopRelay(RelayHandle) override {}
   void CloseRelay(RelayHandle) override {}
   void InstallRoute(const Route&) override {}

@@ -114,6 +114,27 @@ TEST(Ledger, LimitsChangeAtAReloadAndWhatIsAboveStays) {
   EXPECT_EQ(ledger.Charge(alice), std::nullopt);
 }
 
+TEST(Ledger, EachUserHasANumberUntilNothingIsChargedToIt) {
+  Ledger ledger(Options());
+  const Owner alice{"alice", "", kSource};
+  const Owner bob{"bob", "", kSource};
+  const Owner other_alice{"alice", "acme", kSource};
+  EXPECT_EQ(ledger.NumberOf(alice), UserNumber{});
+  for (const Owner& owner : {alice, alice, bob, other_alice}) ledger.Charge(owner);
+  EXPECT_EQ(ledger.NumberOf(alice), UserNumber{1});
+  EXPECT_EQ(ledger.NumberOf(bob), UserNumber{2});
+  EXPECT_EQ(ledger.NumberOf(other_alice), UserNumber{3});
+  ledger.Discharge(alice);
+  EXPECT_EQ(ledger.NumberOf(alice), UserNumber{1}) << "something is charged to it still";
+  ledger.Discharge(alice);
+  EXPECT_EQ(ledger.NumberOf(alice), UserNumber{});
+  ledger.Charge({"carol", "", kSource});
+  EXPECT_EQ(ledger.NumberOf({"carol", "", kSource}), UserNumber{1}) << "they do not grow";
+  ledger.Charge(alice);
+  EXPECT_EQ(ledger.NumberOf(alice), UserNumber{4});
+  EXPECT_EQ(ledger.NumberOf(bob), UserNumber{2});
+}
+
 TEST(Ledger, SubjectsWithoutUnitsAreForgotten) {
   Ledger ledger(Options());
   for (int i = 0; i < 1000; ++i) {

@@ -344,7 +344,7 @@ TEST_F(TcpRelay, AConnectionOfAnotherShardIsAskedForAndJoinedHere) {
   EXPECT_TRUE(tcp_.held.contains(data_.client.handle));
   ASSERT_EQ(server_.effects.posted.size(), 1u);
   EXPECT_EQ(std::get<BindWanted>(server_.effects.posted[0].message).credential.username, "alice");
-  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
+  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711, {1}},
                                  server_.now);
   EXPECT_TRUE(Last().is_success());
   ASSERT_EQ(tcp_.joined.size(), 1u);
@@ -372,7 +372,7 @@ TEST_F(TcpRelay, AnotherClientWithTheSameHandleTakesNothingAway) {
   Client association = data_.client;
   association.five_tuple.transport = base::Transport::kDtls;
   server_.engine.OnClientGone(association, server_.now);
-  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
+  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711, {1}},
                                  server_.now);
   EXPECT_TRUE(Last().is_success());
   EXPECT_EQ(tcp_.joined.size(), 1u);
@@ -382,7 +382,7 @@ TEST_F(TcpRelay, AGrantForAClientThatIsGoneGoesBack) {
   const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
   server_.engine.OnClientGone(data_.client, server_.now);
-  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
+  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711, {1}},
                                  server_.now);
   EXPECT_TRUE(tcp_.open.empty());
   EXPECT_TRUE(tcp_.joined.empty());
@@ -392,7 +392,7 @@ TEST_F(TcpRelay, AGrantForAClientThatIsGoneGoesBack) {
 TEST_F(TcpRelay, TheOwnerCanEndWhatWasJoinedHere) {
   const ConnectionId connection = server_.ledger.RegisterConnection({{1}, kClient}, server_.random);
   data_.Request(BindTo(connection.value));
-  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711},
+  server_.engine.OnEngineMessage(BindGranted{data_.client, connection, {1}, tcp_.Open(), 4711, {1}},
                                  server_.now);
   server_.engine.OnEngineMessage(JoinedMustEnd{connection}, server_.now);
   ASSERT_EQ(tcp_.ended.size(), 1u);

@@ -47,7 +47,8 @@ class ProxiedClientsTest : public testing::Test {
   ShardCounters counters_;
   SendQueue queue_{counters_.dropped_packets[0], counters_.dropped_packets[1]};
   OwnRelays own_relays_;
-  Forwarder forwarder_{ledger_, {{7, AF_INET, true}}, {}, queue_, counters_, own_relays_};
+  Forwarder forwarder_{ledger_,   {{7, AF_INET, true}}, {}, SharedBuckets::Make(8), queue_,
+                       counters_, own_relays_};
   ProxiedClients clients_{forwarder_};
   Octets payload_;
 };

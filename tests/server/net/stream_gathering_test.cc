@@ -103,7 +103,7 @@ class StreamGatheringTest : public testing::Test {
   ShardClock clock_;
   SendQueue queue_{counters_.dropped_packets[0], counters_.dropped_packets[1]};
   OwnRelays own_relays_;
-  Forwarder forwarder_{ledger_, {}, {}, queue_, counters_, own_relays_};
+  Forwarder forwarder_{ledger_, {}, {}, SharedBuckets::Make(8), queue_, counters_, own_relays_};
   ConnectionCensus census_{0};
   StreamService service_{io_, forwarder_, queue_, census_, counters_, clock_};
   StreamEntrance entrance_;

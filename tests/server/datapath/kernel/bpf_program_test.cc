@@ -132,7 +132,7 @@ using BpfProgramDeathTest = BpfProgramTest;
 TEST_F(BpfProgramDeathTest, IndicesOutOfRangeAreABug) {
   EXPECT_DEATH(fastpath_.maps().RemoveRoute(64), "CHECK failed");
   EXPECT_DEATH(fastpath_.maps().SetNextHop(0, test::MakeLink()), "CHECK failed");
-  EXPECT_DEATH(fastpath_.maps().ResetSlot(16), "CHECK failed");
+  EXPECT_DEATH(fastpath_.maps().ResetSlot(16, {1}), "CHECK failed");
 }
 
 }  // namespace relay::bpf_program_test

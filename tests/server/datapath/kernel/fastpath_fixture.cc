@@ -111,11 +111,18 @@ bool FastpathFixture::Load() {
 void FastpathFixture::Reset() {
   for (std::uint32_t index = 0; index < kSizes.routes; ++index) maps().RemoveRoute(index);
   for (std::uint32_t slot = 0; slot < kSizes.slots; ++slot) {
-    maps().ResetSlot(slot);
+    maps().ResetSlot(slot, {1});
     slots_before_.push_back(maps().ReadSlot(slot).value());
   }
   totals_before_ = maps().ReadTotals().value();
   maps().SetLimits(0, 0);
+  maps().SetSharedLimits({});
+  for (std::uint32_t user = 1; user < kSizes.users; ++user) {
+    for (const Direction direction : {Direction::kClientToPeer, Direction::kPeerToClient}) {
+      const auto shares = maps().shared_buckets()->Of({user}, direction, {1, 1});
+      *shares.user.empty_at = *shares.total.empty_at = 0;
+    }
+  }
   maps().SetNewHopLimit(0);
   maps().SetLastChannel(0x4fff);
   maps().SetPortRole(kListenerPort, FASTPATH_PORT_LISTENER);

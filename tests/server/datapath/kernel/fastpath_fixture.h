@@ -53,7 +53,7 @@ fastpath_link MakeLink(std::uint32_t mtu = 1500, std::uint16_t vlan = 0);
 // is not permitted they skip.
 class FastpathFixture {
  public:
-  static constexpr FastpathSizes kSizes{.routes = 64, .slots = 16, .next_hops = 8};
+  static constexpr FastpathSizes kSizes{.routes = 64, .slots = 16, .users = 8, .next_hops = 8};
   static constexpr std::uint16_t kListenerPort = 3478;
   static constexpr std::uint16_t kRelayPort = 50000;
 

@@ -98,7 +98,7 @@ TEST_P(RelayToRelayTest, TheSecondLimitHoldsAfterTheFirstIsCharged) {
   fastpath_.Install(RouteOfB());
   fastpath_.maps().SetLimits(0, 1);
   EXPECT_EQ(ExpectRelayed(MakeFrame(FromClient(Pattern(8)))).problem, "");
-  fastpath_.maps().ResetSlot(1);
+  fastpath_.maps().ResetSlot(1, {1});
   EXPECT_EQ(Run(MakeFrame(FromClient(Pattern(8)))).verdict, Verdict::kDropped);
   EXPECT_EQ(fastpath_.Outcomes(FASTPATH_DROP_OVER_LIMIT), 1U);
   EXPECT_EQ(fastpath_.OfSlot(1, FASTPATH_CLIENT_TO_PEER).packets, 2U);

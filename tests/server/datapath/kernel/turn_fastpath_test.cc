@@ -41,7 +41,7 @@ TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfBytesIsDropped) {
   // The other direction has its own.
   ExpectRelayed(MakeFrame(FromPeer(Pattern(1000))));
   ExpectDrop(MakeFrame(FromPeer(Pattern(1000))), FASTPATH_DROP_OVER_LIMIT);
-  fastpath_.maps().ResetSlot(3);
+  fastpath_.maps().ResetSlot(3, {1});
   ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
 }
 
@@ -50,6 +50,40 @@ TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfPacketsIsDropped) {
   fastpath_.maps().SetLimits(0, 1);
   ExpectRelayed(MakeFrame(FromPeer(Pattern(10))));
   ExpectDrop(MakeFrame(FromPeer(Pattern(10))), FASTPATH_DROP_OVER_LIMIT);
+}
+
+TEST_P(TurnFastpathTest, TURN_26_WhatExceedsAUsersSecondOfBytesIsDropped) {
+  fastpath_.Install(Route());
+  fastpath_.maps().ResetSlot(3, {2});
+  fastpath_.maps().SetLimits(0, 0);
+  fastpath_.maps().SetSharedLimits({.user_bytes_per_second = 1000, .total_bytes_per_second = 0});
+  ExpectDrop(MakeFrame(FromClient(Pattern(1001))), FASTPATH_DROP_OVER_LIMIT);
+  ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
+  ExpectRelayed(MakeFrame(FromPeer(Pattern(1000))));
+  ExpectDrop(MakeFrame(FromPeer(Pattern(1000))), FASTPATH_DROP_OVER_LIMIT);
+  // Of another user.
+  fastpath_.maps().ResetSlot(3, {1});
+  ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
+}
+
+TEST_P(TurnFastpathTest, TURN_26_UserspaceAndTheProgramChargeTheSameSharedBuckets) {
+  fastpath_.Install(Route());
+  fastpath_.maps().SetLimits(0, 0);
+  const SharedLimits limits{.user_bytes_per_second = 0, .total_bytes_per_second = 1000};
+  fastpath_.maps().SetSharedLimits(limits);
+  const auto shared = fastpath_.maps().shared_buckets();
+  const auto admit = [&](std::size_t bytes) {
+    const auto shares = shared->Of({7}, Direction::kClientToPeer, limits);
+    __u64 modest = 0;
+    return leaky_admit_shared(&modest, shares.user, shares.total, bytes,
+                              ToFastpathTime(std::chrono::steady_clock::now())) != 0;
+  };
+  ExpectRelayed(MakeFrame(FromClient(Pattern(600))));
+  EXPECT_FALSE(admit(1000));
+  EXPECT_TRUE(admit(300));
+  ExpectDrop(MakeFrame(FromClient(Pattern(1000))), FASTPATH_DROP_OVER_LIMIT);
+  fastpath_.maps().SetSharedLimits({});
+  ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
 }
 
 TEST_P(TurnFastpathTest, MetersHoldTheTimeAtWhichTheyAreEmpty) {

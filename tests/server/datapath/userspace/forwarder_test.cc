@@ -22,8 +22,8 @@ class ForwarderTest : public testing::Test {
   ForwarderTest()
       : queue_(counters_.dropped_packets[LabelIndex(turn::DropReason::kSendFailed)],
                counters_.dropped_packets[LabelIndex(turn::DropReason::kBufferFull)]),
-        forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, queue_, counters_,
-                   own_relays_) {
+        forwarder_(ledger_, {{listener_.descriptor(), AF_INET, false}}, {}, SharedBuckets::Make(8),
+                   queue_, counters_, own_relays_) {
     forwarder_.AddRelay(relay_.descriptor(), {relay_.endpoint()});
   }
 
@@ -34,6 +34,7 @@ class ForwarderTest : public testing::Test {
             .relayed = {relay_.endpoint()},
             .peer = {peer_.endpoint()},
             .peer_is_own_relay = false,
+            .user = {1},
             .deadline = kNow + seconds(10)};
   }
   void FromClient(std::string_view payload, base::MonotonicTime now = kNow,
@@ -99,7 +100,8 @@ TEST_F(ForwarderTest, ARelayPortOfOursThatIsNotLiveGetsNothing) {
 
 TEST_F(ForwarderTest, TURN_26_WhatIsOverTheLimitIsDroppedAndTheRouteStays) {
   forwarder_.Install(MakeRoute());
-  forwarder_.SetLimits({.bytes_per_second = 0, .packets_per_second = 1});
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
   FromClient("one");
   FromClient("two");
   EXPECT_EQ(FromPeer("one"), Forwarder::PeerVerdict::kDone);
@@ -387,7 +389,8 @@ TEST_F(SharedRouteTest, ARemovedRouteIsNotHandedOver) {
 }
 
 TEST_F(SharedRouteTest, TURN_26_ItsMetersAreThoseOfTheKernel) {
-  forwarder_.SetLimits({.bytes_per_second = 10, .packets_per_second = 0});
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 10, .packets_per_second = 0}, .shared = {}});
   const auto full =
       static_cast<std::uint64_t>(std::chrono::nanoseconds(kNow.time_since_epoch()).count()) +
       1'000'000'000;
