@@ -1,5 +1,6 @@
 #include "server/http/line_server.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +37,11 @@ class LineServer::Impl {
         retry_(loop, [this] { Resume(); }) {}
 
   ~Impl() {
-    for (Connection& connection : connections_) SendRest(connection);
+    for (Connection& connection : connections_) {
+      SendRest(connection);
+      // Freed ones are closed by the loop in its next turn, and there may be none.
+      ::shutdown(bufferevent_getfd(connection.stream.get()), SHUT_RDWR);
+    }
     if (identity_ && Identify(options_.socket_path) == identity_)
       unlink(options_.socket_path.c_str());
   }
