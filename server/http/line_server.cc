@@ -154,8 +154,9 @@ class LineServer::Impl {
     OnWritten(connection);
   }
 
-  // Called by the loop when nothing is left to write.
+  // Called by the loop when nothing is left to write, which is so at the beginning, too.
   static void OnWritten(Connection& connection) {
+    if (!connection.is_asked) return;
     const evbuffer* output = bufferevent_get_output(connection.stream.get());
     if (evbuffer_get_length(output) != 0) return;
     connection.deadline->Cancel();

@@ -6,9 +6,12 @@
 #include <sys/time.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 #include "server/http/file_descriptor.h"
 #include "server/http/listening_socket.h"
@@ -90,6 +93,8 @@ class StreamClient {
   bool ReadMore() {
     std::array<char, 4096> chunk;
     const ssize_t count = recv(socket_.number(), chunk.data(), chunk.size(), 0);
+    // A server that is silent has not closed the connection.
+    if (count < 0 && errno == EAGAIN) ADD_FAILURE() << "nothing came, and no end either";
     if (count <= 0) return false;
     received_.append(chunk.data(), static_cast<std::size_t>(count));
     return true;
