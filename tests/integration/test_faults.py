@@ -156,10 +156,11 @@ def test_B96_log_that_cannot_be_written_stops_nothing(unheard, transport, make_p
         client.close()
     before = server.resident_kib()
     stranger = client_of(server, "udp", None)
-    for _ in range(1000):
-        stranger.send_raw(Builder(Method.ALLOCATE).build())
-        stranger.send_raw(b"\xff" * 20)
-    assert len(stranger.drain()) == 1000
+    for _ in range(20):
+        for _ in range(50):
+            stranger.send_raw(Builder(Method.ALLOCATE).build())
+            stranger.send_raw(b"\xff" * 20)
+        assert all(stranger.receive() is not None for _ in range(50))
     server.assert_grew_at_most(1024, since=before)
     targets = [os.readlink(f"/proc/{server.pid}/fd/{number}") for number in (1, 2)]
     assert not any(target.startswith("socket:") for target in targets), "the log may go to a client"
