@@ -19,7 +19,7 @@ COPY --from=build /src/build/release/senso-turn /usr/bin/senso-turn
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates libboost-json1.81.0 libbpf1 libcap2-bin libcjose0 libcurl4 libevent-2.1-7 libevent-openssl-2.1-7 \
-      libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libqrencode4 libssl3 libyaml-cpp0.7 \
+      libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libqrencode4 libseccomp2 libssl3 libyaml-cpp0.7 \
  && install -D -m 0755 /usr/bin/senso-turn /usr/libexec/senso-turn/senso-turn \
  && setcap cap_net_bind_service,cap_net_admin,cap_perfmon,cap_bpf=ep /usr/libexec/senso-turn/senso-turn \
  && apt-get purge -y --auto-remove libcap2-bin \
