@@ -4,7 +4,7 @@
 FROM docker.io/library/debian:bookworm-slim AS build
 WORKDIR /src
 COPY . .
-RUN ./dev build senso-turn && strip build/release/senso-turn
+RUN ./dev build senso-turn sbom && strip build/release/senso-turn
 
 # Test: the tests make network namespaces, which a build may not.
 # docker build --target test -t senso-turn-test . && docker run --rm --privileged senso-turn-test
@@ -14,6 +14,7 @@ ENTRYPOINT ["./dev", "test"]
 # Runtime: the server, the libraries that it is linked with, and a user without rights.
 FROM docker.io/library/debian:bookworm-slim AS runtime
 COPY --from=build /src/build/release/senso-turn /usr/bin/senso-turn
+COPY --from=build /src/build/release/deploy/senso-turn.spdx.json /usr/share/senso-turn/senso-turn.spdx.json
 # The second copy of the program is for those who give a container these four capabilities (docs/kubernetes.md): a user
 # without rights has them by the file that he runs, and a file with more than the container has does not start at all.
 RUN apt-get update \
