@@ -25,9 +25,10 @@ using MultiHandle = std::unique_ptr<CURLM, FreeWith<curl_multi_cleanup>>;
 
 base::Result<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || content.empty())
+  if (!file)
     return base::Error{"cannot read authorities from " + path + ": " + WhyNotOpened(path, errno)};
+  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (content.empty()) return base::Error{"there are no authorities in " + path};
   return content;
 }
 

@@ -47,7 +47,9 @@ std::set<std::string> PlacesOf(const std::string& path) {
     }
     const fs::path target = fs::read_symlink(next, error);
     if (error || ++links > kMaxLinks) return {};
-    places.insert(FolderOf(fs::weakly_canonical(target.is_absolute() ? target : now / target)));
+    const fs::path whole = fs::weakly_canonical(now / target, error);  // `target`, if absolute
+    if (error) return {};
+    places.insert(FolderOf(whole));
     left.insert(left.begin(), target.begin(), target.end());
   }
   places.insert(FolderOf(now));
