@@ -4,7 +4,7 @@
 FROM docker.io/library/debian:bookworm-slim AS build
 WORKDIR /src
 COPY . .
-RUN ./dev build senso-turn && strip build/release/senso-turn
+RUN ./dev build senso-turn sbom && strip build/release/senso-turn
 
 # Test: the tests make network namespaces, which a build may not.
 # docker build --target test -t senso-turn-test . && docker run --rm --privileged senso-turn-test
@@ -14,12 +14,13 @@ ENTRYPOINT ["./dev", "test"]
 # Runtime: the server, the libraries that it is linked with, and a user without rights.
 FROM docker.io/library/debian:bookworm-slim AS runtime
 COPY --from=build /src/build/release/senso-turn /usr/bin/senso-turn
+COPY --from=build /src/build/release/deploy/senso-turn.spdx.json /usr/share/senso-turn/senso-turn.spdx.json
 # The second copy of the program is for those who give a container these four capabilities (docs/kubernetes.md): a user
 # without rights has them by the file that he runs, and a file with more than the container has does not start at all.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates libboost-json1.81.0 libbpf1 libcap2-bin libcjose0 libcurl4 libevent-2.1-7 libevent-openssl-2.1-7 \
-      libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libqrencode4 libssl3 libyaml-cpp0.7 \
+      libfmt9 libhiredis0.14 libprometheus-cpp-core1.0 libqrencode4 libseccomp2 libssl3 libyaml-cpp0.7 \
  && install -D -m 0755 /usr/bin/senso-turn /usr/libexec/senso-turn/senso-turn \
  && setcap cap_net_bind_service,cap_net_admin,cap_perfmon,cap_bpf=ep /usr/libexec/senso-turn/senso-turn \
  && apt-get purge -y --auto-remove libcap2-bin \

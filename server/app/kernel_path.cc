@@ -1,5 +1,7 @@
 #include "server/app/kernel_path.h"
 
+#include <linux/capability.h>
+
 #include <utility>
 
 #include "protocol/stun/channel_data.h"
@@ -7,6 +9,7 @@
 #include "server/datapath/kernel/capabilities.h"
 #include "server/datapath/kernel/fastpath_counters.h"
 #include "server/log/log.h"
+#include "server/sandbox/sandbox.h"
 
 namespace relay {
 namespace {
@@ -92,12 +95,22 @@ base::Result<KernelPath::Opened> KernelPath::Open(
     return InUserspace(choice, "there is no UDP listener that clients reach without a proxy");
   auto opened = KernelDatapath::Open(options);
   if (opened.ok()) return InKernel(choice, std::move(opened).value());
-  if (choice == Choice::kAuto) return InUserspace(choice, opened.error().message);
-  return base::Error{"relay.datapath: " + opened.error().message};
+  std::string why = opened.error().message;
+  if ((GivenUpCapabilities() & (BitOf(CAP_NET_ADMIN) | BitOf(CAP_BPF))) != 0)
+    why +=
+        "; they were given up at the start, which was without the kernel: restart "
+        "(process.sandbox)";
+  if (choice == Choice::kAuto) return InUserspace(choice, why);
+  return base::Error{"relay.datapath: " + why};
+}
+
+void KernelPath::Start() {
+  if (now_.datapath != nullptr) now_.datapath->Start();
 }
 
 void KernelPath::Replace(Opened opened) {
   const Opened former = std::exchange(now_, std::move(opened));
+  Start();
   if (former.datapath == nullptr || former.datapath == now_.datapath) return;
   former.datapath->Detach();
   if (const auto totals = former.datapath->ReadTotals()) Add(*totals, former_totals_);

@@ -34,7 +34,11 @@ class KernelPath {
 
   explicit KernelPath(Opened opened) : now_(std::move(opened)) {}
 
-  // Puts it in the place of what there is, which is detached. The shards have to be told.
+  // Starts what there is. Not before the process has given up what it does not need: threads have
+  // the rights of whoever starts them.
+  void Start();
+  // Puts it in the place of what there is, which is detached, and starts it. The shards have to be
+  // told.
   void Replace(Opened opened);
   const Opened& now() const { return now_; }
 

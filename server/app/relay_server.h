@@ -29,7 +29,12 @@ class RelayServer final : public RelayControl {
       const Config& config, std::vector<turn::RelayAddress> relay_addresses);
   // Who answers the HTTP requests of edge listeners (http_handler.h). Before Start.
   void SetHttpHandler(const HttpHandler& handler) { shards_->SetHttpHandler(handler); }
-  void Start() { shards_->Start(); }
+  void Start() {
+    kernel_.Start();
+    shards_->Start();
+  }
+  // Whether packets are relayed in the kernel now.
+  bool has_kernel_datapath() const { return kernel_.now().datapath != nullptr; }
   // What users and tenants have on other nodes; nullptr: nothing, or nobody knows.
   void SetCountsElsewhere(std::shared_ptr<const turn::QuotaCounts> counts) {
     shards_->SetCountsElsewhere(std::move(counts));

@@ -16,6 +16,7 @@
 #include "server/app/admin_socket.h"
 #include "server/app/embedded_default.h"
 #include "server/app/fleet_setup.h"
+#include "server/app/process_sandbox.h"
 #include "server/app/relay_addresses.h"
 #include "server/app/relay_server.h"
 #include "server/app/service_only.h"
@@ -193,12 +194,6 @@ int Serve(const ServeOptions& options) {
     const auto offered = control.OfferCredentials(config, *fleet, std::move(tls));
     if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
   }
-  if (relay != nullptr) {
-    relay->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
-      control.AnswerEdgeRequest(std::move(request), std::move(reply));
-    });
-    relay->Start();
-  }
   StartupFacts facts = MakeFacts(settings, relay, std::move(addresses).value());
   facts.admin_socket = control_options.admin_socket;
   facts.metrics_url = "http://" +
@@ -210,7 +205,18 @@ int Serve(const ServeOptions& options) {
         base::Endpoint{config.credentials.listener_address, control.credentials_port()}.ToString() +
         "/v1/ice-servers";
   }
-  std::cout << StartupSummary(config, facts, base::ReadClocks().wall) << std::flush;
+  const std::string summary = StartupSummary(config, facts, base::ReadClocks().wall);
+  GiveUpRights(config, {.configuration_file = options.config_file.value_or(""),
+                        .files = settings.loaded.files,
+                        .admin_socket = control_options.admin_socket,
+                        .has_kernel_datapath = relay != nullptr && relay->has_kernel_datapath()});
+  if (relay != nullptr) {
+    relay->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
+      control.AnswerEdgeRequest(std::move(request), std::move(reply));
+    });
+    relay->Start();
+  }
+  std::cout << summary << std::flush;
   return control.Run();
 }
 

@@ -198,6 +198,9 @@ struct Config {
   struct State {
     std::string directory = "/var/lib/senso-turn";
   };
+  struct Process {
+    bool is_sandboxed = true;
+  };
   struct Drain {
     std::chrono::seconds deadline = std::chrono::hours(1);
   };
@@ -240,6 +243,7 @@ struct Config {
   Metrics metrics;
   Admin admin;
   State state;
+  Process process;
   Drain drain;
   Redirect redirect;
   Log log;

@@ -59,6 +59,7 @@ constexpr Section kSections[] = {
     {"metrics.", "metrics"},
     {"admin.", "admin"},
     {"state.", "state"},
+    {"process.", "process"},
     {"drain.", "drain"},
     {"log.", "log"},
 };

@@ -23,6 +23,7 @@ class Draft {
   Config config;
   std::vector<UserDraft> users;
   std::string directory;                    // relative files are looked up from here
+  std::vector<std::string> files;           // that were read, or could not be
   bool makes_missing_certificates = false;  // whoever loads does, if a listener needs one
 
   void MarkWritten(const std::string& key, const Position& position) { written_[key] = position; }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -197,6 +198,7 @@ Row FromFile(std::string path, const Spelling<std::string>& spelling, Access acc
     std::vector<Row::Problem> problems;
     const auto file = TakeScalar(value, "", problems);
     if (!file) return problems;
+    draft.files.push_back((std::filesystem::path(draft.directory) / *file).string());
     base::Result<std::string> content = ReadSecretFile(*file, draft.directory);
     if (!content.ok()) {
       problems.push_back({"", value.position, content.error().message});

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "protocol/base/crypto.h"
+#include "server/sandbox/file_rules.h"
 
 namespace relay {
 namespace {
@@ -46,11 +47,9 @@ class File {
 }  // namespace
 
 base::Result<std::string> ReadFileContent(const std::string& path, std::size_t max_bytes) {
-  const auto failed = [](const char* why) {
-    return base::Error{std::string("cannot be read: ") + why};
-  };
+  const auto failed = [](const std::string& why) { return base::Error{"cannot be read: " + why}; };
   const File file(path);
-  if (file.fd() < 0) return failed(std::strerror(errno));
+  if (file.fd() < 0) return failed(WhyNotOpened(path, errno));
   std::string content(max_bytes + 1,
                       '\0');  // at once: growing would leave copies of secrets behind
   std::size_t size = 0;

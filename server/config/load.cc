@@ -55,7 +55,8 @@ LoadedConfig LoadConfigText(std::string_view text, const std::string& source,
   Wipe(root);
   SortByLine(draft.errors);
   SortByLine(draft.warnings);
-  return {std::move(draft.config), std::move(draft.errors), std::move(draft.warnings), is_empty};
+  return {std::move(draft.config), std::move(draft.errors), std::move(draft.warnings), is_empty,
+          std::move(draft.files)};
 }
 
 LoadedConfig LoadConfigFile(const std::string& path, const std::vector<std::string>& overrides) {

@@ -26,6 +26,7 @@ struct LoadedConfig {
   std::vector<Diagnostic> errors;    // by line
   std::vector<Diagnostic> warnings;  // by line
   bool is_empty = false;             // nothing was written, but for overrides
+  std::vector<std::string> files;    // that keys name and whose content is in `config`
 
   bool ok() const { return errors.empty(); }
 };

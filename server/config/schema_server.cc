@@ -129,6 +129,11 @@ void AppendServerRows(std::vector<Row>& rows) {
       "Keeps the secret that is made when no configuration is given. If the default cannot be "
       "written: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/senso-turn`, else "
       "`~/.local/state/senso-turn`.")));
+  rows.push_back(NeedsRestart(Scalar(
+      "process.sandbox", Boolean(), CONFIG_MEMBER(process.is_sandboxed),
+      "Gives up after the start what the process does not need any more: capabilities, files "
+      "outside the folders that it was started with, system calls (docs/security.md, \"What the "
+      "process gives up\"). `false` is for finding out whether that is in the way of something.")));
   rows.push_back(Scalar(
       "drain.deadline", Duration(std::chrono::seconds(0), std::chrono::days(7)),
       CONFIG_MEMBER(drain.deadline),

@@ -14,6 +14,7 @@
 #include "server/doctor/listener_checks.h"
 #include "server/doctor/round_trips.h"
 #include "server/doctor/running_server.h"
+#include "server/doctor/sandbox_checks.h"
 #include "server/doctor/service_checks.h"
 #include "server/doctor/trial_server.h"
 
@@ -36,6 +37,7 @@ class Examination {
     LookAtPorts();
     LookAtCertificates();
     LookAtServices();
+    Add(CheckSandbox(ReadSandboxFacts(kProc, process()), config_.process.is_sandboxed));
     if (IsRelay(config_)) {
       for (const turn::RelayAddress& address : options_.relay_addresses)
         Add(CheckAddress(ReadAddressFacts(address, options_.stun, random_)));

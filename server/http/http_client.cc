@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <ctime>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "server/http/libevent_handles.h"
+#include "server/sandbox/file_rules.h"
 
 namespace relay {
 namespace {
@@ -23,8 +25,10 @@ using MultiHandle = std::unique_ptr<CURLM, FreeWith<curl_multi_cleanup>>;
 
 base::Result<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return base::Error{"cannot read authorities from " + path + ": " + WhyNotOpened(path, errno)};
   std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || content.empty()) return base::Error{"cannot read authorities from " + path};
+  if (content.empty()) return base::Error{"there are no authorities in " + path};
   return content;
 }
 

@@ -17,7 +17,6 @@
 namespace relay {
 namespace {
 
-constexpr int kRelayBufferBytes = 1024 * 1024;
 constexpr int kAcceptBacklog = 4096;
 constexpr int kRelayBacklog = 64;
 

@@ -28,6 +28,8 @@ class Descriptor {
 // The system caps it at net.core.rmem_max (wmem_max) unless the process may override.
 inline constexpr int kListenerReceiveBytes = 8 * 1024 * 1024;
 inline constexpr int kListenerSendBytes = 4 * 1024 * 1024;
+// Of each relay, in either direction.
+inline constexpr int kRelayBufferBytes = 1024 * 1024;
 
 // What a listener is opened with.
 struct ListenerAddress {

@@ -14,6 +14,7 @@
 
 #include "protocol/base/crypto.h"
 #include "protocol/base/ip_address.h"
+#include "server/sandbox/file_rules.h"
 #include "server/tls/openssl_handles.h"
 
 namespace relay {
@@ -54,7 +55,7 @@ class FileContent {
   base::Result<void> Read(const std::string& path) {
     const File file(path);
     const auto failed = [&path] {
-      return About(path, std::string("cannot be read: ") + std::strerror(errno));
+      return About(path, "cannot be read: " + WhyNotOpened(path, errno));
     };
     if (file.descriptor() < 0) return failed();
     octets_.resize(kMaxFileBytes + 1);  // at once: growing would leave copies of a key behind

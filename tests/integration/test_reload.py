@@ -208,6 +208,7 @@ RESTART = {
     "metrics.port": {"metrics": {"port": 9999}},
     "admin.socket": {"admin": {"socket": "/nowhere/admin.sock"}},
     "state.directory": {"state": {"directory": "/nowhere"}},
+    "process.sandbox": {"process": {"sandbox": False}},
     "protocol.channel_numbers": {"protocol": {"channel_numbers": "rfc5766"}},
     "protocol.nat_discovery.alternate_port": {
         "protocol": {"nat_discovery": {"alternate_address": "127.0.0.5", "alternate_port": 3999}}

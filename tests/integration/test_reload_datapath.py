@@ -45,7 +45,9 @@ def client(site, server) -> Iterator[TurnClient]:
 
 @pytest.fixture
 def server(site, tmp_path) -> Iterator[HostedServer]:
-    made = HostedServer(site.server, tmp_path, settings_of("userspace", 3478)).start()
+    """It began with the kernel, so that it has kept the rights to that."""
+    made = HostedServer(site.server, tmp_path, settings_of("tc", 3478)).start()
+    reload(made, relay={"datapath": "userspace"})
     yield made
     if made.is_running:
         made.stop()

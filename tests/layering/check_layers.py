@@ -19,7 +19,7 @@ from pathlib import Path
 # Floor by floor, from the bottom up. A folder may include every folder of a lower floor and none of its own.
 FLOORS = [
     ["protocol/base"],
-    ["protocol/stun", "server/metrics", "server/log", "server/web"],
+    ["protocol/stun", "server/metrics", "server/log", "server/sandbox", "server/web"],
     ["protocol/turn"],
     ["server/datapath", "server/tls", "auth"],
     ["server/net", "server/http", "server/fleet", "server/config"],
@@ -56,6 +56,7 @@ DOORS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("yaml-cpp/",), ("server/config/",)),
     (("prometheus/",), ("server/metrics/",)),
     (("spdlog/",), ("server/log/",)),
+    (("seccomp.h", "linux/landlock", "linux/seccomp"), ("server/sandbox/",)),
     (("fmt/",), ("server/log/", "bench/loadgen/")),
     (("CLI/",), ("server/cli/", "bench/loadgen/")),
     (("cjose/",), ("auth/",)),

@@ -21,6 +21,7 @@ GENERATED = {
     "docs/firewall.md": [SENSO_TURN, "generate", "firewall"],
     "docs/metrics.md": [SENSO_TURN, "generate", "metrics"],
     "docs/coturn-options.md": [SENSO_TURN, "generate", "migration"],
+    "docs/dependencies.md": [sys.executable, "tests/support/dependencies_document.py"],
     "docs/compliance.md": [sys.executable, "tests/integration/compliance_report.py"],
 }
 

@@ -84,9 +84,13 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
                           [](const Attachments::State& state) { return !state.problem.empty(); });
   if (datapath->attachments_.size() == 0 && (has_refusal || !options.may_wait_for_interfaces))
     return base::Error{DescribeFailure(datapath->attachments_)};
-  datapath->thread_ = std::thread([raw = datapath.get()] { raw->RunThread(); });
-  ::pthread_setname_np(datapath->thread_.native_handle(), "next-hops");
   return datapath;
+}
+
+void KernelDatapath::Start() {
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this] { RunThread(); });
+  ::pthread_setname_np(thread_.native_handle(), "next-hops");
 }
 
 KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries,

@@ -45,9 +45,12 @@ class KernelDatapath final : public Datapath {
     Settings settings;
   };
 
-  // Loads the program, attaches it and starts the thread, in the network namespace of the calling
-  // thread. Error: one sentence that says why the system does not let us.
+  // Loads the program and attaches it, in the network namespace of the calling thread. Error: one
+  // sentence that says why the system does not let us.
   static base::Result<std::unique_ptr<KernelDatapath>> Open(const Options& options);
+  // Starts the thread that follows the network, with the rights that the calling thread has then.
+  // The second time it does nothing. One thread only, that of Open.
+  void Start();
   // Detaches. No other call may be under way.
   ~KernelDatapath() override;
   // For good: what was attached is not any more, and routes are ignored from now on. One thread

@@ -79,6 +79,7 @@ fleet: {registry: memory}
 metrics: {address: "::1", port: 9999}
 admin: {socket: /tmp/turn.sock}
 state: {directory: /tmp/turn}
+process: {sandbox: false}
 drain: {deadline: 5m}
 redirect: {when: always, servers: ["198.51.100.20:3478", "[2001:db8::20]:5349"], domain: eu02.turn.example.org}
 log: {format: json, level: debug}
@@ -101,6 +102,7 @@ TEST(AcceptedConfiguration, TakesOverEveryGeneralKey) {
   EXPECT_EQ(config.metrics.port, 9999);
   EXPECT_EQ(config.admin.socket, "/tmp/turn.sock");
   EXPECT_EQ(config.state.directory, "/tmp/turn");
+  EXPECT_FALSE(config.process.is_sandboxed);
   EXPECT_EQ(config.drain.deadline, seconds(300));
   EXPECT_EQ(config.log.format, Config::LogFormat::kJson);
   EXPECT_EQ(config.log.level, Config::LogLevel::kDebug);

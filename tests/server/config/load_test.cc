@@ -66,6 +66,9 @@ TEST_F(LoadFile, ReadsSecretsFromFilesBesideIt) {
   EXPECT_EQ(loaded.config.auth.users[0].md5_key,
             stun::LongTermKeyMd5("alice", "r", "p\xc3\xa4ssword"));
   EXPECT_EQ(loaded.config.auth.shared_secrets[0].secret, "a secret of a file");
+  ASSERT_THAT(loaded.files, SizeIs(2));
+  EXPECT_TRUE(loaded.files[0].ends_with("/alice.password"));
+  EXPECT_TRUE(loaded.files[1].ends_with("/k1"));
 }
 
 TEST_F(LoadFile, ReadsKeysOfAccessTokensFromFilesBesideIt) {

@@ -1,6 +1,7 @@
 #include "server/doctor/host_checks.h"
 #include "server/doctor/netfilter.h"
 #include "server/doctor/port_holders.h"
+#include "server/doctor/sandbox_checks.h"
 
 namespace relay::checks_test {
 
@@ -34,6 +35,25 @@ TEST(PortHolders, BrokenLinesAndOtherPortsAreSkipped) {
   EXPECT_EQ(FindSocketInodes(table, {loopback, 3478}, PortProtocol::kUdp),
             std::vector<std::uint64_t>{77});
   EXPECT_TRUE(FindSocketInodes(table, {loopback, 3479}, PortProtocol::kUdp).empty());
+}
+
+TEST(SandboxChecks, WhatTheSystemLacksIsAWarningEach) {
+  SandboxFacts facts{
+      .no_rules_for_files = "no Landlock", .no_filter = "no seccomp", .is_in_force = {}};
+  EXPECT_EQ(CheckSandbox(facts, true).size(), 2U);
+  EXPECT_EQ(CheckSandbox(facts, false).size(), 1U);
+  facts = {};
+  EXPECT_EQ(CheckSandbox(facts, true).front().severity, Severity::kFine);
+  EXPECT_EQ(CheckSandbox(facts, false).front().severity, Severity::kWarning);
+}
+
+TEST(SandboxChecks, ARunningServerMustHaveGivenUpItsRights) {
+  SandboxFacts facts;
+  facts.is_in_force = true;
+  EXPECT_EQ(CheckSandbox(facts, true).front().severity, Severity::kFine);
+  facts.is_in_force = false;
+  EXPECT_EQ(CheckSandbox(facts, true).front().severity, Severity::kWarning);
+  EXPECT_EQ(ReadSandboxFacts("/nowhere", 1).is_in_force, std::nullopt);
 }
 
 }  // namespace relay::checks_test

@@ -42,7 +42,9 @@ class KernelDatapathTest : public testing::Test {
   std::unique_ptr<KernelDatapath> Open(const KernelDatapath::Options& options) {
     auto opened = KernelDatapath::Open(options);
     EXPECT_TRUE(opened.ok()) << opened.error().message;
-    return opened.ok() ? std::move(opened).value() : nullptr;
+    if (!opened.ok()) return nullptr;
+    opened.value()->Start();
+    return std::move(opened).value();
   }
 
   static turn::Route RouteOf(std::uint16_t client_port, std::int32_t relay) {
