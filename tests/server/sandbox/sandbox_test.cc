@@ -279,21 +279,28 @@ TEST_F(SandboxFilesTest, FilesBelowAreReadEvenIfTheyComeLater) {
   const std::string said = InAnotherProcess([this] {
     EnterSandbox(needs_);
     // Somebody else makes it: here, whoever may write.
-    return Create("writable/new") + WhatIsRead(folder_.File("writable/new"));
+    const std::string made = Create("writable/new");
+    return made + WhatIsRead(folder_.File("writable/new"));
   });
   EXPECT_EQ(said, "doneread");
 }
 
 TEST_F(SandboxFilesTest, NothingIsWrittenButWhereThatIsAllowed) {
   const std::string said = InSandbox(needs_, [this] {
-    return Create("other/new") + " " + Create("readable/new") + " " + Create("writable/new") + " " +
-           Outcome(::rename(folder_.File("writable/new").c_str(),
-                            folder_.File("writable/file").c_str())) +
-           " " + Outcome(::unlink(folder_.File("writable/file").c_str())) + " " +
-           Outcome(::unlink(folder_.File("readable/file").c_str())) + " " +
-           Outcome(::symlink("/etc", folder_.File("writable/link").c_str()));
+    // One after another: the operands of + come in any order.
+    std::string outcomes;
+    const auto note = [&](const std::string& outcome) { outcomes += outcome + " "; };
+    note(Create("other/new"));
+    note(Create("readable/new"));
+    note(Create("writable/new"));
+    note(Outcome(
+        ::rename(folder_.File("writable/new").c_str(), folder_.File("writable/file").c_str())));
+    note(Outcome(::unlink(folder_.File("writable/file").c_str())));
+    note(Outcome(::unlink(folder_.File("readable/file").c_str())));
+    note(Outcome(::symlink("/etc", folder_.File("writable/link").c_str())));
+    return outcomes;
   });
-  EXPECT_EQ(said, "EACCES EACCES done done done EACCES EACCES");
+  EXPECT_EQ(said, "EACCES EACCES done done done EACCES EACCES ");
 }
 
 TEST_F(SandboxFilesTest, NobodyElseIsSignalled) {
