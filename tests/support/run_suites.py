@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,11 @@ class Runner:
 
     # Commands
 
-    def call(self, log_name: str, command: list[str], *, timeout: int, env: dict[str, str] | None = None) -> tuple[int, Path]:
-        """Runs a command with its output in build/log; ends its whole process group when it takes too long."""
+    def call(self, log_name: str, command: list[str], *, timeout: int, env: dict[str, str] | None = None,
+             is_alone: bool = True) -> tuple[int, Path]:
+        """Runs a command with its output in build/log; ends its whole process group when it takes too long.
+
+        The terminal shows the last line of a command that is alone."""
         log = LOGS / f"{log_name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -63,7 +67,7 @@ class Runner:
             child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                      env={**os.environ, **(env or {})}, start_new_session=True)
             try:
-                code = self._wait(child, log, timeout)
+                code = self._wait(child, log, timeout, self.live and is_alone)
             finally:
                 if child.poll() is None:
                     os.killpg(child.pid, signal.SIGTERM)
@@ -77,16 +81,16 @@ class Runner:
                 code = 124
         return code, log
 
-    def _wait(self, child: subprocess.Popen, log: Path, timeout: int) -> int | None:
+    def _wait(self, child: subprocess.Popen, log: Path, timeout: int, live: bool) -> int | None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
                 return child.wait(0.5)
             except subprocess.TimeoutExpired:
-                if self.live:
+                if live:
                     print(f"\r\033[K      {_last_line(log)}", end="", flush=True)
             finally:
-                if self.live:
+                if live:
                     print("\r\033[K", end="", flush=True)
         return None
 
@@ -178,15 +182,21 @@ class Runner:
         return results
 
     def fuzz_smoke(self, preset: str = fuzz.PRESET) -> Results:
-        results = Results()
-        for target in fuzz.targets(BUILD / preset):
+        """As many targets side by side as there are cores."""
+        amount = fuzz.Amount(seconds=self.fuzz_seconds)
+
+        def smoke(target: Path) -> Results:
             name = f"fuzz/{target.name}" if preset == fuzz.PRESET else f"fuzz-{preset}/{target.name}"
-            code, log = self.call(name, fuzz.command(target, self.fuzz_seconds, LOGS / "fuzz"),
-                                  timeout=self.fuzz_seconds + 120)
+            code, log = self.call(name, fuzz.command(target, amount, LOGS / "fuzz"), timeout=self.fuzz_seconds + 300,
+                                  is_alone=False)
             if code == 0:
-                results.passed += 1
-            else:
-                results.failed.append(f"{name}  (log: {log.relative_to(ROOT)})")
+                return Results(passed=1)
+            return Results(failed=[f"{name}  (log: {log.relative_to(ROOT)})"])
+
+        results = Results()
+        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
+            for each in pool.map(smoke, fuzz.targets(BUILD / preset)):
+                results.add(each)
         if not results.passed and not results.failed:
             results.skipped.append("fuzz: no fuzz target is built")
         return results
