@@ -171,8 +171,11 @@ ShardGroup::~ShardGroup() { Stop(); }
 
 void ShardGroup::Start() {
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    threads_.emplace_back([&shard = *shards_[i]] { shard.Run(); });
-    ::pthread_setname_np(threads_.back().native_handle(), ("shard-" + std::to_string(i)).c_str());
+    // Each names itself: to name another one takes a file that the sandbox does not write.
+    threads_.emplace_back([&shard = *shards_[i], name = "shard-" + std::to_string(i)] {
+      ::pthread_setname_np(::pthread_self(), name.c_str());
+      shard.Run();
+    });
   }
 }
 

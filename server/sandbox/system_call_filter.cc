@@ -124,9 +124,9 @@ void DenyProcesses(Filter& filter) {
 void DenyNamespaces(Filter& filter) {
   filter.Deny("clone3", ENOSYS, {});
   constexpr unsigned kFlags = 0;
-  for (const std::uint64_t flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
-                                   CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET})
-    filter.Deny("clone", EPERM, {Has(kFlags, flag)});
+  for (const int flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER,
+                         CLONE_NEWPID, CLONE_NEWNET})
+    filter.Deny("clone", EPERM, {Has(kFlags, static_cast<std::uint64_t>(flag))});
 }
 
 // No memory that is written and then executed.
@@ -152,8 +152,11 @@ void DenyOtherSockets(Filter& filter) {
 void DenyTerminal(Filter& filter) {
   constexpr unsigned kCommand = 1;
   constexpr std::uint64_t kWholeCommand = 0xffffffff;  // the kernel looks at no more
-  for (const std::uint64_t command : {TIOCSTI, TIOCLINUX})
-    filter.Deny("ioctl", EPERM, {{kCommand, SCMP_CMP_MASKED_EQ, kWholeCommand, command}});
+  for (const int command : {TIOCSTI, TIOCLINUX}) {
+    filter.Deny(
+        "ioctl", EPERM,
+        {{kCommand, SCMP_CMP_MASKED_EQ, kWholeCommand, static_cast<std::uint64_t>(command)}});
+  }
 }
 
 }  // namespace

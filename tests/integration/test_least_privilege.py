@@ -69,8 +69,9 @@ def are_relay_buffers_free() -> bool:
 
 def test_LEAST_in_userspace_no_thread_has_a_capability(start):
     server = start({"shards": 2, "relay": {"datapath": "userspace"}})
+    # A thread names itself when it begins.
+    assert eventually(lambda: {"shard-0", "shard-1"} <= {each["Name"] for each in threads_of(server)})
     threads = threads_of(server)
-    assert {"shard-0", "shard-1"} <= {each["Name"] for each in threads}
     for thread in threads:
         assert (thread["NoNewPrivs"], thread["Seccomp"]) == ("1", "2"), thread["Name"]
         assert capabilities_of(thread, "CapInh", "CapAmb") == {0}
@@ -85,8 +86,8 @@ def test_LEAST_with_the_kernel_datapath_three_are_left_and_an_interface_that_com
     server = None
     try:
         server = HostedServer(site.server, tmp_path, settings_of("tc", 3478)).start()
+        assert eventually(lambda: "next-hops" in {each["Name"] for each in threads_of(server)})
         threads = threads_of(server)
-        assert "next-hops" in {each["Name"] for each in threads}
         for thread in threads:
             assert (thread["NoNewPrivs"], thread["Seccomp"]) == ("1", "2"), thread["Name"]
             assert capabilities_of(thread) == {bits(NET_ADMIN, SYS_PERFMON, BPF)}, thread["Name"]
@@ -153,7 +154,7 @@ def test_LEAST_a_reload_that_names_a_file_elsewhere_is_refused_with_the_reason(s
         change(server, auth={"shared_secrets": [{"id": "k9", "secret_file": str(elsewhere / "secret")}]})
     else:
         files = server_certificate().setting
-        copies = {key: shutil.copy(path, elsewhere / f"{key}.pem") for key, path in files.items()}
+        copies = {key: str(shutil.copy(path, elsewhere / f"{key}.pem")) for key, path in files.items()}
         change(server, tls={"certificates": [copies]})
     answer = ask_admin(server.settings["admin"]["socket"], "reload")
     assert answer.startswith("error")

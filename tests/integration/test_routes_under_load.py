@@ -159,8 +159,8 @@ def test_streams_are_whole_while_routes_and_next_hops_come_and_go(site, serve, d
 
 
 def test_streams_are_whole_while_the_kernels_path_is_attached_and_detached(site, serve):
-    server = serve("userspace")
-    datapaths = itertools.cycle(("tc", "userspace"))
+    server = serve("tc")
+    datapaths = itertools.cycle(("userspace", "tc"))
     switches = itertools.count()
 
     def switch() -> None:

@@ -89,8 +89,10 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
 
 void KernelDatapath::Start() {
   if (thread_.joinable()) return;
-  thread_ = std::thread([this] { RunThread(); });
-  ::pthread_setname_np(thread_.native_handle(), "next-hops");
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "next-hops");
+    RunThread();
+  });
 }
 
 KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries,
