@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ def test_libraries_are_those_that_the_program_is_linked_with():
     assert len(needed) > 10
     found = set()
     for name in needed:
-        done = subprocess.run(["dpkg", "-S", f"*/{name}"], capture_output=True, text=True, check=True)
+        # Of this machine's architecture: libraries of another one may be installed beside them.
+        pattern = f"*/{sysconfig.get_config_var('MULTIARCH')}/{name}"
+        done = subprocess.run(["dpkg", "-S", pattern], capture_output=True, text=True, check=True)
         found |= {line.split(":")[0] for line in done.stdout.splitlines() if line.endswith(f"/{name}")}
     assert found == packages("library")
 

@@ -175,8 +175,9 @@ def capabilities_of(pid: int) -> set[int]:
     return {bit for bit in range(64) if int(found, 16) >> bit & 1}
 
 
-NET_BIND_SERVICE, NET_ADMIN, PERFMON, BPF = 10, 12, 38, 39  # linux/capability.h
-PRIVILEGES = {"unprivileged": set(), "kernel": {NET_BIND_SERVICE, NET_ADMIN, PERFMON, BPF}}
+NET_ADMIN, PERFMON, BPF = 12, 38, 39  # linux/capability.h
+# What is left after the start: port 443 is open by then.
+PRIVILEGES = {"unprivileged": set(), "kernel": {NET_ADMIN, PERFMON, BPF}}
 EDGE_PORTS = {"unprivileged": 8443, "kernel": 443}
 
 

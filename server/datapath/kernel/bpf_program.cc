@@ -126,8 +126,7 @@ base::Result<std::unique_ptr<BpfProgram>> BpfProgram::Load(const FastpathSizes& 
   if (!Resize(object.get(), "by_channel", sizes.routes) ||
       !Resize(object.get(), "by_peer", sizes.routes) ||
       !Resize(object.get(), "routes", sizes.routes) ||
-      !Resize(object.get(), "slots", sizes.slots) ||
-      !Resize(object.get(), "shared", sizes.users) ||
+      !Resize(object.get(), "slots", sizes.slots) || !Resize(object.get(), "shared", sizes.users) ||
       !Resize(object.get(), "slot_counters", sizes.slots) ||
       !Resize(object.get(), "next_hops", sizes.next_hops))
     return LoadError(errno, log);
