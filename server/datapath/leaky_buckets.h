@@ -48,7 +48,15 @@ LEAKY_INLINE void leaky_move_forward(__u64* empty_at, __u64 before, __u64 after,
   __sync_fetch_and_add(empty_at, after - before);
 }
 
-LEAKY_INLINE __u64 leaky_read(const volatile __u64* empty_at) { return *empty_at; }
+// Others may write at the same time. The compiler for the kernel knows no atomic loads; there every
+// load of a word is one.
+LEAKY_INLINE __u64 leaky_read(const volatile __u64* empty_at) {
+#ifdef __bpf__
+  return *empty_at;
+#else
+  return __atomic_load_n(empty_at, __ATOMIC_RELAXED);
+#endif
+}
 
 LEAKY_INLINE int leaky_has_room(struct leaky_share share, __u64 bytes, __u64 until, __u64 now) {
   return share.rate == 0 ||
