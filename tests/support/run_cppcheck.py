@@ -7,16 +7,14 @@ foreign headers, which it is not shown; and each false alarm that is named below
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("protocol", "auth", "server", "bench")
+import source_checks
+from source_checks import ROOT
+
 CPPCHECK = "cppcheck"
 
 OPTIONS = [
@@ -39,26 +37,11 @@ def check(source: Path) -> tuple[Path, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("sources", nargs="*", type=Path)
-    arguments = parser.parse_args()
+    arguments = source_checks.parse_arguments()
     if not shutil.which(CPPCHECK):
         print(f"SKIP cppcheck: {CPPCHECK} is missing\n0 passed, 0 failed, 1 skipped")
         return 0
-    sources = arguments.sources or sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.cc"))
-    passed = failed = 0
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        for source, warnings in pool.map(check, (source.absolute() for source in sources)):
-            name = source.relative_to(ROOT)
-            if warnings:
-                failed += 1
-                print(f"{warnings}\nFAIL cppcheck: {name}", flush=True)
-            else:
-                passed += 1
-                print(f"PASS cppcheck: {name}", flush=True)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    return source_checks.run("cppcheck", check, arguments)
 
 
 if __name__ == "__main__":
