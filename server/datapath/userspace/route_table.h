@@ -91,7 +91,7 @@ class RouteTable {
   // Hashes and compares entries by one of their keys, and with such a key.
   template <typename Key>
   struct By {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the table asks for it
     using is_avalanching = void;
     static const Key& Of(const Key& key) { return key; }
     template <typename Pointer>
