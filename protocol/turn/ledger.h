@@ -168,7 +168,7 @@ class Ledger {
   std::size_t charged_ = 0;
   std::shared_ptr<const QuotaCounts> elsewhere_;
   std::unordered_map<std::string, UserAccount> by_subject_;
-  std::set<UserNumber> free_numbers_;  // up to the highest that is in use
+  std::set<UserNumber> free_numbers_;  // of those that have been given away once
   std::unordered_map<std::string, std::uint32_t> by_tenant_;
   std::unordered_map<base::IpAddress, std::uint32_t, base::IpAddressHash> by_source_;
   std::map<stun::ReservationToken, Reservation> reservations_;

@@ -5,21 +5,17 @@
 
 #include "protocol/base/random.h"
 #include "server/log/log.h"
-#include "server/probe/name_lookup.h"
 #include "server/probe/turn_probe.h"
 
 namespace relay {
 namespace {
 
 constexpr std::string_view kScheme = "stun:";
-constexpr std::uint16_t kStunPort = 3478;  // RFC 8489 section 8.1
 constexpr std::chrono::milliseconds kPatience{3000};
 
-base::Result<base::IpAddress> Ask(const HostPort& stun, const base::IpAddress& internal) {
-  const auto servers = LookUp(stun.host, stun.port, internal.family());
-  if (!servers.ok()) return servers.error();
+base::Result<base::IpAddress> Ask(std::string_view server, const base::IpAddress& internal) {
   base::OsRandom random;
-  const auto mapped = AskMappedAddress(servers.value().front(), internal, kPatience, random);
+  const auto mapped = AskMappedAddress(server, internal, kPatience, random);
   if (!mapped.ok()) return mapped.error();
   const base::IpAddress& address = mapped.value().address;
   if (address.family() != internal.family() || address.is_unspecified())
@@ -31,11 +27,9 @@ base::Result<base::IpAddress> Ask(const HostPort& stun, const base::IpAddress& i
 
 base::Result<base::IpAddress> AskExternalAddress(const std::string& stun_uri,
                                                  const base::IpAddress& internal) {
-  std::string_view text = stun_uri;
-  if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
-  const auto stun = ParseHostPort(text, kStunPort);
-  if (!stun) return base::Error{"'" + stun_uri + "' is no stun:HOST:PORT"};
-  const auto external = Ask(*stun, internal);
+  std::string_view server = stun_uri;
+  if (server.starts_with(kScheme)) server.remove_prefix(kScheme.size());
+  auto external = Ask(server, internal);
   if (external.ok()) {
     Log(LogLevel::kInfo, "the world's name of an address",
         {{"internal", internal.ToString()}, {"external", external.value().ToString()}});

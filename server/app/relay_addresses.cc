@@ -68,12 +68,14 @@ std::optional<base::IpAddress> AddressOfInterface(base::AddressFamily family) {
   return std::nullopt;
 }
 
-bool IsMapped(const Config& config, const base::IpAddress& internal) {
-  const auto& pairs = config.relay.external_addresses;
-  return std::ranges::find(pairs, internal, &Config::ExternalAddress::internal) != pairs.end();
-}
-
 }  // namespace
+
+std::optional<base::IpAddress> MappedAddress(const Config& config,
+                                             const base::IpAddress& internal) {
+  const auto& pairs = config.relay.external_addresses;
+  const auto found = std::ranges::find(pairs, internal, &Config::ExternalAddress::internal);
+  return found == pairs.end() ? std::nullopt : std::optional(found->external);
+}
 
 std::optional<base::IpAddress> DefaultRouteAddress(base::AddressFamily family) {
   if (const auto address = AddressOfRoute(family)) return address;
@@ -123,7 +125,7 @@ base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config
         ", the address that this host relays from; relay.addresses can name another"};
   }
   for (turn::RelayAddress& address : addresses) {
-    if (stun_uri.empty() || IsMapped(config, address.internal)) continue;
+    if (stun_uri.empty() || MappedAddress(config, address.internal)) continue;
     auto external = AskExternalAddress(stun_uri, address.internal);
     if (!external.ok()) return base::Error{"relay.external_addresses: " + external.error().message};
     address.external = external.value();

@@ -17,6 +17,9 @@ namespace relay {
 // success.
 base::Result<std::vector<turn::RelayAddress>> ResolveRelayAddresses(const Config& config);
 
+// The external counterpart that the configuration's map has for an address.
+std::optional<base::IpAddress> MappedAddress(const Config& config, const base::IpAddress& internal);
+
 // The source address that the default route of a family would give; without a route the first
 // global address of an interface that is up; nullopt if the family has neither. Sends nothing.
 std::optional<base::IpAddress> DefaultRouteAddress(base::AddressFamily family);

@@ -1,4 +1,5 @@
 #include "server/app/relay_settings.h"
+#include "server/app/relay_addresses.h"
 
 #include <ifaddrs.h>
 #include <sched.h>
@@ -82,9 +83,7 @@ bool IsDatagram(Config::ListenerTransport transport) {
 base::IpAddress ExternalOf(const Config& config,
                            const std::vector<turn::RelayAddress>& relay_addresses,
                            const base::IpAddress& internal) {
-  const auto& pairs = config.relay.external_addresses;
-  const auto pair = std::ranges::find(pairs, internal, &Config::ExternalAddress::internal);
-  if (pair != pairs.end()) return pair->external;
+  if (const auto external = MappedAddress(config, internal)) return *external;
   const auto relay = std::ranges::find(relay_addresses, internal, &turn::RelayAddress::internal);
   return relay == relay_addresses.end() ? internal : relay->external;
 }

@@ -7,13 +7,11 @@
 
 #include "server/datapath/userspace/socket_address.h"
 #include "server/net/listener_socket.h"
-#include "server/probe/name_lookup.h"
 #include "server/probe/turn_probe.h"
 
 namespace relay {
 namespace {
 
-constexpr std::uint16_t kStunPort = 3478;  // RFC 8489 section 18.6
 constexpr std::chrono::milliseconds kMappingPatience{2000};
 
 bool CanBind(const base::IpAddress& address) {
@@ -38,16 +36,7 @@ AddressFacts ReadAddressFacts(const turn::RelayAddress& address,
   facts.is_on_interface = CanBind(address.internal);
   if (!stun || !facts.is_on_interface) return facts;
   facts.asked = *stun;
-  const auto host = ParseHostPort(*stun, kStunPort);
-  const auto servers =
-      host ? LookUp(host->host, host->port, address.internal.family())
-           : base::Result<std::vector<base::Endpoint>>(base::Error{"that is no HOST:PORT"});
-  if (!servers.ok()) {
-    facts.trouble = servers.error().message;
-    return facts;
-  }
-  const auto mapped =
-      AskMappedAddress(servers.value().front(), address.internal, kMappingPatience, random);
+  const auto mapped = AskMappedAddress(*stun, address.internal, kMappingPatience, random);
   if (mapped.ok()) {
     facts.seen = mapped.value().address;
   } else {

@@ -193,9 +193,10 @@ void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
   unshown_routes_ = forwarder_.ListRoutes();
   for (const turn::RouteKey& key : unshown_routes_) forwarder_.SetShare(key, std::nullopt);
   if (kernel == nullptr) unshown_routes_.clear();
-  const auto shared = kernel == nullptr ? nullptr : kernel->shared_buckets();
-  forwarder_.SetSharedBuckets(shared == nullptr ? own_shared_buckets_ : shared);
-  joined_.SetSharedBuckets(shared == nullptr ? own_shared_buckets_ : shared);
+  auto shared = kernel == nullptr ? nullptr : kernel->shared_buckets();
+  if (shared == nullptr) shared = own_shared_buckets_;
+  forwarder_.SetSharedBuckets(shared);
+  joined_.SetSharedBuckets(shared);
   routes_.SetKernel(std::move(kernel));
   ShowRoutesToKernel();
 }

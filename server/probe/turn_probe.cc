@@ -15,6 +15,7 @@
 #include "protocol/stun/demux.h"
 #include "server/datapath/userspace/socket_address.h"
 #include "server/net/listener_socket.h"
+#include "server/probe/name_lookup.h"
 
 namespace relay {
 namespace {
@@ -24,6 +25,7 @@ using Request = TurnExchange::Request;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRepeatAfter{250};  // RFC 8489 section 6.2.1, sooner: the server is near
+constexpr std::uint16_t kStunPort = 3478;  // RFC 8489 section 18.6
 constexpr stun::ChannelNumber kChannel{0x4123};
 constexpr std::uint16_t kAddressFamilyNotSupported = 440;
 // As long as a packet of speech.
@@ -79,7 +81,7 @@ class Caller {
 
   // IPv4 unless the server has only IPv6 relays.
   base::Result<void> Allocate(base::MonotonicTime deadline) {
-    const auto allocated = Perform(Request::kAllocate, deadline);
+    auto allocated = Perform(Request::kAllocate, deadline);
     if (allocated.ok() || exchange_.code() != kAddressFamilyNotSupported) return allocated;
     exchange_.SetFamily(base::AddressFamily::kIpv6);
     return Perform(Request::kAllocate, deadline);
@@ -246,6 +248,16 @@ base::Result<base::Endpoint> AskMappedAddress(const base::Endpoint& server,
     }
   }
   return base::Error{"it does not answer"};
+}
+
+base::Result<base::Endpoint> AskMappedAddress(std::string_view server,
+                                              const base::IpAddress& source, milliseconds patience,
+                                              base::RandomSource& random) {
+  const auto host = ParseHostPort(server, kStunPort);
+  if (!host) return base::Error{"that is no HOST:PORT"};
+  const auto servers = LookUp(host->host, host->port, source.family());
+  if (!servers.ok()) return servers.error();
+  return AskMappedAddress(servers.value().front(), source, patience, random);
 }
 
 std::chrono::microseconds JitterOf(const std::vector<std::chrono::microseconds>& round_trips) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/base/ip_address.h"
@@ -52,6 +53,13 @@ ProbeReport ProbeRelay(const ProbeTarget& target, const ProbeCredential& credent
 
 // How a STUN server sees a UDP socket that is bound to `source`. The error says why nobody knows.
 base::Result<base::Endpoint> AskMappedAddress(const base::Endpoint& server,
+                                              const base::IpAddress& source,
+                                              std::chrono::milliseconds patience,
+                                              base::RandomSource& random);
+
+// The same of a server by its name: "HOST:PORT", or a host alone, which is at 3478 (RFC 8489
+// section 18.6). Blocks while it is looked up, too.
+base::Result<base::Endpoint> AskMappedAddress(std::string_view server,
                                               const base::IpAddress& source,
                                               std::chrono::milliseconds patience,
                                               base::RandomSource& random);
