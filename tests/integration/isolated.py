@@ -13,29 +13,76 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import private_network
 
 HERE = Path(__file__).resolve().parent
 
-def summarise(report: Path) -> int:
-    passed, failed, skipped = 0, [], []
+# So many tests that failed get a second chance, each by itself and with nothing beside it: on a machine whose cores are
+# others' as well, one in some ten thousand fails by being late. A fault of the server's fails again, or is reported by a
+# sanitizer; what failed first is told in any case.
+MOST_SECOND_CHANCES = 3
+
+
+@dataclass
+class Outcome:
+    """What a run has come to: by name of the test, the reason."""
+
+    passed: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+def read(report: Path) -> Outcome:
+    outcome = Outcome()
     for case in ElementTree.parse(report).iter("testcase"):
         test = (case.get("name") or "").partition("@")[0]  # pytest-xdist adds the group
         name = f"{case.get('classname', '').rpartition('.')[2]}::{test}"
         problem = case.find("failure") if case.find("failure") is not None else case.find("error")
         skip = case.find("skipped")
         if problem is not None:
-            failed.append(f"FAIL {name}: {' '.join((problem.get('message') or '').split())[:300]}")
+            outcome.failed[name] = " ".join((problem.get("message") or "").split())[:300]
         elif skip is not None:
-            skipped.append(f"SKIP {name}: {' '.join((skip.get('message') or 'no reason given').split())}")
+            outcome.skipped.append(f"{name}: {' '.join((skip.get('message') or 'no reason given').split())}")
         else:
-            passed += 1
-    for line in skipped + failed:
-        print(line)
-    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
-    return 1 if failed or passed == 0 else 0
+            outcome.passed += 1
+    return outcome
+
+
+def summarise(outcome: Outcome, again: dict[str, str]) -> int:
+    """`again`: what has passed the second time, and is not among the failures any more."""
+    for name, reason in again.items():
+        print(f"AGAIN {name}: {reason}")
+    for line in outcome.skipped:
+        print(f"SKIP {line}")
+    for name, reason in outcome.failed.items():
+        print(f"FAIL {name}: {reason}")
+    print(f"{outcome.passed} passed, {len(outcome.failed)} failed, {len(outcome.skipped)} skipped")
+    return 1 if outcome.failed or outcome.passed == 0 else 0
+
+
+def run(report: Path, *arguments: str) -> int:
+    always = ["-q", "-rN", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    return subprocess.run([sys.executable, "-m", "pytest", *always, *arguments], check=False).returncode
+
+
+def give_second_chances(outcome: Outcome, report: Path) -> dict[str, str]:
+    """Takes those that pass now from the failures, and returns them."""
+    if not 0 < len(outcome.failed) <= MOST_SECOND_CHANCES:
+        return {}
+    again: dict[str, str] = {}
+    for name, reason in list(outcome.failed.items()):
+        module, _, test = name.partition("::")
+        report.unlink(missing_ok=True)
+        print(f"once more, by itself: {name}", flush=True)
+        run(report, f"{HERE / module}.py::{test}")
+        if report.exists() and read(report) == Outcome(passed=1):
+            again[name] = reason
+            del outcome.failed[name]
+            outcome.passed += 1
+    return again
 
 
 def parallel() -> list[str]:
@@ -54,16 +101,17 @@ def main() -> int:
     private_network.prepare()
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
-        arguments = ["-q", "-rN", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}", *parallel()]
-        done = subprocess.run([sys.executable, "-m", "pytest", *arguments, *sys.argv[1:], str(HERE)], check=False)
+        code = run(report, *parallel(), *sys.argv[1:], str(HERE))
         if not report.exists():
-            print(f"FAIL integration: pytest ended with {done.returncode} before it could run anything")
+            print(f"FAIL integration: pytest ended with {code} before it could run anything")
             print("0 passed, 1 failed, 0 skipped")
             return 1
+        outcome = read(report)
+        again = give_second_chances(outcome, report)
         sys.stdout.flush()
-        code = summarise(report)
+        result = summarise(outcome, again)
     # Anything but "a test failed" is a failure of the run itself.
-    return code if done.returncode in (0, 1) else 1
+    return result if code in (0, 1) else 1
 
 
 if __name__ == "__main__":

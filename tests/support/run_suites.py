@@ -167,6 +167,7 @@ class Runner:
         results = suite_results.of_output(suite, log, code)
         results.skipped = [_with_suite(suite, skip) for skip in results.skipped]
         results.failed = [f"{_with_suite(suite, failure)}  (log: {log.relative_to(ROOT)})" for failure in results.failed]
+        results.again = [f"{_with_suite(suite, each)}  (log: {log.relative_to(ROOT)})" for each in results.again]
         results.add(self.sanitizer_reports(preset, suite))
         return results
 
@@ -331,6 +332,9 @@ def main() -> int:
     if results.skipped:
         print("\nSkipped, with the reason:")
         print("\n".join(f"  {line}" for line in results.skipped))
+    if results.again:
+        print("\nPassed only when run a second time, by itself; the first failure:")
+        print("\n".join(f"  {line}" for line in results.again))
     if results.failed:
         print("\nFailed:")
         print("\n".join(f"  {line}" for line in results.failed))

@@ -3,7 +3,8 @@
 * GoogleTest programs write JSON (and, when they crash, leave the names in their output).
 * pytest prints a summary.
 * Everything else prints one line a test, `PASS name`, `FAIL name: reason` or `SKIP name: reason`, and as its last line
-  `N passed, N failed, N skipped`.
+  `N passed, N failed, N skipped`. `AGAIN name: reason` is a test that failed, passed when it was run a second time by
+  itself, and is counted as passed.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ FINAL_LINE = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
 @dataclass
 class Results:
-    """Counts, and what is worth telling about single tests: names of failures, names and reasons of skips."""
+    """Counts, and what is worth telling about single tests: names of failures, names and reasons of skips, and what
+    passed only the second time."""
 
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
 
     def add(self, other: Results) -> None:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.again += other.again
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
@@ -93,7 +97,7 @@ def of_output(suite: str, log: Path, exit_code: int) -> Results:
         passed, failed, skipped = summary
     else:
         return Results(failed=[f"{suite}: ended with exit code {exit_code} and no summary"])
-    results = Results(passed, _fill(suite, named.failed, failed, "failed"), _fill(suite, named.skipped, skipped, "skipped"))
+    results = Results(passed, _fill(suite, named.failed, failed, "failed"), _fill(suite, named.skipped, skipped, "skipped"), named.again)
     if exit_code != 0 and not results.failed:
         results.failed.append(f"{suite}: ended with exit code {exit_code}")
     return results
@@ -119,6 +123,8 @@ def _named(lines: list[str]) -> Results:
             named.skipped += [match[2]] * int(match[1])
         elif match := re.match(r"^SKIP (\S.*)$", line):
             named.skipped.append(match[1])
+        elif match := re.match(r"^AGAIN (\S.*)$", line):
+            named.again.append(match[1])
     named.failed = list(dict.fromkeys(named.failed))
     return named
 

@@ -1,12 +1,7 @@
 """The report of the compliance rows: what it takes for a test, and what it finds wrong."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-
-import compliance_report  # noqa: E402
-from compliance_report import CoveringTest, problems_of, rows_of  # noqa: E402
+import compliance_report
+from compliance_report import CoveringTest, problems_of, rows_of
 
 ROWS = [{"id": "STUN-14", "section": "8489 §6.3.1", "level": "MUST", "requirement": "x"}]
 COVERED = {"STUN-14": [CoveringTest("tests/x_test.cc", "X.STUN_14_Y")]}
