@@ -43,7 +43,8 @@ def read(report: Path) -> Outcome:
         problem = case.find("failure") if case.find("failure") is not None else case.find("error")
         skip = case.find("skipped")
         if problem is not None:
-            outcome.failed[name] = " ".join((problem.get("message") or "").split())[:300]
+            # Of a test that fails twice, the second time on being taken down, the first reason is the one to tell.
+            outcome.failed.setdefault(name, " ".join((problem.get("message") or "").split())[:300])
         elif skip is not None:
             outcome.skipped.append(f"{name}: {' '.join((skip.get('message') or 'no reason given').split())}")
         else:

@@ -97,7 +97,8 @@ def of_output(suite: str, log: Path, exit_code: int) -> Results:
         passed, failed, skipped = summary
     else:
         return Results(failed=[f"{suite}: ended with exit code {exit_code} and no summary"])
-    results = Results(passed, _fill(suite, named.failed, failed, "failed"), _fill(suite, named.skipped, skipped, "skipped"), named.again)
+    results = Results(passed, _fill(suite, named.failed, failed, "failed"),
+                      _fill(suite, named.skipped, skipped, "skipped"), named.again)
     if exit_code != 0 and not results.failed:
         results.failed.append(f"{suite}: ended with exit code {exit_code}")
     return results
