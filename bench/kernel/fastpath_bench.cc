@@ -157,6 +157,12 @@ void Measure(benchmark::State& state, Bench& bench, Attachment attachment,
   }
 }
 
+// So that every packet is charged and none is dropped.
+relay::TrafficLimits LimitsThatAreNeverMet(bool are_set) {
+  const std::uint64_t most = are_set ? UINT64_MAX / 4 : 0;
+  return {.allocation = {.bytes_per_second = most, .packets_per_second = 0}, .shared = {}};
+}
+
 // Half of the packets go one way, half the other: the mean of both directions.
 void BothDirections(benchmark::State& state, Attachment attachment) {
   Bench bench;
@@ -177,7 +183,7 @@ void BothDirections(benchmark::State& state, Attachment attachment) {
                .peer = sent.peer.relayed,
                .relayed_port = sent.peer.peer_port,
                .peer_port = sent.peer.relayed_port};
-  bench.maps().SetLimits(state.range(2) != 0 ? UINT64_MAX / 4 : 0, 0);
+  bench.maps().SetLimits(LimitsThatAreNeverMet(state.range(2) != 0));
   if (!bench.Install(0, sent) || !bench.Install(1, back))
     return state.SkipWithError("the routes are not taken");
   Measure(state, bench, attachment, Frame(sent, is_v6, static_cast<std::size_t>(state.range(1))),
@@ -200,7 +206,7 @@ void RelayToRelay(benchmark::State& state, Attachment attachment) {
   second.channel.server = first.channel.client;
   second.peer.relayed_port = first.peer.peer_port;
   second.peer.peer_port = first.peer.relayed_port;
-  bench.maps().SetLimits(state.range(2) != 0 ? UINT64_MAX / 4 : 0, 0);
+  bench.maps().SetLimits(LimitsThatAreNeverMet(state.range(2) != 0));
   if (!bench.Install(0, first) || !bench.Install(1, second))
     return state.SkipWithError("the routes are not taken");
   Measure(state, bench, attachment, Frame(first, is_v6, static_cast<std::size_t>(state.range(1))),

@@ -28,6 +28,7 @@ constexpr auto kMaxWait = std::chrono::milliseconds(100);
 // Packets under way when the sending stops have this long to arrive, counted from the last arrival.
 constexpr auto kDrainQuiet = std::chrono::milliseconds(500);
 constexpr auto kDrainLimit = std::chrono::seconds(5);
+constexpr auto kSettlePatience = std::chrono::seconds(5);
 constexpr std::uint64_t kOtherDescriptors = 16;
 
 volatile std::sig_atomic_t stop_requested = 0;
@@ -159,9 +160,11 @@ void LoadRun::Load() {
   report_.traffic_cpu_seconds = CpuSeconds() - cpu;
   report_.processes_cpu_seconds = ThreadSeconds(options_.processes) - others;
   control_.EndChurn();
+  // Who is on the way in the churn arrives, unless that takes too long for somebody who waits.
+  const MonotonicTime patience = now + kSettlePatience;
   while (!control_.is_settled()) {
-    if (stop_requested != 0) control_.AbortSetup(Clock::now());
-    Step(MonotonicTime::max());
+    if (stop_requested != 0 && Clock::now() >= patience) control_.AbortSetup(Clock::now());
+    Step(stop_requested != 0 ? Clock::now() + kSettlePatience : MonotonicTime::max());
   }
   Drain();
   progress_.Finish();

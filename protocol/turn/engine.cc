@@ -118,6 +118,25 @@ std::optional<Engine::AllocationSummary> Engine::FindAllocation(std::uint64_t id
   return found == nullptr ? std::nullopt : std::optional(Summarize(*found, now.monotonic));
 }
 
+void Engine::VisitAllocations(const std::function<void(const Allocation&)>& visit) const {
+  state_->allocations().ForEach([&](const Allocation& allocation) { visit(allocation); });
+}
+
+void Engine::VisitReservations(
+    const std::function<void(const HeldReservationRecord&)>& visit) const {
+  state_->VisitReservations(visit);
+}
+
+bool Engine::Restore(std::unique_ptr<Allocation> allocation, const base::Now& now) {
+  return state_->Restore(std::move(allocation), now.monotonic);
+}
+
+bool Engine::Restore(const HeldReservationRecord& held) { return state_->Restore(held); }
+
+void Engine::LetGo(const std::function<bool(const Allocation&)>& is_meant) {
+  state_->LetGo(is_meant);
+}
+
 bool Engine::Disconnect(std::uint64_t allocation_id, const base::Now& now) {
   return state_->Disconnect(allocation_id, now.monotonic);
 }

@@ -11,6 +11,7 @@
 #include "protocol/base/time.h"
 #include "protocol/stun/icmp.h"
 #include "protocol/turn/addresses.h"
+#include "protocol/turn/allocation_record.h"
 #include "protocol/turn/credential_source.h"
 #include "protocol/turn/discovery_sockets.h"
 #include "protocol/turn/effects.h"
@@ -122,6 +123,20 @@ class Engine {
   std::optional<AllocationSummary> FindAllocation(std::uint64_t id, const base::Now& now) const;
   void ForEachAllocation(const base::Now& now,
                          const std::function<void(const AllocationSummary&)>& visit) const;
+  // An upgrade (docs/adr/0018). What another process is to have: each allocation, and each
+  // reservation that this engine made and nobody has redeemed. The references live during the call.
+  void VisitAllocations(const std::function<void(const Allocation&)>& visit) const;
+  void VisitReservations(const std::function<void(const HeldReservationRecord&)>& visit) const;
+  // The other process takes one in, with the handles of its own relay sockets, before the first
+  // message. False: it cannot be, for its port is not ours to give or somebody has it, or its
+  // 5-tuple or identifier is there already; then nothing has changed, and the sockets are the
+  // caller's.
+  [[nodiscard]] bool Restore(std::unique_ptr<Allocation> allocation, const base::Now& now);
+  [[nodiscard]] bool Restore(const HeldReservationRecord& held);
+  // The other process serves these allocations, and all reservations: they are not here any more,
+  // without a word to their clients.
+  void LetGo(const std::function<bool(const Allocation&)>& is_meant);
+
   // Ends one allocation by the id that AllocationOpened reported. False: no such allocation.
   bool Disconnect(std::uint64_t allocation_id, const base::Now& now);
   // Ends all of them (the process stops).

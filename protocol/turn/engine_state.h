@@ -13,6 +13,7 @@
 #include "protocol/base/time.h"
 #include "protocol/stun/message_view.h"
 #include "protocol/turn/allocation.h"
+#include "protocol/turn/allocation_record.h"
 #include "protocol/turn/allocation_table.h"
 #include "protocol/turn/authenticator.h"
 #include "protocol/turn/challenge_limiter.h"
@@ -34,8 +35,8 @@ namespace turn {
 // engine.cc receives and dispatches, handle_*.cc hold one request each, relay_indication.cc Send
 // and Data, relay_lifecycle.cc what opens and ends relays and allocations,
 // peer_connection_lifecycle.cc TCP connections with peers, move_lifecycle.cc what gives an
-// allocation another client, move_messages.cc what shards tell each other about that, route_sync.cc
-// the datapaths' copy.
+// allocation another client, move_messages.cc what shards tell each other about that,
+// process_change.cc what brings it into another process, route_sync.cc the datapaths' copy.
 class Engine::State {
  public:
   State(std::shared_ptr<const Policy> policy, std::shared_ptr<const CredentialSource> credentials,
@@ -69,6 +70,11 @@ class Engine::State {
   bool Disconnect(std::uint64_t allocation_id, base::MonotonicTime now);
   void CloseAll(base::MonotonicTime now);
   const AllocationTable& allocations() const { return allocations_; }
+  // process_change.cc
+  void VisitReservations(const std::function<void(const HeldReservationRecord&)>& visit) const;
+  bool Restore(std::unique_ptr<Allocation> allocation, base::MonotonicTime now);
+  bool Restore(const HeldReservationRecord& held);
+  void LetGo(const std::function<bool(const Allocation&)>& is_meant);
 
  private:
   // RFC 6062 section 5.2: at least 30 seconds each.
@@ -204,6 +210,9 @@ class Engine::State {
   void CancelRefusedMove(Allocation& allocation);
   void HandOver(Allocation& allocation, base::Bytes trigger);
   void Adopt(std::unique_ptr<Allocation> allocation, const Client& client, base::MonotonicTime now);
+  // What is in the table, with relays that are started, is counted, scheduled and routed here from
+  // now on; or ends at once, where snapshots say so that it has not seen yet.
+  void BecomeOwn(Allocation& allocation, base::MonotonicTime now);
   // Its client is gone: to the next one, or to nobody. False: no ticket can revive it.
   bool LeaveClient(Allocation& allocation, base::MonotonicTime now);
   void Detach(Allocation& allocation);
@@ -211,6 +220,11 @@ class Engine::State {
   bool BringOver(const Request& request);
   void ReportMove(const Allocation& allocation, int delta);
   void CloseDetached(base::MonotonicTime now);
+
+  // process_change.cc
+  bool MayRestore(const Allocation& allocation) const;
+  // All of its relay ports, or none.
+  bool ClaimPorts(const Allocation& allocation, base::MonotonicTime now);
 
   // move_messages.cc
   // Fills in the allocation. False: the request waits, or went to the shard that has it.

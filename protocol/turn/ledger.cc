@@ -46,6 +46,24 @@ std::uint32_t EmplaceUnderRandomId(Map& map, const Value& value, base::RandomSou
   }
 }
 
+// By port.
+using Bitmap = std::array<std::atomic<std::uint64_t>, 65536 / kPortsPerWord>;
+
+void SetBit(Bitmap& bitmap, std::uint16_t port, bool is_set) {
+  std::atomic<std::uint64_t>& word = bitmap[port / kPortsPerWord];
+  const std::uint64_t bit = std::uint64_t{1} << (port % kPortsPerWord);
+  if (is_set) {
+    word.fetch_or(bit, std::memory_order_release);
+  } else {
+    word.fetch_and(~bit, std::memory_order_release);
+  }
+}
+
+bool HasBit(const Bitmap& bitmap, std::uint16_t port) {
+  const std::uint64_t word = bitmap[port / kPortsPerWord].load(std::memory_order_acquire);
+  return ((word >> (port % kPortsPerWord)) & 1) != 0;
+}
+
 }  // namespace
 
 struct Ledger::AddressPool {
@@ -54,7 +72,6 @@ struct Ledger::AddressPool {
 
   RelayAddress address;
   RelayPortPool ports;
-  using Bitmap = std::array<std::atomic<std::uint64_t>, 65536 / kPortsPerWord>;
   Bitmap& LiveBy(RelayProtocol protocol) {
     return protocol == RelayProtocol::kTcp ? live_by_tcp : live_by_udp;
   }
@@ -63,6 +80,7 @@ struct Ledger::AddressPool {
   }
   Bitmap live_by_udp{};
   Bitmap live_by_tcp{};
+  Bitmap live_elsewhere{};  // by UDP
 };
 
 Ledger::Ledger(Options options) : options_(std::move(options)) {
@@ -90,11 +108,20 @@ std::optional<QuotaScope> Ledger::Charge(const Owner& owner) {
     return QuotaScope::kSource;
   if (IsReached(options_.allocations, charged_)) return QuotaScope::kTotal;
 
+  Count(owner, subject);
+  return std::nullopt;
+}
+
+void Ledger::ChargeBeyondLimits(const Owner& owner) {
+  const std::lock_guard lock(mutex_);
+  Count(owner, SubjectKey(owner));
+}
+
+void Ledger::Count(const Owner& owner, const std::string& subject) {
   ++charged_;
   ChargeUser(subject);
   if (!owner.tenant.empty()) ++by_tenant_[owner.tenant];
   ++by_source_[owner.source];
-  return std::nullopt;
 }
 
 void Ledger::Discharge(const Owner& owner) {
@@ -205,6 +232,12 @@ void Ledger::ReturnPort(const RelayedTransportAddress& address, base::MonotonicT
   pool->ports.Return(address.endpoint.port, now);
 }
 
+bool Ledger::ClaimPort(const RelayedTransportAddress& address) {
+  const std::lock_guard lock(mutex_);
+  AddressPool* const pool = Find(address.endpoint.address);
+  return pool != nullptr && pool->ports.Claim(address.endpoint.port);
+}
+
 void Ledger::ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   AddressPool* pool = Find(address.endpoint.address);
@@ -215,21 +248,36 @@ void Ledger::ReturnForeignPort(const RelayedTransportAddress& address, base::Mon
 void Ledger::SetLive(const RelayedTransportAddress& address, RelayProtocol protocol, bool is_live) {
   AddressPool* pool = Find(address.endpoint.address);
   CHECK(pool != nullptr);
-  std::atomic<std::uint64_t>& word = pool->LiveBy(protocol)[address.endpoint.port / kPortsPerWord];
-  const std::uint64_t bit = std::uint64_t{1} << (address.endpoint.port % kPortsPerWord);
-  if (is_live) {
-    word.fetch_or(bit, std::memory_order_release);
-  } else {
-    word.fetch_and(~bit, std::memory_order_release);
-  }
+  SetBit(pool->LiveBy(protocol), address.endpoint.port, is_live);
 }
 
 bool Ledger::IsLive(const base::Endpoint& address, RelayProtocol protocol) const {
   const AddressPool* pool = Find(address.address);
   if (pool == nullptr) return false;
-  const std::uint64_t word =
-      pool->LiveBy(protocol)[address.port / kPortsPerWord].load(std::memory_order_acquire);
-  return ((word >> (address.port % kPortsPerWord)) & 1) != 0;
+  if (HasBit(pool->LiveBy(protocol), address.port)) return true;
+  return protocol == RelayProtocol::kUdp && HasBit(pool->live_elsewhere, address.port);
+}
+
+std::vector<base::Endpoint> Ledger::ListLive() const {
+  std::vector<base::Endpoint> live;
+  for (const auto& pool : pools_) {
+    for (std::uint32_t port = 0; port < kPortsPerWord * pool->live_by_udp.size(); ++port) {
+      const auto number = static_cast<std::uint16_t>(port);
+      if (HasBit(pool->live_by_udp, number)) live.push_back({pool->address.internal, number});
+    }
+  }
+  return live;
+}
+
+void Ledger::SetLiveElsewhere(const base::Endpoint& address, bool is_live) {
+  if (AddressPool* const pool = Find(address.address))
+    SetBit(pool->live_elsewhere, address.port, is_live);
+}
+
+void Ledger::ForgetElsewhere() {
+  for (const auto& pool : pools_) {
+    for (std::atomic<std::uint64_t>& word : pool->live_elsewhere) word.store(0);
+  }
 }
 
 stun::ReservationToken Ledger::Reserve(Reservation reservation, base::RandomSource& random) {
@@ -253,6 +301,18 @@ std::optional<Reservation> Ledger::Redeem(const stun::ReservationToken& token, c
   Reservation redeemed = std::move(found->second);
   reservations_.erase(found);
   return redeemed;
+}
+
+bool Ledger::ClaimReservation(const stun::ReservationToken& token, Reservation reservation) {
+  const std::lock_guard lock(mutex_);
+  return reservations_.emplace(token, std::move(reservation)).second;
+}
+
+std::optional<Reservation> Ledger::FindReservation(const stun::ReservationToken& token) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = reservations_.find(token);
+  if (found == reservations_.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<Reservation> Ledger::TakeBack(const stun::ReservationToken& token) {
@@ -284,6 +344,11 @@ void Ledger::ForgetConnection(ConnectionId connection) {
 MobileId Ledger::RegisterMobile(const Mobile& mobile, base::RandomSource& random) {
   const std::lock_guard lock(mutex_);
   return {EmplaceUnderRandomId(mobiles_, mobile, random)};
+}
+
+bool Ledger::ClaimMobile(MobileId id, const Mobile& mobile) {
+  const std::lock_guard lock(mutex_);
+  return mobiles_.emplace(id.value, mobile).second;
 }
 
 void Ledger::SetShardOf(MobileId id, ShardIndex shard) {

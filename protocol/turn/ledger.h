@@ -73,6 +73,8 @@ class Ledger {
   // it.
   std::optional<QuotaScope> Charge(const Owner& owner);
   void Discharge(const Owner& owner);
+  // What another process has granted (docs/adr/0018) is charged in any case.
+  void ChargeBeyondLimits(const Owner& owner);
   // Of the owner's user: a small number that no other user has at the same time, and that stays
   // until nothing is charged to this one any more. 0: nothing is.
   UserNumber NumberOf(const Owner& owner) const;
@@ -91,6 +93,8 @@ class Ledger {
                                                   base::RandomSource& random,
                                                   base::MonotonicTime now);
   void ReturnPort(const RelayedTransportAddress& address, base::MonotonicTime now);
+  // Takes this very port. False: it is taken, or none of ours.
+  bool ClaimPort(const RelayedTransportAddress& address);
   // The system would not bind it.
   void ReturnForeignPort(const RelayedTransportAddress& address, base::MonotonicTime now);
 
@@ -99,6 +103,14 @@ class Ledger {
   void SetLive(const RelayedTransportAddress& address, RelayProtocol protocol, bool is_live);
   bool IsLive(const base::Endpoint& address, RelayProtocol protocol = RelayProtocol::kUdp) const;
 
+  // Those of this process, over UDP.
+  std::vector<base::Endpoint> ListLive() const;
+  // The port is live in another process of this server (docs/adr/0018), or not any more: IsLive
+  // says so, too. Addresses that are not ours are ignored. Lock-free.
+  void SetLiveElsewhere(const base::Endpoint& address, bool is_live);
+  // There is no other process any more.
+  void ForgetElsewhere();
+
   // Keeps the reservation under a new random token.
   stun::ReservationToken Reserve(Reservation reservation, base::RandomSource& random);
   // Hands the reservation over if the token is known, not expired, and its owner has the same
@@ -106,6 +118,10 @@ class Ledger {
   // caller.
   std::optional<Reservation> Redeem(const stun::ReservationToken& token, const Owner& owner,
                                     base::MonotonicTime now);
+  // Keeps it under the token that it had in another process. False: there is one already.
+  bool ClaimReservation(const stun::ReservationToken& token, Reservation reservation);
+  // nullopt: the token is unknown, or used up.
+  std::optional<Reservation> FindReservation(const stun::ReservationToken& token) const;
   // Takes back what nobody redeemed; nullopt if it was redeemed.
   std::optional<Reservation> TakeBack(const stun::ReservationToken& token);
 
@@ -127,6 +143,8 @@ class Ledger {
   };
   // A new identifier for it.
   MobileId RegisterMobile(const Mobile& mobile, base::RandomSource& random);
+  // The identifier that it had in another process. False: there is one already.
+  bool ClaimMobile(MobileId id, const Mobile& mobile);
   void SetShardOf(MobileId id, ShardIndex shard);
   std::optional<Mobile> FindMobile(MobileId id) const;
   void ForgetMobile(MobileId id);
@@ -153,6 +171,7 @@ class Ledger {
   };
 
   // The lock is held for all of them.
+  void Count(const Owner& owner, const std::string& subject);
   void ChargeUser(const std::string& key);
   void DischargeUser(const std::string& key);
   std::uint32_t UnitsOfUser(const std::string& key) const;

@@ -100,6 +100,10 @@ void Engine::State::Adopt(std::unique_ptr<Allocation> owned, const Client& clien
   owned->mobility->is_detached = !has_client;
   Allocation& allocation = allocations_.Insert(std::move(owned));
   allocation.ForEachRelay([&](const Relay& relay) { StartRelay(allocation, relay); });
+  BecomeOwn(allocation, now);
+}
+
+void Engine::State::BecomeOwn(Allocation& allocation, base::MonotonicTime now) {
   ReportMove(allocation, 1);
   effects_.Report(PermissionsChanged{static_cast<std::int64_t>(allocation.permissions.size())});
   effects_.Report(ChannelsChanged{static_cast<std::int64_t>(allocation.channels.size())});

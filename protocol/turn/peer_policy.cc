@@ -12,7 +12,7 @@ namespace {
 
 // Special-purpose registries of IANA, the translation and tunnel prefixes in which an IPv4 address
 // can hide, and addresses at which clouds serve their hosts.
-constexpr std::array<std::string_view, 35> kBuiltInDenials = {
+constexpr std::array<std::string_view, 39> kBuiltInDenials = {
     "0.0.0.0/8",         // this host
     "10.0.0.0/8",        // private
     "100.64.0.0/10",     // carrier-grade NAT; cloud metadata
@@ -48,6 +48,10 @@ constexpr std::array<std::string_view, 35> kBuiltInDenials = {
     "4000::/2",          // not assigned to anyone
     "8000::/2",          // not assigned to anyone
     "c000::/3",          // not assigned to anyone
+    "e000::/4",          // not assigned to anyone
+    "f000::/5",          // not assigned to anyone
+    "f800::/6",          // not assigned to anyone
+    "fe00::/9",          // not assigned to anyone
 };
 
 std::vector<base::IpPrefix> ParseBuiltInDenials() {
@@ -63,6 +67,12 @@ std::vector<base::IpPrefix> ParseBuiltInDenials() {
 bool ContainsAddress(std::span<const base::IpPrefix> prefixes, const base::IpAddress& address) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const base::IpPrefix& prefix) { return prefix.Contains(address); });
+}
+
+// The rest of ::/3, in which the prefixes above have names. As a prefix it would be that of every
+// IPv4 address, too, which is kept as ::ffff:a.b.c.d.
+bool IsBelowUnicastV6(const base::IpAddress& address) {
+  return !address.is_v4() && address.octets()[0] < 0x20;
 }
 
 bool IsLoopback(const base::IpAddress& address) {
@@ -144,7 +154,7 @@ PeerPolicy::Verdict JudgeWith(const PeerPolicy::Rules& rules, const base::IpAddr
   if (ContainsAddress(rules.allow, address)) return kAllowed;
   // (5) and the host itself, of which nobody said that it may be reached
   const std::span<const base::IpPrefix> built_in = PeerPolicy::BuiltInDenials();
-  if (ContainsAddress(built_in, address)) return kDenied;
+  if (ContainsAddress(built_in, address) || IsBelowUnicastV6(address)) return kDenied;
   if (embedded && ContainsAddress(built_in, *embedded)) return kDenied;
   if (IsOwnAddress(rules, address)) return kDenied;
   if (embedded && IsOwnAddress(rules, *embedded)) return kDenied;

@@ -70,6 +70,13 @@ std::optional<std::uint16_t> RelayPortPool::Take(Request request, base::RandomSo
   }
 }
 
+bool RelayPortPool::Claim(std::uint16_t port) {
+  if (!IsFree(port)) return false;
+  ports_[std::size_t{port} - min_].taken = true;
+  ++in_use_;
+  return true;
+}
+
 void RelayPortPool::Return(std::uint16_t port, base::MonotonicTime now) {
   CHECK(port >= min_ && std::size_t{port} - min_ < ports_.size());
   Port& returned = ports_[std::size_t{port} - min_];

@@ -28,6 +28,8 @@ class RelayPortPool {
   // nullopt: none left that fits.
   std::optional<std::uint16_t> Take(Request request, base::RandomSource& random,
                                     base::MonotonicTime now);
+  // Takes this very port, rested or not. False: it is taken, or not of this pool.
+  bool Claim(std::uint16_t port);
   // The port was taken before; it rests for kQuarantine.
   void Return(std::uint16_t port, base::MonotonicTime now);
   // The port was taken before but the system would not bind it: it rests for kForeignQuarantine.

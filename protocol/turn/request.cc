@@ -109,12 +109,12 @@ std::string_view Response::Software() const {
 }
 
 std::size_t Response::FinishedBytes() const {
-  constexpr std::size_t kAttributeHeaderBytes = 4;
+  constexpr std::size_t kHeaderBytes = 4;
   std::size_t bytes = writer_.message().size();
-  if (TransmitCounter()) bytes += kAttributeHeaderBytes + 4;
+  if (TransmitCounter()) bytes += kHeaderBytes + 4;
   if (const std::size_t text = Software().size(); text != 0)
-    bytes += kAttributeHeaderBytes + (text + 3) / 4 * 4;
-  if (request_.has_fingerprint) bytes += kAttributeHeaderBytes + 4;
+    bytes += kHeaderBytes + (text + 3) / 4 * 4;
+  if (request_.has_fingerprint) bytes += kHeaderBytes + 4;
   return bytes;
 }
 

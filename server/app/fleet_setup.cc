@@ -78,7 +78,7 @@ std::unique_ptr<Fleet> MakeFleet(const Config& config, RelayServer* relay, Event
   RegionalFleet::Options options;
   options.registry = ToAddress(config.fleet.registry, config.fleet.password);
   options.others = OtherRegistriesOf(config);
-  options.saved = ReadSaved(config);
+  options.read_saved = [config] { return ReadSaved(config); };
   options.save = [config](const std::string& text) -> base::Result<void> {
     const auto directory = OpenStateDirectory(config);
     if (!directory.ok()) return directory.error();

@@ -86,14 +86,15 @@ void Add(const fastpath_totals& more, fastpath_totals& sum) {
 
 base::Result<KernelPath::Opened> KernelPath::Open(
     const Config& config, const std::vector<ShardGroup::ListenerState>& listeners,
-    const std::vector<turn::RelayAddress>& relay_addresses, const Opened& former) {
+    const std::vector<turn::RelayAddress>& relay_addresses, const Opened& former,
+    std::optional<std::vector<KernelLink>> inherited) {
   const Choice choice = config.relay.datapath;
   if (choice == Choice::kUserspace) return InUserspace(choice, "as configured");
   if (Fits(former.datapath, choice)) return Opened{choice, former.datapath, former.description};
   const KernelDatapath::Options options = MakeOptions(config, listeners, relay_addresses);
   if (options.listener_ports.empty() && choice == Choice::kAuto)
     return InUserspace(choice, "there is no UDP listener that clients reach without a proxy");
-  auto opened = KernelDatapath::Open(options);
+  auto opened = KernelDatapath::Open(options, std::move(inherited));
   if (opened.ok()) return InKernel(choice, std::move(opened).value());
   std::string why = opened.error().message;
   if ((GivenUpCapabilities() & (BitOf(CAP_NET_ADMIN) | BitOf(CAP_BPF))) != 0)

@@ -26,11 +26,13 @@ class KernelPath {
     std::string description;                   // which datapath there is, and why
   };
   // For the listeners that are open. `former`, if it is what is asked for, is opened again.
+  // `inherited`: as KernelDatapath::Open.
   // Error: the configuration insists on the kernel, and the system says no.
   static base::Result<Opened> Open(const Config& config,
                                    const std::vector<ShardGroup::ListenerState>& listeners,
                                    const std::vector<turn::RelayAddress>& relay_addresses,
-                                   const Opened& former);
+                                   const Opened& former,
+                                   std::optional<std::vector<KernelLink>> inherited = {});
 
   explicit KernelPath(Opened opened) : now_(std::move(opened)) {}
 

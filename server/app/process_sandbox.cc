@@ -22,20 +22,12 @@
 namespace relay {
 namespace {
 
-// THE SWITCH: whether this process starts another program later, as a server does that is replaced
-// by its next version. Set, fork and execve go through the filter, what lies in the folder of this
-// program may be executed (if that is /usr/bin, all of that), and the capabilities that are kept
-// are inherited. EnterSandbox() says what a program started so has, and has not.
-constexpr bool kStartsPrograms = false;
-
 // What libraries read when they are used for the first time, or again: plug-ins of name lookup,
 // certificate authorities, time zones. Everybody may read them.
 constexpr const char* kOfTheSystem[] = {"/usr",     "/lib",           "/lib64",    "/etc/ssl",
                                         "/etc/pki", "/etc/localtime", "/dev/null", "/dev/urandom"};
 // Of /proc, for metrics.
 constexpr const char* kOfThisProcess[] = {"/proc/self", "/proc/stat"};
-// Where the loader of programs is.
-constexpr const char* kOfTheLoader[] = {"/lib", "/lib64", "/usr/lib"};
 // Where names are looked up by. Programs put a new resolv.conf in the place of the old one, so that
 // only a rule for all of /etc goes on to hold for it.
 constexpr const char* kOfNameLookup = "/etc";
@@ -107,12 +99,6 @@ FileRules FilesOf(const Config& config, const ProcessUse& use,
     rules.readable.merge(PlacesOf(kResolver));
   }
   for (const std::string& file : files) rules.readable.merge(PlacesOf(file));
-  if (kStartsPrograms) {
-    std::error_code ignored;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    rules.executable.insert(program.parent_path().string());
-    for (const char* path : kOfTheLoader) rules.executable.insert(path);
-  }
   if (!state.empty()) rules.writable.insert(state);
   if (!use.admin_socket.empty())
     rules.writable.insert(std::filesystem::path(use.admin_socket).parent_path().string());
@@ -148,7 +134,7 @@ void GiveUpRights(const Config& config, const ProcessUse& use) {
   SandboxNeeds needs;
   needs.capabilities = held & CapabilitiesOf(use, NeededForFiles(files, state, held), held);
   needs.files = FilesOf(config, use, files, state);
-  needs.system_calls = {.bpf = use.has_kernel_datapath, .execution = kStartsPrograms};
+  needs.system_calls = {.bpf = use.has_kernel_datapath};
   const SandboxReport report = EnterSandbox(needs);
   std::string missing;
   for (const std::string& each : report.missing) missing += (missing.empty() ? "" : "; ") + each;

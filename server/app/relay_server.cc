@@ -6,16 +6,26 @@
 #include "server/app/check_page_settings.h"
 #include "server/app/ice_servers.h"
 #include "server/app/relay_settings.h"
+#include "server/metrics/counter_totals.h"
 
 namespace relay {
 base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
     const Config& config, std::vector<turn::RelayAddress> relay_addresses) {
+  return Open(config, std::move(relay_addresses), std::nullopt);
+}
+
+base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
+    const Config& config, std::vector<turn::RelayAddress> relay_addresses,
+    std::optional<Inheritance> inheritance, std::vector<KernelLink> links) {
   auto policy = std::make_shared<const turn::Policy>(MakePolicy(config, relay_addresses));
   auto certificates = ServedCertificates::Open(config);
   if (!certificates.ok()) return certificates.error();
+  std::optional<std::vector<KernelLink>> inherited;
+  if (inheritance) inherited = std::move(links);
   ShardGroup::Options options = MakeShardGroupOptions(config, relay_addresses, policy);
   options.tls = certificates.value().context();
-  auto shards = ShardGroup::Open(options);
+  auto shards =
+      inheritance ? ShardGroup::Open(options, *std::move(inheritance)) : ShardGroup::Open(options);
   if (!shards.ok()) return shards.error();
   const auto& listeners = shards.value()->listeners();
   if (std::none_of(
@@ -25,7 +35,7 @@ base::Result<std::unique_ptr<RelayServer>> RelayServer::Open(
                            ? "no listener is configured"
                            : "no listener could be opened: " + listeners.front().error};
   }
-  auto kernel = KernelPath::Open(config, listeners, relay_addresses, {});
+  auto kernel = KernelPath::Open(config, listeners, relay_addresses, {}, std::move(inherited));
   if (!kernel.ok()) return kernel.error();
   return std::unique_ptr<RelayServer>(new RelayServer(
       config, std::move(relay_addresses), std::move(policy), std::move(certificates).value(),
@@ -52,10 +62,31 @@ RelayServer::RelayServer(const Config& config, std::vector<turn::RelayAddress> r
   shards_->SetKernelDatapath(kernel_.now().datapath);
 }
 
+void RelayServer::Start() {
+  kernel_.Start();
+  shards_->Start();
+  if (kernel_.now().datapath != nullptr) kernel_.now().datapath->SwitchInherited();
+}
+
+std::vector<KernelLink> RelayServer::CopyKernelLinks() const {
+  const auto& datapath = kernel_.now().datapath;
+  return datapath == nullptr ? std::vector<KernelLink>() : datapath->CopyLinks();
+}
+
 std::vector<const ShardCounters*> RelayServer::counters() const {
   std::vector<const ShardCounters*> counters = shards_->counters();
   counters.push_back(&kernel_.ReadCounters());
+  counters.push_back(&former_counters_);
   return counters;
+}
+
+void RelayServer::SetFormerTotals(const std::vector<std::uint64_t>& totals) {
+  static_cast<void>(SetCounterTotals(totals, former_counters_));
+}
+
+std::vector<std::uint64_t> RelayServer::LeaveToSuccessor() {
+  kernel_.Replace({Config::Datapath::kUserspace, nullptr, "userspace (another process serves)"});
+  return ReadCounterTotals(counters());
 }
 
 RelaySnapshot RelayServer::ReadSnapshot() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,12 +28,15 @@ class RelayServer final : public RelayControl {
   // cannot be used.
   static base::Result<std::unique_ptr<RelayServer>> Open(
       const Config& config, std::vector<turn::RelayAddress> relay_addresses);
+  // The same with what a former process has (docs/adr/0018).
+  static base::Result<std::unique_ptr<RelayServer>> Open(
+      const Config& config, std::vector<turn::RelayAddress> relay_addresses,
+      std::optional<Inheritance> inheritance, std::vector<KernelLink> links = {});
   // Who answers the HTTP requests of edge listeners (http_handler.h). Before Start.
   void SetHttpHandler(const HttpHandler& handler) { shards_->SetHttpHandler(handler); }
-  void Start() {
-    kernel_.Start();
-    shards_->Start();
-  }
+  void Start();
+  // For another process that takes over.
+  std::vector<KernelLink> CopyKernelLinks() const;
   // Whether packets are relayed in the kernel now.
   bool has_kernel_datapath() const { return kernel_.now().datapath != nullptr; }
   // What users and tenants have on other nodes; nullptr: nothing, or nobody knows.
@@ -41,6 +45,13 @@ class RelayServer final : public RelayControl {
   }
 
   const ShardGroup& shards() const { return *shards_; }
+  // For an upgrade.
+  ShardGroup& shards() { return *shards_; }
+  // What a former process had counted, which is this one's past, too. Before the first scrape.
+  void SetFormerTotals(const std::vector<std::uint64_t>& totals);
+  // The shards have let go of what another process has: the kernel's path is the other one's, too.
+  // Returns what was counted here until then. Control thread.
+  std::vector<std::uint64_t> LeaveToSuccessor();
   // Those that new connections get.
   std::vector<Certificate> certificates() const { return certificates_.certificates(); }
   // nullptr: no TLS.
@@ -97,6 +108,7 @@ class RelayServer final : public RelayControl {
   KernelPath kernel_;
   std::unique_ptr<ShardGroup> shards_;
   base::MonotonicTime started_;
+  ShardCounters former_counters_;  // of the process before
   CheckPageSettings check_page_;
 };
 

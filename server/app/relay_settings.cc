@@ -257,8 +257,10 @@ TrafficLimits MakeTrafficLimits(const Config& config) {
   const auto& limits = config.limits;
   return {.allocation = {.bytes_per_second = limits.bandwidth_per_allocation_bits_per_second / 8,
                          .packets_per_second = limits.packets_per_allocation_per_second},
-          .shared = {.user_bytes_per_second = limits.bandwidth_per_user_bits_per_second / 8,
-                     .total_bytes_per_second = limits.bandwidth_total_bits_per_second / 8}};
+          .shared = {.user = {.bytes_per_second = limits.bandwidth_per_user_bits_per_second / 8,
+                              .packets_per_second = limits.packets_per_user_per_second},
+                     .total = {.bytes_per_second = limits.bandwidth_total_bits_per_second / 8,
+                               .packets_per_second = limits.packets_total_per_second}}};
 }
 
 turn::Ledger::Options MakeLedgerOptions(const Config& config,

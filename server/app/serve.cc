@@ -19,12 +19,15 @@
 #include "server/app/process_sandbox.h"
 #include "server/app/relay_addresses.h"
 #include "server/app/relay_server.h"
+#include "server/app/service_manager.h"
 #include "server/app/service_only.h"
 #include "server/app/startup_summary.h"
+#include "server/app/upgrade_setup.h"
 #include "server/config/load.h"
 #include "server/control/control_plane.h"
 #include "server/control/log_settings.h"
 #include "server/log/log.h"
+#include "server/log/stderr_writer.h"
 #include "server/net/descriptor_reserve.h"
 
 namespace relay {
@@ -85,11 +88,18 @@ std::string RemedyFor(const std::string& error) {
 
 // What this process is, by its roles: a relay, or only the credential service.
 struct Process {
+  // `taker`: from whom it takes over; nullptr: from nobody.
   static base::Result<Process> Open(const Config& config,
-                                    const std::vector<turn::RelayAddress>& relay_addresses) {
+                                    const std::vector<turn::RelayAddress>& relay_addresses,
+                                    UpgradeTaker* taker) {
     Process process;
     if (IsRelay(config)) {
-      auto relay = RelayServer::Open(config, relay_addresses);
+      std::optional<Inheritance> inheritance;
+      std::vector<KernelLink> links;
+      if (taker != nullptr) inheritance = taker->TakeInheritance();
+      if (taker != nullptr) links = TakeKernelLinks(*taker);
+      auto relay =
+          RelayServer::Open(config, relay_addresses, std::move(inheritance), std::move(links));
       if (!relay.ok()) return relay.error();
       process.relay = std::move(relay).value();
     } else {
@@ -146,6 +156,8 @@ StartupFacts MakeFacts(const Settings& settings, const RelayServer* relay,
 }  // namespace
 
 int Serve(const ServeOptions& options) {
+  SecureStandardDescriptors();  // before the first socket, which is the launcher's
+  std::unique_ptr<Launcher> launcher = ForkLauncher();
   auto loaded = Load(options);
   if (!loaded.ok()) return Fail(kExitFailed, loaded.error().message);
   Settings settings = std::move(loaded).value();
@@ -160,11 +172,23 @@ int Serve(const ServeOptions& options) {
 
   InitLog(LogFormatOf(config.log), LogLevelOf(config.log));
   RaiseDescriptorLimit();
+  std::unique_ptr<UpgradeTaker> taker;
+  if (options.take_over) {
+    if (!IsRelay(config))
+      return Fail(kExitConfiguration, "there is nothing to take over without the role \"relay\"");
+    auto met = UpgradeTaker::Meet(*options.take_over);
+    if (!met.ok()) return Fail(kExitFailed, "cannot take over: " + met.error().message);
+    taker = std::move(met).value();
+  }
+  const auto fail = [&taker](int code, const std::string& message) {
+    if (taker != nullptr) taker->Refuse(message);
+    return Fail(code, message);
+  };
   base::Result<std::vector<turn::RelayAddress>> addresses = std::vector<turn::RelayAddress>();
   if (IsRelay(config)) addresses = ResolveRelayAddresses(config);
-  if (!addresses.ok()) return Fail(kExitConfiguration, addresses.error().message);
-  auto opened = Process::Open(config, addresses.value());
-  if (!opened.ok()) return Fail(kExitFailed, opened.error().message);
+  if (!addresses.ok()) return fail(kExitConfiguration, addresses.error().message);
+  auto opened = Process::Open(config, addresses.value(), taker.get());
+  if (!opened.ok()) return fail(kExitFailed, opened.error().message);
   const Process process = std::move(opened).value();
   RelayServer* const relay = process.relay.get();
 
@@ -176,8 +200,9 @@ int Serve(const ServeOptions& options) {
       options.config_file ? config.admin.socket : ChooseAdminSocket(config.admin.socket);
   control_options.configuration = std::move(settings.configuration);
   ControlPlane control(control_options, process.control());
+  if (taker != nullptr) InheritServices(*taker, control_options, config, control);
   if (const auto started = control.Start(); !started.ok())
-    return Fail(kExitFailed, started.error().message);
+    return fail(kExitFailed, started.error().message);
 
   const std::unique_ptr<Fleet> fleet = MakeFleet(config, relay, control.loop());
   std::function<FleetNode()> describe;
@@ -192,7 +217,7 @@ int Serve(const ServeOptions& options) {
     HttpServer::TlsSource tls;
     if (config.credentials.listener_tls) tls = [&process] { return process.tls(); };
     const auto offered = control.OfferCredentials(config, *fleet, std::move(tls));
-    if (!offered.ok()) return Fail(kExitFailed, offered.error().message);
+    if (!offered.ok()) return fail(kExitFailed, offered.error().message);
   }
   StartupFacts facts = MakeFacts(settings, relay, std::move(addresses).value());
   facts.admin_socket = control_options.admin_socket;
@@ -205,18 +230,34 @@ int Serve(const ServeOptions& options) {
         base::Endpoint{config.credentials.listener_address, control.credentials_port()}.ToString() +
         "/v1/ice-servers";
   }
+  std::unique_ptr<UpgradeGiver> giver;
+  if (relay != nullptr) giver = OpenGiver(control_options.admin_socket, taker.get());
   const std::string summary = StartupSummary(config, facts, base::ReadClocks().wall);
   GiveUpRights(config, {.configuration_file = options.config_file.value_or(""),
                         .files = settings.loaded.files,
                         .admin_socket = control_options.admin_socket,
                         .has_kernel_datapath = relay != nullptr && relay->has_kernel_datapath()});
+  std::unique_ptr<UpgradeTaker> former;  // of whom something may be left
   if (relay != nullptr) {
     relay->SetHttpHandler([&control](HttpRequest request, HttpReply reply) {
       control.AnswerEdgeRequest(std::move(request), std::move(reply));
     });
-    relay->Start();
+    if (taker != nullptr) {
+      const auto taken = taker->TakeOver(relay->shards());
+      if (!taken.ok()) return fail(kExitFailed, "cannot take over: " + taken.error().message);
+      fleet->ReadSaved();
+      relay->Start();
+      relay->SetFormerTotals(taker->HearLast(relay->shards()));
+      former = std::move(taker);
+      former->StartExchange(relay->shards());
+    } else {
+      relay->Start();
+    }
+    if (giver != nullptr)
+      StartGiver(*giver, control_options.admin_socket, std::move(launcher), *relay, control);
   }
   std::cout << summary << std::flush;
+  NotifyServiceManager("READY=1");
   return control.Run();
 }
 

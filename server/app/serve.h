@@ -10,6 +10,8 @@ namespace relay {
 struct ServeOptions {
   std::optional<std::string> config_file;  // nullopt: the embedded default
   std::vector<std::string> overrides;      // "key.path=value", applied in this order
+  // Where a running server gives what it has to whoever takes over from it; nullopt: a cold start.
+  std::optional<std::string> take_over;
 };
 
 // Runs the server until it is told to stop. Returns the exit code of the process: 0 after an

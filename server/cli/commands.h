@@ -101,6 +101,8 @@ int RunDrain(const DrainOptions& options);
 
 int RunReload(const AdminOptions& options);
 
+int RunUpgrade(const AdminOptions& options);
+
 int RunVersion();
 
 // docs/configuration.md, docs/firewall.md, docs/metrics.md and docs/coturn-options.md.

@@ -97,7 +97,9 @@ struct Config {
     std::uint64_t bandwidth_per_allocation_bits_per_second = 50'000'000;
     std::uint32_t packets_per_allocation_per_second = 10'000;
     std::uint64_t bandwidth_per_user_bits_per_second = 0;
+    std::uint32_t packets_per_user_per_second = 0;
     std::uint64_t bandwidth_total_bits_per_second = 0;
+    std::uint32_t packets_total_per_second = 0;
     std::uint32_t connections_per_source = 1000;
     std::uint32_t challenges_per_source_rate = 200;  // a second
     std::uint32_t challenges_per_source_burst = 1000;

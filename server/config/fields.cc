@@ -27,21 +27,24 @@ Spelling<T> Integer(const std::string& type, T min, T max, const std::string& ac
 
 }  // namespace
 
-std::string Quoted(std::string_view text) {
+std::string Visible(std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";
-  std::string quoted = "'";
-  for (const char c : text.substr(0, kMaxQuoted)) {
+  std::string visible;
+  for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
     if (octet < 0x20 || octet == 0x7f) {
-      quoted += "\\x";
-      quoted += kHex[octet >> 4];
-      quoted += kHex[octet & 15];
+      visible += "\\x";
+      visible += kHex[octet >> 4];
+      visible += kHex[octet & 15];
     } else {
-      quoted += c;
+      visible += c;
     }
   }
-  quoted += text.size() > kMaxQuoted ? "...'" : "'";
-  return quoted;
+  return visible;
+}
+
+std::string Quoted(std::string_view text) {
+  return "'" + Visible(text.substr(0, kMaxQuoted)) + (text.size() > kMaxQuoted ? "...'" : "'");
 }
 
 std::string YamlText(std::string_view text) {

@@ -55,6 +55,8 @@ Spelling<std::string> Secret();
 Spelling<std::string> Unprinted(Spelling<std::string> spelling);
 Spelling<std::string> AnyText(std::string type, std::string accepted);
 
+// Control characters as \xNN: a terminal and a log take them for something else than themselves.
+std::string Visible(std::string_view text);
 // 'text', shortened and with control characters made visible, for a message.
 std::string Quoted(std::string_view text);
 // "addresses" of "address", for the names of types.

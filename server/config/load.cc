@@ -5,6 +5,7 @@
 
 #include "protocol/base/crypto.h"
 #include "server/config/apply.h"
+#include "server/config/fields.h"
 #include "server/config/file_content.h"
 #include "server/config/validate.h"
 #include "server/config/yaml_reader.h"
@@ -26,7 +27,7 @@ std::string Diagnostic::ToString() const {
   for (const std::string* part : {&key, &message}) {
     if (part->empty()) continue;
     if (!text.empty()) text += ": ";
-    text += *part;
+    text += fields::Visible(*part);
   }
   return text;
 }

@@ -16,7 +16,8 @@ struct Diagnostic {
   std::string key;     // "relay.ports.min", "listeners[2].port"; empty: the file as a whole
   std::string message;
 
-  // "turn.yaml:12: relay.ports.min: ..."
+  // "turn.yaml:12: relay.ports.min: ...", one line whatever was written: control characters of key
+  // and message are shown as \xNN.
   std::string ToString() const;
 };
 

@@ -141,11 +141,20 @@ void AppendLimitRows(std::vector<Row>& rows) {
              CONFIG_MEMBER(limits.bandwidth_per_user_bits_per_second),
              "Relayed data of all allocations of one user in each direction. What is above it "
              "is treated as under bandwidth_total."));
+  rows.push_back(
+      Scalar("limits.packets_per_user", Limit(), CONFIG_MEMBER(limits.packets_per_user_per_second),
+             "Relayed packets a second of all allocations of one user in each direction. What is "
+             "above it is treated as under packets_total."));
   rows.push_back(Scalar(
       "limits.bandwidth_total", BitRate(), CONFIG_MEMBER(limits.bandwidth_total_bits_per_second),
       "Relayed data of the whole server in each direction; the rest is dropped, and over "
       "TCP relays held back. Half of it is kept for the first 256 kbit/s of each "
       "allocation: voices pass while floods lose packets."));
+  rows.push_back(Scalar("limits.packets_total", Limit(),
+                        CONFIG_MEMBER(limits.packets_total_per_second),
+                        "Relayed packets a second of the whole server in each direction; the rest "
+                        "is dropped, and over TCP relays held back. Half of it is kept for what "
+                        "each allocation sends within 256 kbit/s and 200 packets a second."));
   rows.push_back(Scalar("limits.connections_per_source", Limit(),
                         CONFIG_MEMBER(limits.connections_per_source),
                         "TCP connections of one client address."));

@@ -23,6 +23,7 @@
 #include "server/control/problem.h"
 #include "server/control/session_routes.h"
 #include "server/control/status_report.h"
+#include "server/control/upgrade_route.h"
 #include "server/http/event_loop.h"
 #include "server/http/http_server.h"
 #include "server/http/line_server.h"
@@ -62,8 +63,10 @@ class ControlPlane::Impl {
     AddCommands();
 
     if (options_.metrics_address) {
-      HttpServer::Options http{.address = *options_.metrics_address,
-                               .timeout = options_.http_timeout};
+      HttpServer::Options http{
+          .address = *options_.metrics_address,
+          .inherited_socket = inherited_.Take(MetricsSocketName(*options_.metrics_address)),
+          .timeout = options_.http_timeout};
       auto server = HttpServer::Listen(
           *loop_, http,
           [this](const HttpRequest& request, const HttpReply& reply) { reply(Serve(request)); });
@@ -71,7 +74,9 @@ class ControlPlane::Impl {
       http_server_ = std::move(server).value();
     }
     if (!options_.admin_socket.empty()) {
-      LineServer::Options admin{.socket_path = options_.admin_socket};
+      LineServer::Options admin{
+          .socket_path = options_.admin_socket,
+          .inherited_socket = inherited_.Take(AdminSocketName(options_.admin_socket))};
       auto server = LineServer::Listen(
           *loop_, admin,
           [this](std::string_view line, const LineReply& reply) { commands_.Answer(line, reply); });
@@ -93,6 +98,7 @@ class ControlPlane::Impl {
 
   int Run() {
     CHECK(loop_ != nullptr);
+    if (line_server_ != nullptr) line_server_->OwnFile();
     if (drain_->controller().phase() != DrainController::Phase::kStopped) loop_->Run();
     // Before the relay goes: nobody may ask about it any more.
     line_server_.reset();
@@ -100,7 +106,7 @@ class ControlPlane::Impl {
     credentials_server_.reset();
     credentials_.reset();
     bearer_.reset();
-    if (fleet_ != nullptr) fleet_->Withdraw();
+    if (fleet_ != nullptr && !has_successor_) fleet_->Withdraw();
     relay_.Stop();
     if (fleet_ != nullptr) fleet_->Finish();
     fleet_.reset();
@@ -117,8 +123,10 @@ class ControlPlane::Impl {
     credentials_ = std::make_unique<CredentialRoutes>(
         MakeCredentialSettings(config),
         CredentialRoutes::Parts{fleet, *bearer_, process_counters_, random_, base::ReadClocks});
+    credentials_address_ = {config.credentials.listener_address, config.credentials.listener_port};
     HttpServer::Options http{
-        .address = {config.credentials.listener_address, config.credentials.listener_port},
+        .address = credentials_address_,
+        .inherited_socket = inherited_.Take(CredentialsSocketName(credentials_address_)),
         .tls = std::move(tls),
         .timeout = kApiTimeout,
         .max_connections = kApiConnections};
@@ -139,6 +147,41 @@ class ControlPlane::Impl {
                              reply(ShortenForStrangers(request, std::move(response)));
                            }));
     });
+  }
+
+  void Inherit(const std::string& name, int socket) { inherited_.Add(name, socket); }
+
+  std::vector<ServiceSocket> service_sockets() const {
+    std::vector<ServiceSocket> sockets;
+    if (http_server_ != nullptr) {
+      sockets.push_back(
+          {MetricsSocketName(*options_.metrics_address), http_server_->listening_socket()});
+    }
+    if (line_server_ != nullptr)
+      sockets.push_back({AdminSocketName(options_.admin_socket), line_server_->listening_socket()});
+    if (credentials_server_ != nullptr) {
+      sockets.push_back(
+          {CredentialsSocketName(credentials_address_), credentials_server_->listening_socket()});
+    }
+    return sockets;
+  }
+
+  void OfferUpgrade(std::function<void(UpgradeDone)> start) {
+    AddUpgradeCommand(commands_, *loop_, std::move(start));
+  }
+
+  std::string upgrade_obstacle() const {
+    return drain_->controller().is_draining() ? "the server is draining" : "";
+  }
+
+  void LeaveToSuccessor() {
+    has_successor_ = true;
+    if (line_server_ != nullptr) line_server_->LeaveFile();
+    line_server_.reset();
+    http_server_.reset();
+    credentials_server_.reset();
+    if (fleet_ != nullptr) fleet_->LeaveToSuccessor();
+    drain_->OnSucceeded();
   }
 
   void RequestStop() {
@@ -164,7 +207,7 @@ class ControlPlane::Impl {
     is_reload_due_ = true;
     loop_->Post([this] {
       is_reload_due_ = false;
-      static_cast<void>(Reload());
+      if (!has_successor_) static_cast<void>(Reload());
     });
   }
 
@@ -305,6 +348,9 @@ class ControlPlane::Impl {
   ProcessCounters process_counters_;
   Reloader reloader_;
   bool is_reload_due_ = false;
+  bool has_successor_ = false;
+  InheritedSockets inherited_;
+  base::Endpoint credentials_address_;
   StatusReporter reporter_;
   AdminRoutes commands_;
   base::OsRandom random_;
@@ -326,6 +372,15 @@ ControlPlane::ControlPlane(Options options, RelayControl& relay)
 ControlPlane::~ControlPlane() = default;
 
 base::Result<void> ControlPlane::Start() { return impl_->Start(); }
+void ControlPlane::Inherit(const std::string& name, int socket) { impl_->Inherit(name, socket); }
+std::vector<ServiceSocket> ControlPlane::service_sockets() const {
+  return impl_->service_sockets();
+}
+void ControlPlane::OfferUpgrade(std::function<void(UpgradeDone)> start) {
+  impl_->OfferUpgrade(std::move(start));
+}
+void ControlPlane::LeaveToSuccessor() { impl_->LeaveToSuccessor(); }
+std::string ControlPlane::upgrade_obstacle() const { return impl_->upgrade_obstacle(); }
 EventLoop& ControlPlane::loop() { return impl_->loop(); }
 void ControlPlane::JoinFleet(Fleet& fleet, std::function<FleetNode()> describe) {
   impl_->JoinFleet(fleet, std::move(describe));

@@ -6,12 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/base/ip_address.h"
 #include "protocol/base/result.h"
 #include "server/control/bearer_check.h"
 #include "server/control/relay_control.h"
 #include "server/control/reloader.h"
+#include "server/control/service_sockets.h"
+#include "server/control/upgrade_route.h"
 #include "server/fleet/fleet.h"
 #include "server/http/event_loop.h"
 #include "server/http/http_server.h"
@@ -42,6 +45,10 @@ class ControlPlane {
   ControlPlane& operator=(const ControlPlane&) = delete;
   ~ControlPlane();
 
+  // A listening socket of a process before this one, which becomes the plane's (docs/adr/0018).
+  // Before Start, and by the names of service_sockets; what is not asked for is closed.
+  void Inherit(const std::string& name, int socket);
+
   // Opens what the options name and takes over SIGTERM, SIGINT, SIGHUP and SIGPIPE. Fails with the
   // reason when the metrics port or the admin socket cannot be had.
   base::Result<void> Start();
@@ -59,6 +66,17 @@ class ControlPlane {
   // cannot be had, or what is needed to fetch the keys of issuers.
   base::Result<void> OfferCredentials(const Config& config, Fleet& fleet,
                                       HttpServer::TlsSource tls);
+
+  // What listens, and can be given to another process. After Start and OfferCredentials.
+  std::vector<ServiceSocket> service_sockets() const;
+  // From now on an administrator can ask for an upgrade. `start` is called on the loop's thread,
+  // which also has to hear of what came of it. Between Start and Run.
+  void OfferUpgrade(std::function<void(UpgradeDone)> start);
+  // Another process serves: this one listens no more, leaves its name in the fleet to the other,
+  // and drains. The loop's thread.
+  void LeaveToSuccessor();
+  // Why nobody else may take over now; empty: somebody may. The loop's thread.
+  std::string upgrade_obstacle() const;
 
   // Serves until a drain ends or a signal stops it, then stops the relay. Returns the process's
   // exit code.

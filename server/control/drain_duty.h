@@ -33,6 +33,8 @@ class DrainDuty {
   // SIGTERM: drains, and the second time stops.
   void OnTerminate();
   void StopAtOnce();
+  // Another process takes what is new: drains, unless it does so already.
+  void OnSucceeded() { Begin(std::nullopt); }
   void SetDeadline(std::chrono::nanoseconds deadline) { controller_.SetDeadline(deadline); }
 
   const DrainController& controller() const { return controller_; }

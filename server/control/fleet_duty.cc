@@ -42,6 +42,12 @@ void FleetDuty::Withdraw() {
   fleet_.Withdraw();
 }
 
+void FleetDuty::LeaveToSuccessor() {
+  fleet_.LeaveToSuccessor();
+  announce_.Cancel();
+  options_.describe = nullptr;
+}
+
 void FleetDuty::CollectUsage() {
   relay_.CollectUsage([this](std::vector<UsageRecord> records) {
     loop_.Post([this, records = std::move(records)] { AddUsage(records); });

@@ -34,6 +34,8 @@ class FleetDuty {
   void Announce();
   // The process is about to end: withdraws the node.
   void Withdraw();
+  // Another process is this node from now on.
+  void LeaveToSuccessor();
   // The relay has stopped: passes the last usage on, and runs the loop until everything is said.
   void Finish();
 

@@ -13,22 +13,32 @@ struct leaky_buckets {
   __u64 modest_empty_at_ns;  // see leaky_admit
 };
 
+// What several allocations have together, in one direction.
+struct leaky_pair {
+  __u64 bytes_empty_at_ns;
+  __u64 packets_empty_at_ns;
+};
+
 // Of all allocations of a user, or of the server, by direction.
 #define LEAKY_DIRECTIONS 2
 struct leaky_shared {
-  __u64 bytes_empty_at_ns[LEAKY_DIRECTIONS];
+  struct leaky_pair directions[LEAKY_DIRECTIONS];
 };
 
-// A bucket that several allocations share. Rate 0: there is no such limit.
+// Buckets that several allocations share, and their limits. Rate 0: there is no such limit, and
+// without both of them, no need for buckets.
 struct leaky_share {
-  __u64* empty_at;
-  __u64 rate;
+  struct leaky_pair* buckets;
+  __u64 bytes_rate;
+  __u64 packets_rate;
 };
 
 #define LEAKY_BURST_NS 1000000000ULL
 
-// What every allocation may send ahead of those that send more: a voice, or a small picture.
+// What every allocation may send ahead of those that send more: a voice, or a small picture. Where
+// packets are limited, each counts as no less than so much: 200 of them a second are modest.
 #define LEAKY_MODEST_BYTES_PER_SECOND 32000ULL
+#define LEAKY_MODEST_LEAST_BYTES 160ULL
 
 #define LEAKY_INLINE static inline __attribute__((always_inline))
 
@@ -58,16 +68,34 @@ LEAKY_INLINE __u64 leaky_read(const volatile __u64* empty_at) {
 #endif
 }
 
-LEAKY_INLINE int leaky_has_room(struct leaky_share share, __u64 bytes, __u64 until, __u64 now) {
-  return share.rate == 0 ||
-         leaky_empty_after(leaky_read(share.empty_at), bytes, share.rate, now) <= until;
+LEAKY_INLINE int leaky_has_room(const __u64* empty_at, __u64 units, __u64 rate, __u64 until,
+                                __u64 now) {
+  return leaky_empty_after(leaky_read(empty_at), units, rate, now) <= until;
 }
 
-LEAKY_INLINE void leaky_charge(struct leaky_share share, __u64 bytes, __u64 now) {
-  if (share.rate == 0) return;
-  const __u64 before = leaky_read(share.empty_at);
-  leaky_move_forward(share.empty_at, before, leaky_empty_after(before, bytes, share.rate, now),
-                     now);
+LEAKY_INLINE void leaky_charge(__u64* empty_at, __u64 units, __u64 rate, __u64 now) {
+  const __u64 before = leaky_read(empty_at);
+  leaky_move_forward(empty_at, before, leaky_empty_after(before, units, rate, now), now);
+}
+
+LEAKY_INLINE int leaky_share_has_room(struct leaky_share share, __u64 bytes, __u64 until,
+                                      __u64 now) {
+  if (share.bytes_rate != 0 &&
+      !leaky_has_room(&share.buckets->bytes_empty_at_ns, bytes, share.bytes_rate, until, now))
+    return 0;
+  return share.packets_rate == 0 ||
+         leaky_has_room(&share.buckets->packets_empty_at_ns, 1, share.packets_rate, until, now);
+}
+
+LEAKY_INLINE void leaky_charge_share(struct leaky_share share, __u64 bytes, __u64 now) {
+  if (share.bytes_rate != 0)
+    leaky_charge(&share.buckets->bytes_empty_at_ns, bytes, share.bytes_rate, now);
+  if (share.packets_rate != 0)
+    leaky_charge(&share.buckets->packets_empty_at_ns, 1, share.packets_rate, now);
+}
+
+LEAKY_INLINE int leaky_is_limited(struct leaky_share share) {
+  return (share.bytes_rate | share.packets_rate) != 0;
 }
 
 // Whether shared buckets have room, which are charged then. Half of each is kept for what is within
@@ -75,15 +103,19 @@ LEAKY_INLINE void leaky_charge(struct leaky_share share, __u64 bytes, __u64 now)
 // Only what is within it is charged to the modest rate, so that whoever sends a flood has it, too.
 LEAKY_INLINE int leaky_admit_shared(__u64* modest_empty_at, struct leaky_share user,
                                     struct leaky_share total, __u64 bytes, __u64 now) {
-  if (user.rate == 0 && total.rate == 0) return 1;
-  const struct leaky_share modest = {modest_empty_at, LEAKY_MODEST_BYTES_PER_SECOND};
-  const int is_modest = leaky_has_room(modest, bytes, now + LEAKY_BURST_NS, now);
+  if (!leaky_is_limited(user) && !leaky_is_limited(total)) return 1;
+  const int counts_packets = (user.packets_rate | total.packets_rate) != 0;
+  const __u64 modest =
+      counts_packets && bytes < LEAKY_MODEST_LEAST_BYTES ? LEAKY_MODEST_LEAST_BYTES : bytes;
+  const int is_modest = leaky_has_room(modest_empty_at, modest, LEAKY_MODEST_BYTES_PER_SECOND,
+                                       now + LEAKY_BURST_NS, now);
   const __u64 until = now + (is_modest ? LEAKY_BURST_NS : LEAKY_BURST_NS / 2);
-  if (!leaky_has_room(user, bytes, until, now) || !leaky_has_room(total, bytes, until, now))
+  if (!leaky_share_has_room(user, bytes, until, now) ||
+      !leaky_share_has_room(total, bytes, until, now))
     return 0;
-  if (is_modest) leaky_charge(modest, bytes, now);
-  leaky_charge(user, bytes, now);
-  leaky_charge(total, bytes, now);
+  if (is_modest) leaky_charge(modest_empty_at, modest, LEAKY_MODEST_BYTES_PER_SECOND, now);
+  leaky_charge_share(user, bytes, now);
+  leaky_charge_share(total, bytes, now);
   return 1;
 }
 

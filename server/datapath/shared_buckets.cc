@@ -24,12 +24,14 @@ SharedBuckets::SharedBuckets(std::span<leaky_shared> buckets, std::shared_ptr<co
 
 SharedBuckets::Shares SharedBuckets::Find(turn::UserNumber user, Direction direction,
                                           const SharedLimits& limits) const {
-  const auto share = [&](std::size_t place, std::uint64_t rate) {
-    return leaky_share{&buckets_[place].bytes_empty_at_ns[LabelIndex(direction)], rate};
+  const auto share = [&](std::size_t place, const RateLimits& rates) {
+    return leaky_share{.buckets = &buckets_[place].directions[LabelIndex(direction)],
+                       .bytes_rate = rates.bytes_per_second,
+                       .packets_rate = rates.packets_per_second};
   };
   // Were there more users than places, some would have one together.
   const std::size_t place = 1 + (user.value - 1) % (buckets_.size() - 1);
-  return {share(place, limits.user_bytes_per_second), share(0, limits.total_bytes_per_second)};
+  return {share(place, limits.user), share(0, limits.total)};
 }
 
 }  // namespace relay

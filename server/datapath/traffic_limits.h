@@ -4,17 +4,18 @@
 
 namespace relay {
 
-// Limits of one allocation in one direction (RFC 8656 section 5). 0: unlimited.
+// Limits in one direction, of one allocation (RFC 8656 section 5) or of several. 0: unlimited.
 struct RateLimits {
   std::uint64_t bytes_per_second = 0;
   std::uint64_t packets_per_second = 0;
+  bool IsSet() const { return (bytes_per_second | packets_per_second) != 0; }
 };
 
 // Limits of several allocations together, in each direction. 0: unlimited.
 struct SharedLimits {
-  std::uint64_t user_bytes_per_second = 0;
-  std::uint64_t total_bytes_per_second = 0;
-  bool IsSet() const { return (user_bytes_per_second | total_bytes_per_second) != 0; }
+  RateLimits user;
+  RateLimits total;
+  bool IsSet() const { return user.IsSet() || total.IsSet(); }
 };
 
 // All limits on what is relayed.

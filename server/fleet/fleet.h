@@ -59,6 +59,12 @@ class Fleet {
   // returns.
   virtual void Revoke(const auth::Revocation& revocation,
                       std::function<void(base::Result<void>)> done) = 0;
+  // What another process has saved since the start is in force here, too: that of which this one
+  // has taken over.
+  virtual void ReadSaved() {}
+  // Another process has taken over and saves from now on. What it saves is in force here, too; what
+  // somebody revokes here is not safe any more, and refused.
+  virtual void LeaveToSuccessor() {}
   // Calls back with every revocation in force, at once and again when that has changed: the callee
   // replaces what it knew.
   virtual void OnRevocations(

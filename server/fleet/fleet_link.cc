@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "protocol/base/crypto.h"
 #include "server/fleet/fleet_keys.h"
 #include "server/fleet/node_query.h"
+#include "server/fleet/redis_reader.h"
 #include "server/log/log.h"
 
 namespace relay {
@@ -15,6 +17,9 @@ namespace {
 constexpr const char* kNodeSeconds = "6";
 constexpr std::size_t kCountOctets = 12;
 constexpr std::size_t kMaxCounts = 65536;
+// Of so many nodes: together they fit into an answer.
+constexpr std::size_t kCountsAtOnce = 32;
+static_assert(kCountsAtOnce * kMaxCounts * kCountOctets < RedisReader::kMaxOctets);
 constexpr std::size_t kEpochOctets = 16;
 
 std::uint64_t RandomNumber(base::RandomSource& random) {
@@ -23,6 +28,15 @@ std::uint64_t RandomNumber(base::RandomSource& random) {
   std::uint64_t number = 0;
   for (const std::uint8_t octet : octets) number = number << 8 | octet;
   return number;
+}
+
+void AddCounts(const RedisReply& reply, turn::QuotaCounts& sums) {
+  const auto counts = ReadCounts(reply.text);
+  if (!counts) return;
+  for (const turn::QuotaCount& count : *counts) {
+    std::uint32_t& sum = sums[count.name];
+    sum += std::min(count.allocations, UINT32_MAX - sum);
+  }
 }
 
 }  // namespace
@@ -142,22 +156,23 @@ void FleetLink::OnNodes(const RedisReply& reply, const std::vector<std::string>&
 
 void FleetLink::AskCounts(const std::vector<std::string>& others) {
   if (others.empty()) return on_counts_({});
-  std::vector<std::string> words{"MGET"};
-  for (const std::string& each : others) words.push_back(fleet_keys::Counts(each));
-  commands_.Send(words, [this](const RedisReply& reply) {
-    NoteRefusal(reply);
-    if (!reply.is_array()) return;
+  struct Gathered {
     turn::QuotaCounts sums;
-    for (const RedisReply& each : reply.elements) {
-      const auto counts = ReadCounts(each.text);
-      if (!counts) continue;
-      for (const turn::QuotaCount& count : *counts) {
-        std::uint32_t& sum = sums[count.name];
-        sum += std::min(count.allocations, UINT32_MAX - sum);
-      }
-    }
-    on_counts_(std::move(sums));
-  });
+    bool is_whole = true;
+  };
+  const auto gathered = std::make_shared<Gathered>();
+  for (std::size_t first = 0; first < others.size(); first += kCountsAtOnce) {
+    const std::size_t end = std::min(first + kCountsAtOnce, others.size());
+    std::vector<std::string> words{"MGET"};
+    for (std::size_t i = first; i < end; ++i) words.push_back(fleet_keys::Counts(others[i]));
+    commands_.Send(words,
+                   [this, gathered, is_last = end == others.size()](const RedisReply& reply) {
+                     NoteRefusal(reply);
+                     if (!reply.is_array()) gathered->is_whole = false;
+                     for (const RedisReply& each : reply.elements) AddCounts(each, gathered->sums);
+                     if (is_last && gathered->is_whole) on_counts_(std::move(gathered->sums));
+                   });
+  }
 }
 
 std::string FleetLink::trouble() const {

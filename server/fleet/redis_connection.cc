@@ -8,9 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "protocol/base/ip_address.h"
+#include "server/fleet/redis_reader.h"
 #include "server/http/libevent_handles.h"
 #include "server/log/log.h"
 
@@ -25,11 +27,7 @@ constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLastBackoff{1600};
 constexpr std::size_t kMaxPending = 4096;
 constexpr std::size_t kMaxWaitingBytes = 4U << 20;
-constexpr std::size_t kMaxReplyBytes = 16U << 20;
 constexpr std::size_t kReadAtOnce = 64U << 10;
-
-using ReaderHandle = std::unique_ptr<redisReader, FreeWith<redisReaderFree>>;
-using ReplyHandle = std::unique_ptr<void, FreeWith<freeReplyObject>>;
 
 struct FreeResolver {
   void operator()(evdns_base* resolver) const { evdns_base_free(resolver, 0); }
@@ -44,7 +42,7 @@ std::string SystemError() { return std::strerror(EVUTIL_SOCKET_ERROR()); }
 struct RedisConnection::Session {
   ResolverHandle resolver;
   BuffereventHandle transport;
-  ReaderHandle reader;
+  RedisReader reader;
 };
 
 RedisConnection::RedisConnection(EventLoop& loop, RedisAddress address, Hooks hooks)
@@ -63,9 +61,8 @@ void RedisConnection::Connect() {
   ended_.reset();
   session_ = std::make_unique<Session>();
   Session& session = *session_;
-  session.reader.reset(redisReaderCreate());
   session.transport.reset(bufferevent_socket_new(loop_.base(), -1, BEV_OPT_CLOSE_ON_FREE));
-  CHECK(session.reader != nullptr && session.transport != nullptr);
+  CHECK(session.transport != nullptr);
   bufferevent_setcb(
       session.transport.get(),
       [](bufferevent*, void* self) { static_cast<RedisConnection*>(self)->OnReadable(); }, nullptr,
@@ -152,22 +149,17 @@ void RedisConnection::OnReadable() {
   while (session_.get() == session) {
     const int taken = evbuffer_remove(input, piece.data(), piece.size());
     if (taken <= 0) return;
-    redisReader* const reader = session->reader.get();
-    void* raw = nullptr;
-    if (redisReaderFeed(reader, piece.data(), static_cast<std::size_t>(taken)) != REDIS_OK)
-      return Lose("it does not speak the protocol");
+    session->reader.Feed({piece.data(), static_cast<std::size_t>(taken)});
     while (session_.get() == session) {
-      if (redisReaderGetReply(reader, &raw) != REDIS_OK)
-        return Lose("it does not speak the protocol");
-      if (raw == nullptr) break;
-      const ReplyHandle reply(raw);
+      const std::optional<RedisReply> reply = session->reader.Next();
+      if (!reply) break;
       if (pending_.empty()) return Lose("it answers what nobody asked");
       const Pending answered = std::move(pending_.front());
       pending_.pop_front();
-      answered.on_reply(RedisReply::From(*static_cast<const redisReply*>(raw)));
+      answered.on_reply(*reply);
     }
-    if (session_.get() == session && reader->len > kMaxReplyBytes)
-      return Lose("its answer is too long");
+    if (session_.get() == session && !session->reader.trouble().empty())
+      return Lose(session->reader.trouble());
   }
 }
 

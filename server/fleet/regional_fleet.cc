@@ -25,7 +25,7 @@ RegionalFleet::RegionalFleet(EventLoop& loop, Options options)
       options_(std::move(options)),
       beat_(loop, [this] { Beat(); }),
       settle_(loop, [this] { Settle(); }) {
-  Load(std::exchange(options_.saved, std::nullopt));
+  ReadSaved();
   const auto add = [this](const RedisAddress& address, bool is_own) {
     FleetLink::Hooks hooks{[this](std::vector<Revocation> read) { OnRead(std::move(read)); }, {}};
     if (is_own && options_.on_counts) {
@@ -44,9 +44,12 @@ RegionalFleet::RegionalFleet(EventLoop& loop, Options options)
 
 RegionalFleet::~RegionalFleet() = default;
 
-void RegionalFleet::Load(const std::optional<std::string>& saved) {
-  if (!saved) return;
-  const auto read = ReadSavedRevocations(*saved);
+void RegionalFleet::ReadSaved() {
+  if (!options_.read_saved) return;
+  std::optional<std::string> saved = options_.read_saved();
+  if (!saved || saved == last_read_) return;
+  last_read_ = std::move(saved);
+  const auto read = ReadSavedRevocations(*last_read_);
   if (!read) {
     save_trouble_ = "the saved revocations were damaged, and are not in force";
     return Log(LogLevel::kError, "the saved revocations are damaged, and none of them is in force");
@@ -54,10 +57,14 @@ void RegionalFleet::Load(const std::optional<std::string>& saved) {
   const base::WallTime now = base::ReadClocks().wall;
   for (const Revocation& each : *read) book_.Add(each, now);
   Log(LogLevel::kInfo, "saved revocations are in force again", {{"revocations", book_.size()}});
+  SettleSoon();
 }
+
+void RegionalFleet::LeaveToSuccessor() { has_successor_ = true; }
 
 void RegionalFleet::Beat() {
   beat_.Start(kBeat);
+  if (has_successor_) ReadSaved();
   if (book_.Forget(base::ReadClocks().wall)) SettleSoon();
   if (is_unsaved_) SettleSoon();
   ForgetOldCounts();
@@ -105,6 +112,7 @@ void RegionalFleet::AddHere(const Revocation& revocation) {
 
 void RegionalFleet::Revoke(const Revocation& revocation,
                            std::function<void(base::Result<void>)> done) {
+  if (has_successor_) return done(base::Error{"another process serves now"});
   const Revocation exact = InMilliseconds(revocation);
   switch (book_.Add(exact, base::ReadClocks().wall)) {
     case RevocationBook::Outcome::kInvalid:
@@ -152,6 +160,7 @@ void RegionalFleet::Settle() {
   const std::vector<Revocation> list = book_.List();
   if (on_revocations_) on_revocations_(list);
   base::Result<void> saved;
+  if (has_successor_) is_unsaved_ = false;
   if (is_unsaved_) {
     saved = options_.save ? options_.save(WriteSavedRevocations(list))
                           : base::Error{"there is no folder to keep them in"};

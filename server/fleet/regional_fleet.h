@@ -21,8 +21,8 @@ class RegionalFleet final : public Fleet {
   struct Options {
     std::optional<RedisAddress> registry;  // nullopt: this node is alone
     std::vector<RedisAddress> others;
-    // What was saved last, as `save` got it; nullopt: nothing.
-    std::optional<std::string> saved;
+    // What was saved last, as `save` got it; nullopt: nothing. May be empty.
+    std::function<std::optional<std::string>()> read_saved;
     // Keeps it over a restart. Called rarely, and may take as long as a disk does.
     std::function<base::Result<void>(const std::string&)> save;
     // What users and tenants have on this node; and what they have on others, nullptr when that is
@@ -43,6 +43,8 @@ class RegionalFleet final : public Fleet {
   void Revoke(const auth::Revocation& revocation,
               std::function<void(base::Result<void>)> done) override;
   void OnRevocations(std::function<void(const std::vector<auth::Revocation>&)> callback) override;
+  void ReadSaved() override;
+  void LeaveToSuccessor() override;
   void RecordUsage(const std::vector<UsageRecord>& records) override;
   std::vector<std::string> troubles() const override;
   std::vector<std::string> unready_reasons() const override;
@@ -50,7 +52,6 @@ class RegionalFleet final : public Fleet {
   bool is_idle() const override;
 
  private:
-  void Load(const std::optional<std::string>& saved);
   void Beat();
   void ForgetOldCounts();
   void OnRead(std::vector<auth::Revocation> revocations);
@@ -69,6 +70,8 @@ class RegionalFleet final : public Fleet {
   std::vector<std::function<void(base::Result<void>)>> waiting_;  // for what is to be saved
   bool is_settling_ = false;
   bool is_unsaved_ = false;
+  bool has_successor_ = false;
+  std::optional<std::string> last_read_;  // what has been read last of what was saved
   std::string save_trouble_;
   std::uint64_t ignored_ = 0;
   std::optional<base::MonotonicTime> counted_at_;  // what others have; nullopt: not in use

@@ -101,6 +101,7 @@ void EventLoop::OnSignal(int signal, std::function<void()> callback) {
   };
   watch->handle.reset(evsignal_new(handles_->base.get(), signal, on_signal, watch.get()));
   CHECK(watch->handle != nullptr);
+  std::signal(signal, SIG_IGN);  // what the loop restores when it ends
   CHECK(event_add(watch->handle.get(), nullptr) == 0);
   signals_.push_back(std::move(watch));
 }

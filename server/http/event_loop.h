@@ -34,7 +34,8 @@ class EventLoop {
   // lock-free. A task that the loop never got to is destroyed with it.
   void Post(std::function<void()> task);
 
-  // Calls back whenever the process gets the signal. One loop per process may watch signals.
+  // Calls back whenever the process gets the signal. One loop per process may watch signals. After
+  // the loop the signal is ignored: whoever is ending already is not ended by it.
   void OnSignal(int signal, std::function<void()> callback);
 
   // For the other classes in this folder.

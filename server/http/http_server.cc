@@ -125,7 +125,9 @@ class HttpServer::Impl {
   }
 
   base::Result<void> Listen() {
-    auto socket = ListenTcp(options_.address);
+    auto socket = options_.inherited_socket < 0
+                      ? ListenTcp(options_.address)
+                      : base::Result<FileDescriptor>(FileDescriptor(options_.inherited_socket));
     if (!socket.ok()) return socket.error();
     port_ = LocalPort(socket.value());
 
@@ -161,6 +163,7 @@ class HttpServer::Impl {
   }
 
   std::uint16_t port() const { return port_; }
+  int listening_socket() const { return evconnlistener_get_fd(listener_); }
 
  private:
   struct Connection {
@@ -292,5 +295,6 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
 std::uint16_t HttpServer::port() const { return impl_->port(); }
+int HttpServer::listening_socket() const { return impl_->listening_socket(); }
 
 }  // namespace relay

@@ -26,6 +26,8 @@ class HttpServer {
 
   struct Options {
     base::Endpoint address = {};  // port 0: any free one
+    // One that listens already, which becomes the server's; -1: none.
+    int inherited_socket = -1;
     std::size_t max_header_bytes = 16 * 1024;
     std::size_t max_body_bytes = 64 * 1024;
     // Without one, no TLS.
@@ -46,6 +48,7 @@ class HttpServer {
   ~HttpServer();  // closes every connection
 
   std::uint16_t port() const;
+  int listening_socket() const;
 
  private:
   class Impl;

@@ -47,9 +47,11 @@ class LineServer::Impl {
   }
 
   base::Result<void> Listen() {
-    auto socket = ListenUnix(options_.socket_path);
+    auto socket = options_.inherited_socket < 0
+                      ? ListenUnix(options_.socket_path)
+                      : base::Result<FileDescriptor>(FileDescriptor(options_.inherited_socket));
     if (!socket.ok()) return socket.error();
-    identity_ = Identify(options_.socket_path);
+    if (options_.inherited_socket < 0) OwnFile();
     const evconnlistener_cb on_accept = [](evconnlistener*, evutil_socket_t descriptor, sockaddr*,
                                            int, void* self) {
       static_cast<Impl*>(self)->OnAccept(FileDescriptor(descriptor));
@@ -65,6 +67,10 @@ class LineServer::Impl {
     });
     return {};
   }
+
+  int listening_socket() const { return evconnlistener_get_fd(listener_.get()); }
+  void OwnFile() { identity_ = Identify(options_.socket_path); }
+  void LeaveFile() { identity_.reset(); }
 
  private:
   struct Connection;
@@ -204,5 +210,9 @@ base::Result<std::unique_ptr<LineServer>> LineServer::Listen(EventLoop& loop, Op
 
 LineServer::LineServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LineServer::~LineServer() = default;
+
+int LineServer::listening_socket() const { return impl_->listening_socket(); }
+void LineServer::OwnFile() { impl_->OwnFile(); }
+void LineServer::LeaveFile() { impl_->LeaveFile(); }
 
 }  // namespace relay

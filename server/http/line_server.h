@@ -50,6 +50,8 @@ class LineServer {
 
   struct Options {
     std::string socket_path = {};
+    // One that listens there already, which becomes the server's; -1: none.
+    int inherited_socket = -1;
     std::size_t max_line_bytes = 4096;  // a longer line closes the connection
     // A client has this long to send its line, and again to take the answer, or a part of it.
     std::chrono::milliseconds timeout{5'000};
@@ -65,6 +67,12 @@ class LineServer {
   // Closes every connection, with what the system takes of its answer at once, and removes the
   // file, unless another server has replaced it meanwhile.
   ~LineServer();
+
+  int listening_socket() const;
+  // Whether the file is removed at the end: one that it has made is, unless another process has the
+  // socket, too; an inherited one only when no other process has it any more.
+  void OwnFile();
+  void LeaveFile();
 
  private:
   class Impl;

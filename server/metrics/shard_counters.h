@@ -53,6 +53,11 @@ class DurationHistogram {
     const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
     if (whole > 0) sum_microseconds_.Add(static_cast<std::uint64_t>(whole));
   }
+  template <typename Visitor>
+  void VisitCounters(const Visitor& visit) {
+    for (Counter& bucket : buckets_) visit(bucket);
+    visit(sum_microseconds_);
+  }
   // Not cumulative.
   std::uint64_t ReadBucket(std::size_t bucket) const { return buckets_[bucket].Read(); }
   std::uint64_t ReadSumMicroseconds() const { return sum_microseconds_.Read(); }

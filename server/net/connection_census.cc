@@ -10,6 +10,11 @@ bool ConnectionCensus::Enter(const base::IpAddress& source) {
   return true;
 }
 
+void ConnectionCensus::EnterBeyondLimit(const base::IpAddress& source) {
+  const std::lock_guard lock(mutex_);
+  ++by_source_[source];
+}
+
 void ConnectionCensus::Leave(const base::IpAddress& source) {
   const std::lock_guard lock(mutex_);
   const auto found = by_source_.find(source);

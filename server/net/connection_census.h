@@ -17,6 +17,8 @@ class ConnectionCensus {
 
   // False: the source has as many as it may. True: Leave must follow.
   bool Enter(const base::IpAddress& source);
+  // In any case, for one that was let in elsewhere.
+  void EnterBeyondLimit(const base::IpAddress& source);
   void Leave(const base::IpAddress& source);
   // What is above a new limit stays until it ends.
   void SetLimit(std::uint32_t limit_per_source);

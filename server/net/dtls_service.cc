@@ -215,6 +215,11 @@ void DtlsService::Advance() {
   for (const std::uint32_t handle : over) Remove(handle);
 }
 
+void DtlsService::EndAll() {
+  hellos_.clear();
+  while (!associations_.empty()) Remove(associations_.begin()->first);
+}
+
 void DtlsService::EndHandshake(Association& association, HandshakeOutcome outcome) {
   handshakes_.erase(association.handshake);
   association.is_in_handshakes = false;

@@ -54,6 +54,9 @@ class DtlsService {
   void SendData(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }
   void AddAllocations(turn::ClientHandle handle, int delta);
 
+  // Ends all associations, and tells their clients.
+  void EndAll();
+
   // Retransmissions and ends. Call it a few times a second.
   void Advance();
 

@@ -171,8 +171,8 @@ std::size_t JoinedConnections::AtOnce(std::size_t bytes) const {
   // Of what allocations share, half is kept for the modest.
   const SharedLimits& shared = limits_.shared;
   const std::size_t most = lower(lower(bytes, limits_.allocation.bytes_per_second),
-                                 (shared.user_bytes_per_second + 1) / 2);
-  return lower(most, (shared.total_bytes_per_second + 1) / 2);
+                                 (shared.user.bytes_per_second + 1) / 2);
+  return lower(most, (shared.total.bytes_per_second + 1) / 2);
 }
 
 bool JoinedConnections::Admit(Allowance& allowance, Direction direction, std::size_t bytes) {

@@ -55,6 +55,8 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                usage_, meters),
       engine_(options.policy, options.credentials, options.nonce_key, ledger, random_, effects_,
               options.nonce_origin, options.index),
+      meters_(meters),
+      index_(options.index.value),
       tick_(io_),
       handover_tick_(io_) {
   if (options.discovery) engine_.SetDiscovery(*options.discovery);
@@ -84,6 +86,8 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
 void Shard::Run() {
   poller_.Start();
   for (const auto& listener : stream_listeners_) listener->Start();
+  clock_.Refresh();
+  streams_.StartAdopted();
   Tick();
   io_.run();
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "protocol/base/random.h"
@@ -31,7 +32,9 @@
 #include "server/net/session_collector.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_effects.h"
+#include "server/net/shard_image.h"
 #include "server/net/shard_mailbox.h"
+#include "server/net/stand_still.h"
 #include "server/net/stream_listener.h"
 #include "server/net/stream_service.h"
 #include "server/net/tcp_relays.h"
@@ -103,6 +106,19 @@ class Shard {
   void CollectSessions(SessionFilter filter, SessionCollector::Sink sink);
   // Ends one allocation. False: it is not here.
   bool Disconnect(std::uint64_t allocation_id);
+  // Stands still until it is decided what becomes of what is here, and lets go of it if that is so.
+  void Hold(StandStill& held);
+
+  // Before Run: what a former process had, with sockets of this one; `carried` as AllocationImage
+  // has it. False: as turn::Engine has it, and sockets are the caller's.
+  [[nodiscard]] bool Restore(std::unique_ptr<turn::Allocation> allocation,
+                             std::span<const RelayTraffic> carried);
+  [[nodiscard]] bool Restore(const turn::HeldReservationRecord& held);
+  // Before the allocation of its client.
+  [[nodiscard]] bool Restore(ConnectionImage connection, Descriptor& socket);
+  // What a restored allocation had carried in all before it came, if that is more.
+  void SetCarriedBefore(const LastTraffic& traffic, std::span<const RelayTraffic> known);
+
   // The datapath in the kernel, which all shards share; nullptr: none. It gets the routes that
   // there are bit by bit, so that packets do not wait.
   void SetKernelDatapath(std::shared_ptr<Datapath> kernel);
@@ -117,6 +133,20 @@ class Shard {
   void ApplyPolicy(std::shared_ptr<const turn::Policy> policy);
   void Tick();
   void ShowRoutesToKernel();
+  // What another process is to have, or has.
+  struct Given {
+    std::unordered_set<std::uint64_t> allocations;  // by id
+    std::unordered_set<std::uint32_t> connections;  // by handle
+  };
+  // Whether another process can have it: its client needs nothing but listeners, and one of those
+  // connections.
+  bool CanBeGiven(const turn::Allocation& allocation,
+                  const std::unordered_set<std::uint32_t>& connections) const;
+  ShardImage TakeImage();
+  std::vector<ConnectionImage> TakeConnectionImages();
+  std::vector<LastTraffic> LetGo(const Given& given);
+  // Nothing is read from them any more, and nothing goes out by them.
+  void AbandonListeners();
   void StepSessions(const std::shared_ptr<SessionCollector>& collector);
   // Lets the kernel go on with routes whose packets came by here, now and until that is done.
   std::size_t ServeDatagrams(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
@@ -144,6 +174,8 @@ class Shard {
   UsageMeter usage_;
   ShardEffects effects_;
   turn::Engine engine_;
+  AllocationMeters& meters_;
+  const std::size_t index_;
   std::vector<std::unique_ptr<StreamListener>> stream_listeners_;
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer handover_tick_;

@@ -80,14 +80,16 @@ void ShardEffects::StopRelay(turn::RelayHandle relay) {
 
 void ShardEffects::CloseRelay(turn::RelayHandle relay) {
   forwarder_.RemoveRelay(relay.value);
-  // Closing takes it out of the poller's set.
+  // Closing would take it out of the poller's set, unless another process has the socket as well:
+  // one that was to take over, and has not ended yet.
+  poller_.Remove(relay.value);
   const Descriptor closed(relay.value);
 }
 
 void ShardEffects::PostToShard(turn::ShardIndex shard, turn::EngineMessage message) {
   // A mailbox takes what can be copied, and a message may own something.
   const auto shared = std::make_shared<turn::EngineMessage>(std::move(message));
-  mailboxes_[shard.value]->Post(
+  mailboxes_[shard.value]->PostOfEngine(
       [shared](Shard& receiver) { receiver.OnEngineMessage(std::move(*shared)); });
 }
 

@@ -54,21 +54,22 @@ StreamEntrance::Kind EntranceKind(Kind kind) {
 
 }  // namespace
 
-ShardGroup::ShardGroup(const Options& options)
-    : ledger_(options.ledger), census_(options.connections_per_source) {}
+ShardGroup::ShardGroup(const Options& options, Inheritance inheritance)
+    : ledger_(options.ledger),
+      census_(options.connections_per_source),
+      inheritance_(std::move(inheritance)) {}
 
 base::Result<base::Endpoint> ShardGroup::OpenListener(const Listener& listener, bool dual_stack,
                                                       std::vector<Shard::Options>& shards) {
   const bool is_datagram = IsDatagram(listener.kind);
   ListenerAddress address{listener.endpoint, dual_stack};
-  std::vector<Descriptor> sockets;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    auto opened = is_datagram ? OpenUdpListener(address) : OpenTcpListener(address);
-    if (!opened.ok()) return opened.error();
-    sockets.push_back(std::move(opened).value());
-    // The first one may have been given a port; the others join it.
-    address.endpoint.port = LocalEndpoint(sockets.back().get()).port;
-  }
+  auto taken = TakeSockets(is_datagram, address, shards.size());
+  if (!taken.ok()) return taken.error();
+  std::vector<Descriptor> sockets = std::move(taken).value();
+  ListenerSockets<int>& known = sockets_.emplace_back();
+  known.is_datagram = is_datagram;
+  known.endpoint = listener.endpoint;
+  for (const Descriptor& socket : sockets) known.sockets.push_back(socket.get());
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (is_datagram) {
       shards[i].udp_listeners.push_back(
@@ -85,6 +86,24 @@ base::Result<base::Endpoint> ShardGroup::OpenListener(const Listener& listener, 
     }
   }
   return address.endpoint;
+}
+
+base::Result<std::vector<Descriptor>> ShardGroup::TakeSockets(bool is_datagram,
+                                                              ListenerAddress& address,
+                                                              std::size_t shards) {
+  std::vector<Descriptor> sockets = TakeInherited(is_datagram, address.endpoint);
+  if (!sockets.empty()) {
+    address.endpoint.port = LocalEndpoint(sockets.front().get()).port;
+    return sockets;
+  }
+  for (std::size_t i = 0; i < shards; ++i) {
+    auto opened = is_datagram ? OpenUdpListener(address) : OpenTcpListener(address);
+    if (!opened.ok()) return opened.error();
+    sockets.push_back(std::move(opened).value());
+    // The first one may have been given a port; the others join it.
+    address.endpoint.port = LocalEndpoint(sockets.back().get()).port;
+  }
+  return sockets;
 }
 
 base::Result<void> ShardGroup::OpenDiscovery(const Discovery& discovery,
@@ -123,12 +142,18 @@ base::Result<void> ShardGroup::OpenDiscovery(const Discovery& discovery,
 }
 
 base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& options) {
-  std::unique_ptr<ShardGroup> group(new ShardGroup(options));
+  Inheritance begin;
   base::OsRandom random;
-  turn::NonceKey nonce_key;
-  random.Fill(nonce_key.octets);
-  const base::MonotonicTime nonce_origin = base::ReadClocks().monotonic;
+  random.Fill(begin.nonce_key.octets);
+  begin.nonce_origin = base::ReadClocks().monotonic;
+  return Open(options, std::move(begin));
+}
+
+base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& options,
+                                                           Inheritance inheritance) {
+  std::unique_ptr<ShardGroup> group(new ShardGroup(options, std::move(inheritance)));
   std::vector<Shard::Options> shards(std::max<std::size_t>(options.shards, 1));
+  if (const auto fits = group->CheckInheritance(shards.size()); !fits.ok()) return fits.error();
   for (const Listener& listener : options.listeners) {
     group->listeners_.push_back({listener, listener.endpoint, {}});
     if (SharesSocket(listener, options.listeners)) continue;
@@ -145,6 +170,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     const auto opened = group->OpenDiscovery(*options.discovery, shards);
     if (!opened.ok()) return opened.error();
   }
+  if (const auto used = group->CheckAllInherited(); !used.ok()) return used.error();
   // Each user has a relayed transport address at least.
   const auto shared_buckets =
       SharedBuckets::Make(static_cast<std::uint32_t>(group->ledger_.ReadTotals().ports_limit) + 1);
@@ -152,8 +178,8 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.policy = options.policy;
     shard.credentials = options.credentials;
     shard.tls = options.tls;
-    shard.nonce_key = nonce_key;
-    shard.nonce_origin = nonce_origin;
+    shard.nonce_key = group->inheritance_.nonce_key;
+    shard.nonce_origin = group->inheritance_.nonce_origin;
     shard.limits = options.limits;
     shard.shared_buckets = shared_buckets;
     shard.index = {static_cast<std::uint16_t>(group->shards_.size())};

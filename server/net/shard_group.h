@@ -20,8 +20,10 @@
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/metrics/shard_counters.h"
 #include "server/net/http_handler.h"
+#include "server/net/inherited_sockets.h"
 #include "server/net/listener_socket.h"
 #include "server/net/shard.h"
+#include "server/net/stand_still.h"
 #include "server/tls/tls_context.h"
 
 namespace relay {
@@ -75,11 +77,38 @@ class ShardGroup {
   // Opens every socket of every shard, and reads none of them yet: a SO_REUSEPORT group must not
   // change once it serves. Fails when a required listener, or a socket of NAT discovery, cannot be
   // opened.
+  // With an inheritance, listeners are those of the former process, and others are opened. Fails
+  // also when it has a listener that the options have not, or another number of shards.
   static base::Result<std::unique_ptr<ShardGroup>> Open(const Options& options);
+  static base::Result<std::unique_ptr<ShardGroup>> Open(const Options& options,
+                                                        Inheritance inheritance);
   ~ShardGroup();
 
   // Starts the threads. Once.
   void Start();
+
+  // An upgrade (docs/adr/0018), after Start, from any thread, one at a time. What another process
+  // needs to begin with; the sockets stay the group's.
+  std::vector<ListenerSockets<int>> sockets() const { return sockets_; }
+  const turn::NonceKey& nonce_key() const { return inheritance_.nonce_key; }
+  base::MonotonicTime nonce_origin() const { return inheritance_.nonce_origin; }
+  // Has all shards stand still. Error: they do not by then, or never all at a moment in which
+  // nothing is on its way between them; then they go on.
+  base::Result<HeldStill> HoldStill(base::MonotonicTime deadline);
+
+  // Before Start, with an inheritance: what a shard of the former process had. `carried` as in
+  // AllocationImage. False: octets or sockets are not what they have to be, or the options do not
+  // have room for it.
+  [[nodiscard]] bool RestoreAllocation(std::size_t shard, base::Bytes record,
+                                       std::vector<Descriptor> sockets,
+                                       std::span<const RelayTraffic> carried);
+  // Before the allocation of its client.
+  [[nodiscard]] bool RestoreConnection(std::size_t shard, ConnectionImage connection,
+                                       Descriptor socket);
+  [[nodiscard]] bool RestoreReservation(std::size_t shard, base::Bytes record, Descriptor socket);
+  // After Start: what they had carried in all.
+  void SetCarriedBefore(std::size_t shard, LastTraffic traffic, std::vector<RelayTraffic> known);
+
   // Ends all allocations and joins the threads. May be called again.
   void Stop();
 
@@ -115,10 +144,20 @@ class ShardGroup {
   std::span<const base::Endpoint> further_sockets() const { return further_sockets_; }
   std::vector<const ShardCounters*> counters() const;  // the counters may be read from any thread
   const turn::Ledger& ledger() const { return ledger_; }
+  turn::Ledger& ledger() { return ledger_; }  // any thread
   std::size_t shard_count() const { return shards_.size(); }
 
  private:
-  explicit ShardGroup(const Options& options);
+  ShardGroup(const Options& options, Inheritance inheritance);
+  // One for each shard: inherited, or opened. `endpoint` gets the port that they really have.
+  base::Result<std::vector<Descriptor>> TakeSockets(bool is_datagram, ListenerAddress& address,
+                                                    std::size_t shards);
+  // Empty: there are none, or no more.
+  std::vector<Descriptor> TakeInherited(bool is_datagram, const base::Endpoint& endpoint);
+  // Error: another number of shards.
+  base::Result<void> CheckInheritance(std::size_t shards) const;
+  // Error: one is left.
+  base::Result<void> CheckAllInherited() const;
   // With the port that it really has.
   base::Result<base::Endpoint> OpenListener(const Listener& listener, bool dual_stack,
                                             std::vector<Shard::Options>& shards);
@@ -129,6 +168,10 @@ class ShardGroup {
   ConnectionCensus census_;
   AllocationMeters meters_;
   OwnRelays own_relays_;
+  Inheritance inheritance_;
+  // By the handle of clients in the former process: what it is in this one.
+  std::vector<std::optional<turn::ClientHandle>> inherited_handles_;
+  std::vector<ListenerSockets<int>> sockets_;
   std::vector<ListenerState> listeners_;
   std::vector<base::Endpoint> further_sockets_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -12,7 +12,19 @@ SocketConnection::SocketConnection(StreamService& service, StreamSocket socket,
                                    const turn::Client& client, base::MonotonicTime now)
     : StreamConnection(service, client, now), socket_(std::move(socket)) {}
 
+SocketConnection::SocketConnection(StreamService& service, StreamSocket socket,
+                                   ConnectionImage image, base::MonotonicTime now)
+    : SocketConnection(service, std::move(socket), image.client, now) {
+  stream_.Begin(std::move(image.unread), image.had_valid_message);
+  if (!image.unsent.empty()) output_.Begin(image.unsent, 0);
+}
+
 SocketConnection::~SocketConnection() { socket_.Close(); }
+
+void SocketConnection::Start() {
+  if (!output_.empty()) WriteWaiting();
+  OnReadable();
+}
 
 // Handlers hold no pointer to the connection: it may be gone when they run.
 void SocketConnection::WaitReadable() {
@@ -184,6 +196,14 @@ SocketConnection::Detached SocketConnection::Detach() {
   std::vector<std::uint8_t> unsent = output_.TakeAnswers(dropped);
   Count(dropped);
   return {std::move(socket_), stream_.TakeUnread(), std::move(unsent)};
+}
+
+std::optional<ConnectionImage> SocketConnection::TakeImage() {
+  if (socket_.is_tls() || is_ending_ || stream_.is_on_hold()) return std::nullopt;
+  ConnectionImage image{client(), stream_.had_valid_message(), stream_.unread(),
+                        output_.CopyAnswers(), socket_.descriptor()};
+  if (image.unread.size() + image.unsent.size() > ConnectionImage::kMostBytes) return std::nullopt;
+  return image;
 }
 
 void SocketConnection::End(bool immediately) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "server/net/gathered_data.h"
+#include "server/net/shard_image.h"
 #include "server/net/stream_connection.h"
 #include "server/net/stream_socket.h"
 
@@ -15,9 +17,12 @@ class SocketConnection final : public StreamConnection {
  public:
   SocketConnection(StreamService& service, StreamSocket socket, const turn::Client& client,
                    base::MonotonicTime now);
+  // One that another process had, and that goes on where that was.
+  SocketConnection(StreamService& service, StreamSocket socket, ConnectionImage image,
+                   base::MonotonicTime now);
   ~SocketConnection() override;
 
-  void Start() override { OnReadable(); }
+  void Start() override;
   void SendControl(base::Bytes message) override;
   void SendData(base::Bytes message) override;
   // What it gave to StreamService::Gather.
@@ -38,6 +43,9 @@ class SocketConnection final : public StreamConnection {
     std::vector<std::uint8_t> unsent;  // is to be sent before anything else
   };
   Detached Detach();
+  // For another process, with everything as it is. nullopt: it has to stay, since it is under TLS,
+  // about to end or on hold, or has too much waiting.
+  std::optional<ConnectionImage> TakeImage();
 
  private:
   static constexpr int kReadsPerTurn = 4;

@@ -32,6 +32,15 @@ void StreamListener::Start() {
       });
 }
 
+void StreamListener::Close() {
+  back_off_.cancel();
+  if (!acceptor_.is_open()) return;
+  // To close it would not do: as long as another process has the socket, too, it stays in the
+  // reactor's set.
+  boost::system::error_code error;
+  const Descriptor closed(acceptor_.release(error));
+}
+
 void StreamListener::OnAccept(boost::system::error_code error,
                               boost::asio::ip::tcp::socket socket) {
   if (error == boost::asio::error::operation_aborted) return;

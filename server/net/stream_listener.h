@@ -19,6 +19,8 @@ class StreamListener {
   StreamListener(boost::asio::io_context& io, Descriptor socket, StreamEntrance entrance,
                  StreamService& service, ShardCounters& counters);
   void Start();
+  // Accepts nobody any more; whoever else has the socket goes on.
+  void Close();
 
  private:
   void OnAccept(boost::system::error_code error, boost::asio::ip::tcp::socket socket);

@@ -95,6 +95,17 @@ std::vector<std::uint8_t> StreamOutput::TakeAnswers(Dropped& dropped) {
   return all;
 }
 
+std::vector<std::uint8_t> StreamOutput::CopyAnswers() const {
+  std::vector<std::uint8_t> all;
+  if (current_) {
+    const base::Bytes rest = base::Bytes(*current_).subspan(current_written_);
+    all.assign(rest.begin(), rest.end());
+  }
+  for (const std::vector<std::uint8_t>& each : control_)
+    all.insert(all.end(), each.begin(), each.end());
+  return all;
+}
+
 void StreamOutput::Consume(std::size_t bytes) {
   CHECK(current_ && bytes <= current_->size() - current_written_);
   current_written_ += bytes;

@@ -64,6 +64,8 @@ class StreamOutput {
   Dropped DropData();
   // Everything that waits, one message after another, but for such data.
   std::vector<std::uint8_t> TakeAnswers(Dropped& dropped);
+  // The same, and everything stays as it is.
+  std::vector<std::uint8_t> CopyAnswers() const;
 
  private:
   struct Data {

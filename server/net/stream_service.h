@@ -21,7 +21,9 @@
 #include "server/net/connection_census.h"
 #include "server/net/edge_http.h"
 #include "server/net/gathered_data.h"
+#include "server/net/listener_socket.h"
 #include "server/net/shard_clock.h"
+#include "server/net/shard_image.h"
 #include "server/net/socket_connection.h"
 #include "server/net/stream_connection.h"
 #include "server/net/stream_opening.h"
@@ -66,6 +68,15 @@ class StreamService {
   void ScheduleClose(turn::ClientHandle handle);
   // Ends what IsOverdue, and lets go of data that is too old.
   void CloseOverdue();
+
+  // An upgrade (docs/adr/0018). The connections that another process could go on with.
+  std::vector<ConnectionImage> TakeImages();
+  // One of them is another process's.
+  void GiveAway(turn::ClientHandle handle);
+  // Before the shard runs: one that another process had, under the number that it had there. False:
+  // there is one with that number, and the socket is the caller's.
+  [[nodiscard]] bool Adopt(ConnectionImage image, Descriptor& socket);
+  void StartAdopted();
 
   // Sends the relayed data that is still gathered, if any: at the end of each batch of datagrams.
   void FlushData();
@@ -139,6 +150,7 @@ class StreamService {
   std::function<void()> serve_datagrams_;
   std::uint8_t last_channel_first_octet_ = 0x4f;
   std::uint32_t next_handle_ = 1;
+  std::vector<turn::ClientHandle> adopted_;  // and not yet started
   StreamBacklog backlog_;
   GatheredData gathered_;
   turn::ClientHandle gathered_for_;

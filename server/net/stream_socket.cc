@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -86,8 +87,10 @@ void StreamSocket::Close() {
   if (!socket_.is_open()) return;
   if (tls_ != nullptr) tls_->SendCloseNotify();
   tls_.reset();  // it knows the descriptor, which will be somebody else's
+  // To close it would leave it in the reactor's set for as long as another process has it, too.
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  const int descriptor = socket_.release(ignored);
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 void TuneClientSocket(int socket) {

@@ -45,8 +45,8 @@ class StreamSocket {
   void EndWriting();
   // Handlers that wait get an error.
   void CancelWaits();
-  // Says that nothing follows and closes. Handlers that wait get an error, and whoever reads or
-  // writes kFailed.
+  // Says that nothing follows and closes, unless another process has the socket, too. Handlers that
+  // wait get an error, and whoever reads or writes kFailed.
   void Close();
 
   enum class Direction : std::uint8_t { kRead, kWrite };

@@ -22,6 +22,13 @@ void TurnStream::Release() {
   is_held_back_ = !partial_.empty();
 }
 
+void TurnStream::Begin(std::vector<std::uint8_t> unread, bool had_valid_message) {
+  if (had_valid_message) liveness_.OnValidMessage();
+  partial_ = std::move(unread);
+  partial_since_ = service_.now().monotonic;
+  is_held_back_ = !partial_.empty();
+}
+
 bool TurnStream::Resume() {
   Room();
   return Received(0);

@@ -37,6 +37,12 @@ class TurnStream {
   void Release();
   // What has arrived and was not handled.
   std::vector<std::uint8_t> TakeUnread() { return std::exchange(partial_, {}); }
+  // Another process goes on where this one is, or the reverse: what TakeUnread returns, and whether
+  // the client has said something valid.
+  const std::vector<std::uint8_t>& unread() const { return partial_; }
+  bool had_valid_message() const { return liveness_.had_valid_message(); }
+  void Begin(std::vector<std::uint8_t> unread, bool had_valid_message);
+  bool is_on_hold() const { return is_on_hold_; }
   // There are messages that came while HasToWait, to be handled by Resume as soon as it is over;
   // nothing further is to be read before. Resume returns what Received does.
   bool is_held_back() const { return is_held_back_; }

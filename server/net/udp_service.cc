@@ -30,6 +30,8 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
     const auto socket = static_cast<std::size_t>(listeners[i].socket.get());
     if (socket >= listener_by_socket_.size()) listener_by_socket_.resize(socket + 1, -1);
     listener_by_socket_[socket] = static_cast<std::int32_t>(i);
+    // One that was another process's has lost some already.
+    read_states_[i].overflow = ReceiveDrops(listeners[i].socket.get());
   }
 }
 

@@ -66,6 +66,11 @@ RelayTraffic UsageMeter::ReadTraffic(turn::RelayHandle relay) {
   return found->second.traffic;
 }
 
+void UsageMeter::AddBefore(turn::RelayHandle relay, const RelayTraffic& more) {
+  const auto found = relays_.find(relay);
+  if (found != relays_.end()) found->second.traffic += more;
+}
+
 void UsageMeter::CountTraffic() {
   for (auto& [handle, relay] : relays_) CountTraffic(handle, relay);
 }

@@ -32,6 +32,8 @@ class UsageMeter {
   // It is not any more; it can still be asked what it has carried. Returns all that it has carried
   // in its life.
   RelayTraffic OnGone(turn::RelayHandle relay, const base::Now& now);
+  // It had carried more before it came than was said then; somebody else has billed it.
+  void AddBefore(turn::RelayHandle relay, const RelayTraffic& more);
   // All that it has carried so far; nothing of one that is unknown here.
   RelayTraffic ReadTraffic(turn::RelayHandle relay);
 

@@ -9,8 +9,8 @@ namespace relay {
 struct SystemCallNeeds {
   // bpf(): the datapath in the kernel.
   bool bpf = false;
-  // THE SWITCH for whoever has a running server start another program: fork, execve and their like.
-  // See EnterSandbox (sandbox.h) for what such a program inherits.
+  // Fork, execve and their like. See EnterSandbox (sandbox.h) for what a program so started
+  // inherits.
   bool execution = false;
 };
 

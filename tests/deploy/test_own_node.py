@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,13 @@ PROGRAM = """#!/bin/sh
 case $1 in
   status) test -e "$RUN_DIRECTORY/served" ;;
   drain) echo "$*" >>"$RUN_DIRECTORY/drained"; until test -e "$RUN_DIRECTORY/over"; do sleep 0.1; done ;;
-  serve) touch "$RUN_DIRECTORY/served"; shift; echo "$*" >"$RUN_DIRECTORY/arguments"; exec sleep 60 ;;
+  serve)
+    shift
+    echo "$*" >"$RUN_DIRECTORY/arguments"
+    case "$*" in *--take-over*) test -e "$RUN_DIRECTORY/willing" || exit 1 ;; esac
+    touch "$RUN_DIRECTORY/served"
+    exec sleep 60
+    ;;
 esac
 """
 
@@ -56,6 +63,19 @@ class Pods:
     def is_served(self) -> bool:
         return (self.run / "served").exists()
 
+    def offers_to_give(self, willing: bool) -> socket.socket:
+        """As a server does that can be taken over from."""
+        giver = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        giver.bind(f"{self.run}/admin.sock.upgrade")
+        if willing:
+            (self.run / "willing").touch()
+        return giver
+
+    @property
+    def arguments(self) -> str:
+        file = self.run / "arguments"
+        return file.read_text() if file.exists() else ""
+
     def end_of_server(self) -> None:
         (self.run / "served").unlink()
         (self.run / "over").touch()
@@ -89,8 +109,8 @@ def terminated(process: subprocess.Popen) -> int:
 def test_the_first_pod_of_a_node_serves(pods):
     assert pods.take("first").wait(10) == 0
     pods.serve("first")
-    assert eventually(lambda: (pods.run / "arguments").exists())
-    assert (pods.run / "arguments").read_text() == "--set node=a b\n"
+    assert eventually(lambda: pods.arguments)
+    assert pods.arguments == "--set node=a b\n"
     assert pods.drained == []
 
 
@@ -104,6 +124,41 @@ def test_the_next_one_drains_it_and_waits_until_it_has_ended(pods):
     pods.end_of_server()
     assert taking.wait(10) == 0
     assert pods.drained == [f"drain --wait --socket {pods.run}/admin.sock --deadline 7m"]
+
+
+def test_what_fails_to_take_over_drains_the_next_time(pods):
+    pods.take("first").wait(10)
+    pods.serve("first")
+    assert eventually(lambda: pods.is_served)
+    with pods.offers_to_give(willing=False):
+        assert pods.take("next").wait(10) == 0
+        assert pods.serve("next").wait(10) == 1
+        assert pods.arguments == f"--set node=a b --take-over {pods.run}/admin.sock.upgrade\n"
+        assert pods.drained == [] and pods.is_served
+        # The kubelet starts it again.
+        again = pods.serve("next")
+        assert eventually(lambda: len(pods.drained) == 1)
+        assert again.poll() is None
+        pods.end_of_server()
+        assert eventually(lambda: pods.is_served)
+        assert pods.arguments == "--set node=a b\n"
+    assert pods.leave("next").poll() is None
+    assert eventually(lambda: not list(pods.run.glob("tried.*")))
+
+
+def test_the_next_one_takes_over_from_who_gives(pods):
+    pods.take("first").wait(10)
+    serving = pods.serve("first")
+    assert eventually(lambda: pods.is_served)
+    with pods.offers_to_give(willing=True):
+        assert pods.take("next").wait(10) == 0
+        assert pods.owner == "next"
+        taking = pods.serve("next")
+        assert eventually(lambda: "--take-over" in pods.arguments)
+        # The one before is deleted, which is not to drain the one that serves now.
+        assert pods.leave("first").wait(10) == 0
+        serving.kill()
+        assert pods.drained == [] and taking.poll() is None
 
 
 def test_a_pod_that_lost_its_node_waits_to_be_deleted(pods):

@@ -90,6 +90,14 @@ EngineModel::Granted* EngineModel::OfClient(const base::FiveTuple& client) {
   return nullptr;
 }
 
+EngineModel::Granted* EngineModel::EndedOf(const base::FiveTuple& client) {
+  for (auto& [id, granted] : granted_) {
+    const bool is_his = granted.client == client || granted.next_clients.contains(client);
+    if (is_his && !seen_.contains(id)) return &granted;
+  }
+  return nullptr;
+}
+
 EngineModel::Granted* EngineModel::OfRelay(const base::Endpoint& relay) {
   for (auto& [id, granted] : granted_) {
     if (granted.relays.contains(relay)) return &granted;
@@ -199,7 +207,8 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
     return;
   }
   const auto& [id, seen] = *found;
-  CHECK(relays == std::set(seen.summary.relayed.begin(), seen.summary.relayed.end()));
+  const std::set have(seen.summary.relayed.begin(), seen.summary.relayed.end());
+  CHECK(step_->is_late ? std::ranges::includes(relays, have) : relays == have);
   CHECK(seen.summary.client.five_tuple == client.five_tuple || step_->is_late);
   const auto [place, is_new] = granted_.try_emplace(id);
   Granted& granted = place->second;
@@ -227,26 +236,41 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
   if (const auto* ticket = answer.Find(kPlainMobilityTicket)) granted.tickets.insert(*ticket);
 }
 
+// Whether it may have been this allocation for which the client asked. Who has shown a ticket gets
+// what it stands for, unless he has an allocation of his own.
+bool EngineModel::MayBeOf(const base::FiveTuple& client, std::uint64_t id) const {
+  const auto is_there = [&](const auto& each) {
+    return each.second.client == client && seen_.contains(each.first) &&
+           !seen_.at(each.first).summary.is_detached;
+  };
+  const auto& granted = *granted_.find(id);
+  if (is_there(granted)) return true;
+  if (!step_->is_late && std::ranges::any_of(granted_, is_there)) return false;
+  return granted.second.client == client || granted.second.next_clients.contains(client);
+}
+
 void EngineModel::LearnRefresh(const turn::Client& client, const PlainMessage& answer,
                                const Asked& asked) {
   const seconds lifetime{answer.U32(kPlainLifetime).value()};
   CHECK(lifetime <= seconds(3600));
   const auto* ticket = asked.message.Find(kPlainMobilityTicket);
   for (auto& [id, granted] : granted_) {
-    const bool is_meant = ticket != nullptr ? granted.tickets.contains(*ticket)
-                                            : granted.client == client.five_tuple ||
-                                                  granted.next_clients.contains(client.five_tuple);
+    const bool is_meant =
+        ticket != nullptr ? granted.tickets.contains(*ticket) : MayBeOf(client.five_tuple, id);
     if (!is_meant) continue;
     // Only its owner.
     CHECK(granted.subject == asked.user->subject || ticket == nullptr);
     if (granted.subject != asked.user->subject) continue;
     if (lifetime.count() == 0) continue;
+    // Unless a Refresh with its ticket is still on its way to it.
+    const bool is_last_word =
+        !step_->is_late && (granted.next_clients.empty() || shards_.messages() == 0);
     const auto only = asked.message.Find(kPlainRequestedFamily);
     for (auto& [family, ends] : granted.ends) {
       if (only != nullptr && only->front() != static_cast<std::uint8_t>(family)) continue;
       ends.first = std::min(ends.first, asked.at + lifetime);
-      ends.second = std::max(now() + lifetime, step_->is_late ? ends.second : now());
-      if (!step_->is_late) ends.first = asked.at + lifetime;
+      ends.second = std::max(now() + lifetime, is_last_word ? now() : ends.second);
+      if (is_last_word) ends.first = asked.at + lifetime;
     }
     if (ticket == nullptr) continue;
     granted.next_clients.insert(client.five_tuple);
@@ -259,10 +283,7 @@ void EngineModel::LearnPeers(const turn::Client& client, const Asked& asked) {
   CHECK(values != asked.message.attributes.end());
   bool is_known = step_->is_late;
   for (auto& [id, granted] : granted_) {
-    const bool is_client = granted.client == client.five_tuple && seen_.contains(id) &&
-                           !seen_.at(id).summary.is_detached;
-    const bool is_meant = is_client || granted.next_clients.contains(client.five_tuple);
-    if (!is_meant || granted.subject != asked.user->subject) continue;
+    if (!MayBeOf(client.five_tuple, id) || granted.subject != asked.user->subject) continue;
     is_known = true;
     for (const auto& value : values->second) {
       const auto peer = ReadPlainAddress(asked.message, value);

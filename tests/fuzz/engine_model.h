@@ -130,6 +130,7 @@ class EngineModel {
   void LearnSuccess(std::size_t shard, const turn::Client& client, const PlainMessage& answer,
                     const Asked& asked);
   void LearnAllocate(const turn::Client& client, const PlainMessage& answer, const Asked& asked);
+  bool MayBeOf(const base::FiveTuple& client, std::uint64_t id) const;
   void LearnRefresh(const turn::Client& client, const PlainMessage& answer, const Asked& asked);
   void LearnPeers(const turn::Client& client, const Asked& asked);
   void CheckAuthenticity(std::size_t shard, const turn::Client& client, const Asked& asked) const;
@@ -142,6 +143,7 @@ class EngineModel {
   void CheckRoutes();
   void ForgetEnded();
   Granted* OfClient(const base::FiveTuple& client);
+  Granted* EndedOf(const base::FiveTuple& client);  // in this step
   Granted* OfRelay(const base::Endpoint& relay);
   bool IsRelay(const base::Endpoint& endpoint) const;
   bool MayReach(std::size_t shard, const Granted& granted, const base::Endpoint& peer) const;

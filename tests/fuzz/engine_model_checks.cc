@@ -64,16 +64,23 @@ void EngineModel::CheckAllocations() {
       // It has gone to somebody who showed its ticket.
       CHECK(granted.next_clients.contains(summary.client.five_tuple));
       granted.client = summary.client.five_tuple;
-      granted.next_clients.clear();
+      // Others who have shown it may still be on their way.
+      if (shards_.messages() == 0) granted.next_clients.clear();
     }
     std::set<base::Endpoint> relays(summary.relayed.begin(), summary.relayed.end());
     CHECK(std::ranges::includes(granted.relays, relays));
     granted.relays = std::move(relays);
-    std::erase_if(granted.ends, [&](const auto& end) {
+    // With a relay goes what it was for.
+    const auto is_gone = [&](base::AddressFamily family) {
       return std::ranges::none_of(granted.relays, [&](const base::Endpoint& relay) {
-        return relay.address.family() == end.first;
+        return relay.address.family() == family;
       });
-    });
+    };
+    std::erase_if(granted.ends, [&](const auto& end) { return is_gone(end.first); });
+    std::erase_if(granted.permissions,
+                  [&](const auto& each) { return is_gone(each.first.family()); });
+    std::erase_if(granted.channels,
+                  [&](const auto& each) { return is_gone(each.second.peer.address.family()); });
     ForgetDenied(seen.shard, granted);
     auto latest = base::MonotonicTime::min();
     for (const auto& [family, ends] : granted.ends) latest = std::max(latest, ends.second);
@@ -94,12 +101,19 @@ void EngineModel::CheckToPeers() {
   for (const std::size_t shard : {0u, 1u}) {
     for (const auto& sent : shards_[shard].effects.to_peer) {
       CHECK(step_->message || step_->is_late);
-      const Granted* const granted = OfClient(sent.client.five_tuple);
-      CHECK(granted != nullptr);
-      const auto& socket = shards_[shard].effects.sockets.at(sent.relay);
-      CHECK(granted->relays.contains(socket.address.endpoint));
       const base::Endpoint& peer = sent.peer.endpoint;
-      CHECK(socket.address.endpoint.address.family() == peer.address.family());
+      const Granted* granted = OfClient(sent.client.five_tuple);
+      const auto& sockets = shards_[shard].effects.sockets;
+      if (const auto socket = sockets.find(sent.relay); socket == sockets.end()) {
+        // What had waited for it sent first and ended it then.
+        CHECK(step_->is_late);
+        granted = EndedOf(sent.client.five_tuple);
+      } else {
+        const base::Endpoint& relay = socket->second.address.endpoint;
+        CHECK(granted != nullptr && granted->relays.contains(relay));
+        CHECK(relay.address.family() == peer.address.family());
+      }
+      CHECK(granted != nullptr);
       const auto permission = granted->permissions.find(peer.address);
       CHECK(permission != granted->permissions.end() && permission->second > now());
       CHECK(MayReach(shard, *granted, peer));

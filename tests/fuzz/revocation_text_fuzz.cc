@@ -1,9 +1,7 @@
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "auth/revocation_book.h"
 #include "protocol/base/check.h"
 #include "protocol/base/crypto.h"
+#include "server/fleet/redis_reader.h"
 #include "server/fleet/redis_reply.h"
 #include "server/fleet/revocation_text.h"
 
@@ -66,19 +65,24 @@ void CheckSaved(std::string_view text) {
   }
 }
 
-// The octets as what Redis sends, read by its own library.
+// The octets as what Redis sends, whole and in two pieces.
 void CheckReplies(std::string_view text) {
-  const std::unique_ptr<redisReader, decltype(&redisReaderFree)> reader(redisReaderCreate(),
-                                                                        &redisReaderFree);
-  if (redisReaderFeed(reader.get(), text.data(), text.size()) != REDIS_OK) return;
-  void* raw = nullptr;
-  while (redisReaderGetReply(reader.get(), &raw) == REDIS_OK && raw != nullptr) {
-    const std::unique_ptr<void, decltype(&freeReplyObject)> owned(raw, &freeReplyObject);
-    const RedisReply reply = RedisReply::From(*static_cast<const redisReply*>(raw));
-    if (const auto problem = reply.Problem()) CHECK(problem->size() <= 120);
-    CheckEntry(reply);
-    for (const RedisReply& element : reply.elements) CheckEntry(element);
+  std::size_t answers = 0;
+  relay::RedisReader whole;
+  whole.Feed(text);
+  while (const std::optional<RedisReply> reply = whole.Next()) {
+    ++answers;
+    if (const auto problem = reply->Problem()) CHECK(problem->size() <= 120);
+    CheckEntry(*reply);
+    for (const RedisReply& element : reply->elements) CheckEntry(element);
   }
+  relay::RedisReader cut;
+  for (const std::string_view piece :
+       {text.substr(0, text.size() / 2), text.substr(text.size() / 2)}) {
+    cut.Feed(piece);
+    while (cut.Next()) CHECK(answers-- > 0);
+  }
+  CHECK(answers == 0 && cut.trouble() == whole.trouble());
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ THREADS_MEET = (
     "test_stream_quality",
     "test_tcp_relay",
     "test_token_keys",
+    "test_upgrade",
     "test_websocket",
 )
 

@@ -174,7 +174,10 @@ def second_has_leaked_away() -> None:
     ({"bandwidth_per_allocation": "160kbit"}, 1001, 19, 200),
     ({"bandwidth_per_user": "160kbit"}, 1000, 20, 200),
     ({"bandwidth_total": "160kbit"}, 1000, 20, 200),
-], ids=["packets", "octets", "octets that do not add up", "octets of the user", "octets of all"])  # fmt: skip
+    ({"packets_per_user": 50}, 1, 50, 400),
+    ({"packets_total": 50}, 1, 50, 400),
+], ids=["packets", "octets", "octets that do not add up", "octets of the user", "octets of all", "packets of the user",
+        "packets of all"])  # fmt: skip
 def test_a_sender_over_the_limit_is_stopped_in_each_direction(make_call, serve, limits, octets, within_a_second, sent):
     call = make_call(at=serve(limits=limits))
     second_has_leaked_away()

@@ -178,3 +178,16 @@ def test_B96_log_does_not_go_to_whoever_has_its_descriptor(unheard, make_peer):
         client.assert_silence()
         client.close()
     assert server.endpoint("tcp")[0] == LISTENER
+    assert [descendants(child) for child in children(server.pid)] == [[]], "a line of the log may start a program"
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(child)
+        for thread in Path(f"/proc/{process}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+
+
+def descendants(process: int) -> list[int]:
+    return [each for child in children(process) for each in (child, *descendants(child))]

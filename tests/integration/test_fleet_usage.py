@@ -1,10 +1,12 @@
 """What nodes of a fleet count together: the quotas of users and tenants, and what is used, for billing."""
 
+import os
+
 import pytest
 
 from fleet_fixture import SILENCE_SECONDS, Call, is_registry_up, make_relay
 from redis_server import RedisServer, needs_redis
-from server_fixture import SHARED_SECRET
+from server_fixture import SHARED_SECRET, is_sanitized
 from turn_client import TurnClient, UdpTransport, timed_credentials
 from waiting import eventually
 
@@ -80,6 +82,29 @@ def test_a_quota_holds_over_the_fleet_and_for_the_node_when_redis_is_gone(tmp_pa
         assert eventually(lambda: not clients.refuses(two, "k1.acme.a:x"), SILENCE_SECONDS)
     finally:
         redis.go_on()
+        one.stop()
+        two.stop()
+
+
+def test_a_quota_holds_over_more_than_one_answer_of_redis_may_hold(tmp_path, redis, clients):
+    """70 other nodes with 60,000 users each: 50 MB of counts, and each of them matters. An instrumented server, which would
+    read them for most of a minute, has a tenth: in as many parts."""
+    others, users = 70, 6_000 if is_sanitized() else 60_000
+    one, two = start_two(tmp_path, redis, allocations_per_user=others + 1)
+    try:
+        assert clients.try_allocate(one, "k1.acme.a:1") is None
+        assert eventually(lambda: redis.ask("STRLEN", "senso-turn:counts:one.example") == 24)
+        counts = redis.ask("GET", "senso-turn:counts:one.example") + os.urandom(12 * users)
+        for number in range(others):
+            redis.ask("SET", f"senso-turn:counts:many{number}", counts)
+            redis.ask("SET", f"senso-turn:node:many{number}", "not there, but not gone either")
+            redis.ask("SADD", "senso-turn:nodes", f"many{number}")
+        assert eventually(lambda: clients.refuses(two, "k1.acme.a:x"), SILENCE_SECONDS)
+        assert not clients.refuses(two, "k1.acme.b:x")
+        redis.ask("DEL", f"senso-turn:counts:many{others - 1}")
+        assert eventually(lambda: not clients.refuses(two, "k1.acme.a:x"), SILENCE_SECONDS)
+        assert is_registry_up(one) and is_registry_up(two)
+    finally:
         one.stop()
         two.stop()
 

@@ -15,6 +15,7 @@ from server_fixture import (
     POOL,
     RELAY,
     SHARED_SECRET,
+    Server,
     is_sanitized,
     needs_ipv6,
 )
@@ -255,26 +256,64 @@ def test_D2_D3_B92_hundreds_of_thousands_of_strangers_leave_memory_as_it_was(lau
     assert at.metric("senso_turn_allocations") == 1
 
 
-@pytest.mark.parametrize("scope", ["bandwidth_per_user", "bandwidth_total"])
-def test_TURN_26_bandwidth_of_a_user_and_of_all_is_shared(launch, connect, make_peer, scope):
-    at = launch(limits={scope: "800kbit"})
+def passed_of_two(
+    connect, make_peer, at: Server, transport: str, users: tuple[Credentials, Credentials], octets: int
+) -> tuple[int, float]:
+    """How many of twice 500 packets come to their peers at once, and in how many seconds."""
+    time.sleep(1)  # what a test before this one has sent there has leaked away
     sessions = []
-    for credentials in (ALICE, ALICE if scope == "bandwidth_per_user" else BOB):
-        client, peer = connect("udp", credentials, at=at), make_peer()
+    for credentials in users:
+        client, peer = connect(transport, credentials, at=at), make_peer()
         client.allocate()
         client.channel_bind(0x4000, peer.endpoint)
         sessions.append((client, peer))
     started = time.monotonic()
     for _ in range(500):
         for client, _ in sessions:
-            client.send_channel(0x4000, bytes(1000))
-    arrived = 0
+            client.send_channel(0x4000, bytes(octets))
+    passed = 0
     for client, peer in sessions:
         assert client.refresh().is_success
         while peer.receive_from(0.1) is not None:
-            arrived += 1
+            passed += 1
+    return passed, time.monotonic() - started
+
+
+@pytest.mark.parametrize("scope", ["bandwidth_per_user", "bandwidth_total"])
+def test_TURN_26_bandwidth_of_a_user_and_of_all_is_shared(launch, connect, make_peer, scope):
+    at = launch(limits={scope: "800kbit"})
+    users = (ALICE, ALICE if scope == "bandwidth_per_user" else BOB)
+    passed, seconds = passed_of_two(connect, make_peer, at, "udp", users, 1000)
     # 100 kB a second for both together, and a burst of a second or so.
-    assert 1 <= arrived <= 100 * (time.monotonic() - started + 3), f"{arrived} kB passed 100 kB a second"
+    assert 1 <= passed <= 100 * (seconds + 3), f"{passed} kB passed 100 kB a second"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("scope", ["packets_per_user", "packets_total"])
+def test_TURN_26_packets_of_a_user_and_of_all_are_shared(launch, connect, make_peer, scope, transport):
+    at = launch(limits={scope: 100})
+    users = (ALICE, ALICE if scope == "packets_per_user" else BOB)
+    dropped = at.metric("senso_turn_dropped_packets_total", reason="over_limit")
+    passed, seconds = passed_of_two(connect, make_peer, at, transport, users, 1)
+    # 100 a second for both together, and a burst of a second.
+    assert 100 <= passed <= 100 * (seconds + 2), f"{passed} packets"
+    assert 0 < at.metric("senso_turn_dropped_packets_total", reason="over_limit") - dropped <= 1000 - passed
+
+
+def test_TURN_26_packets_of_one_user_are_not_those_of_another(launch, connect, make_peer):
+    at = launch(limits={"packets_per_user": 20})
+    hog, modest = connect("udp", ALICE, at=at), connect("udp", BOB, at=at)
+    peer = make_peer()
+    for client in (hog, modest):
+        client.allocate()
+        client.create_permission(peer.endpoint)
+    for _ in range(200):
+        hog.send_indication(("127.0.0.3", 9), b"x")
+    assert hog.refresh().is_success
+    assert at.metric("senso_turn_dropped_packets_total", reason="over_limit") > 0
+    for number in range(20):
+        modest.send_indication(peer.endpoint, number.to_bytes(1))
+    assert [peer.receive() for _ in range(20)] == [number.to_bytes(1) for number in range(20)]
 
 
 def test_TURN_26_bandwidth_of_one_user_is_not_that_of_another(launch, connect, make_peer):

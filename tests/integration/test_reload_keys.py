@@ -126,9 +126,12 @@ def test_RELOAD_channels_per_allocation(server, make_peer):
 # RELOADS limits.bandwidth_per_allocation
 # RELOADS limits.packets_per_allocation
 # RELOADS limits.bandwidth_per_user
+# RELOADS limits.packets_per_user
 # RELOADS limits.bandwidth_total
+# RELOADS limits.packets_total
 @pytest.mark.parametrize("limit", [{"bandwidth_per_allocation": "80kbit"}, {"packets_per_allocation": 10},
-                                   {"bandwidth_per_user": "80kbit"}, {"bandwidth_total": "80kbit"}])  # fmt: skip
+                                   {"bandwidth_per_user": "80kbit"}, {"packets_per_user": 10},
+                                   {"bandwidth_total": "80kbit"}, {"packets_total": 10}])  # fmt: skip
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_RELOAD_rates_of_live_allocations(server, peer, transport, limit):
     client = client_of(server, transport)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from load_generator import generator
+from load_generator import generator, need_generator
 from network_namespaces import HostedServer
 from relay_site import CLIENT, PEER, SERVER, Site, settings_of
 from reloading import reload
@@ -92,8 +92,7 @@ class Load:
 
 @contextlib.contextmanager
 def running(site: Site, seconds: int) -> Iterator[list[Load]]:
-    if not generator().exists():
-        pytest.skip(f"there is no load generator at {generator()}: build it, or set SENSO_TURN_LOAD")
+    need_generator()
     loads = []
     with site.client.inside():
         # A sender that moves to another processor is overtaken by itself, before any server is met.

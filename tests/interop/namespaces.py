@@ -38,6 +38,9 @@ class Namespace:
         self._processes: list[subprocess.Popen] = []
         _ip("netns", "add", self.name)
         _ip("-n", self.name, "link", "set", "lo", "up")
+        # Clients that share an address with relays keep out of the relays' ports: some want the next port as well, and
+        # give up where it is a relay.
+        _ip("netns", "exec", self.name, "sysctl", "-qw", "net.ipv4.ip_local_port_range=16384 49151")
 
     def add_address(self, device: str, address: str) -> None:
         flags = ["nodad"] if ":" in address else []

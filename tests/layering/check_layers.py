@@ -23,7 +23,7 @@ FLOORS = [
     ["protocol/turn"],
     ["server/datapath", "server/tls", "auth"],
     ["server/net", "server/http", "server/fleet", "server/config"],
-    ["server/control", "server/migrate", "server/probe"],
+    ["server/control", "server/migrate", "server/probe", "server/upgrade"],
     ["server/app", "server/doctor", "server/cli", "server"],
 ]
 

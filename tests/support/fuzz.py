@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Finds the built libFuzzer targets and runs them: `./dev fuzz`, and five seconds of each in `./dev test`.
 
-A target is an executable named NAME_fuzz in the asan-ubsan preset's build; its corpus is tests/fuzz/corpus/NAME, if
+A target is an executable named NAME_fuzz in a preset's build, asan-ubsan unless told otherwise; its corpus is tests/fuzz/corpus/NAME, if
 there is one. New inputs are collected under build/, never in the repository: what is worth keeping is copied by hand.
 """
 
@@ -35,6 +35,8 @@ class Amount:
         return f"-max_total_time={self.seconds}" if self.runs is None else f"-runs={self.runs}"
 
     def __str__(self) -> str:
+        if self.runs == 0:
+            return "each input once"
         return f"{self.seconds} s" if self.runs is None else f"{self.runs:,} executions"
 
 
@@ -92,14 +94,16 @@ def main() -> int:
     parser.add_argument("target", nargs="?", default="all", help="one target, or all of them")
     parser.add_argument("seconds", nargs="?", type=int, default=60, help="for each target (default: 60)")
     parser.add_argument("--runs", type=int, metavar="N", help="so many executions of each target instead")
+    parser.add_argument("--preset", default=PRESET, help=f"whose build (default: {PRESET}; fuzz has no sanitizer, and is fast)")
+    parser.add_argument("--again", action="store_true", help="only what has been collected and the corpus, each input once")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    built = targets(ROOT / "build" / PRESET)
+    built = targets(ROOT / "build" / arguments.preset)
     chosen = [target for target in built if arguments.target in ("all", target.name, target.name.removesuffix(SUFFIX))]
     if not chosen:
         print(f"no fuzz target {arguments.target}; there are: {' '.join(target.name for target in built) or 'none'}")
         return 2
-    amount = Amount(arguments.seconds, arguments.runs)
+    amount = Amount(arguments.seconds, 0 if arguments.again else arguments.runs)
     output = ROOT / "build" / "log" / "fuzz"
     print(f"{len(chosen)} {'target' if len(chosen) == 1 else 'targets'}, {amount} each; their logs are in {output} …", flush=True)
     talking = threading.Lock()

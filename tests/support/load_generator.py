@@ -16,10 +16,14 @@ def generator() -> Path:
     return Path(os.environ.get("SENSO_TURN_LOAD") or REPOSITORY / "build" / "dev" / "senso-turn-load").absolute()
 
 
-def run_load(server: Server, *arguments: str, seconds: int = 300) -> dict:
-    """Every set-up and release must succeed and no payload may be damaged. Returns the generator's report."""
+def need_generator() -> None:
     if not generator().exists():
         pytest.skip(f"there is no load generator at {generator()}: build it, or set SENSO_TURN_LOAD")
+
+
+def run_load(server: Server, *arguments: str, seconds: int = 300) -> dict:
+    """Every set-up and release must succeed and no payload may be damaged. Returns the generator's report."""
+    need_generator()
     address, port = server.tls if "tls" in arguments else server.udp
     command = [str(generator()), "--server", f"{address}:{port}", "--user", ALICE.username,
                "--password", ALICE.password, "--peer", PEER, "--json", "-", *arguments]  # fmt: skip

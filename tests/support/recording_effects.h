@@ -78,6 +78,9 @@ class RecordingEffects final : public turn::Effects {
   void StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address,
                   turn::UserNumber user) override {
     CHECK(user.value != 0);
+    if (!sockets.contains(relay) && take_reserved) {
+      if (const auto reserved = take_reserved(relay)) sockets.emplace(relay, *reserved);
+    }
     OpenSocket& socket = sockets.at(relay);
     CHECK(socket.address == address && !socket.is_started);
     socket.is_started = true;
@@ -148,6 +151,8 @@ class RecordingEffects final : public turn::Effects {
   std::size_t open_attempts = 0;
   std::vector<Posted> posted;
   std::function<bool(const turn::RelayedTransportAddress&)> refuses;
+  // A socket that another shard of the process has opened, for a reservation that is redeemed here.
+  std::function<std::optional<OpenSocket>(turn::RelayHandle)> take_reserved;
 
   std::vector<Answered> answered;
   std::vector<turn::AuthFailure> authentication_failures;

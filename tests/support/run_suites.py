@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import platform
-import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +23,8 @@ from pathlib import Path
 
 import fuzz
 import suite_results
+from commands import Commands
+from preset_builds import Build, PresetBuilds
 from suite_results import Results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,62 +38,21 @@ MANY_REPETITIONS = 100_000
 
 @dataclass
 class Step:
-    """One line of progress. `run` says what came out of it; a build has no tests, and None means that it worked."""
+    """One line of progress: a suite, or a build, which has no tests."""
 
     name: str
     title: str
     preset: str | None
-    run: Callable[[], Results | None]
+    run: Callable[[], Results] | None = None
+    build: Build | None = None
 
 
 class Runner:
     def __init__(self, jobs: int, fuzz_seconds: int):
         self.jobs = jobs
         self.fuzz_seconds = fuzz_seconds
-        self.broken_presets: set[str] = set()
-        self.live = sys.stdout.isatty()
-
-    # Commands
-
-    def call(self, log_name: str, command: list[str], *, timeout: int, env: dict[str, str] | None = None,
-             is_alone: bool = True) -> tuple[int, Path]:
-        """Runs a command with its output in build/log; ends its whole process group when it takes too long.
-
-        The terminal shows the last line of a command that is alone."""
-        log = LOGS / f"{log_name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            output.write(f"$ {shlex.join(command)}\n".encode())
-            output.flush()
-            child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                     env={**os.environ, **(env or {})}, start_new_session=True)
-            try:
-                code = self._wait(child, log, timeout, self.live and is_alone)
-            finally:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGTERM)
-                    try:
-                        child.wait(10)
-                    except subprocess.TimeoutExpired:
-                        os.killpg(child.pid, signal.SIGKILL)
-                        child.wait()
-            if code is None:
-                output.write(f"\nended after {timeout} s: it took too long\n".encode())
-                code = 124
-        return code, log
-
-    def _wait(self, child: subprocess.Popen, log: Path, timeout: int, live: bool) -> int | None:
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                return child.wait(0.5)
-            except subprocess.TimeoutExpired:
-                if live:
-                    print(f"\r\033[K      {_last_line(log)}", end="", flush=True)
-            finally:
-                if live:
-                    print("\r\033[K", end="", flush=True)
-        return None
+        self.commands = Commands(ROOT, LOGS)
+        self.builds = PresetBuilds(self.commands, BUILD, jobs)
 
     def environment(self, preset: str) -> dict[str, str]:
         directory = BUILD / preset
@@ -129,16 +89,6 @@ class Runner:
 
     # Steps
 
-    def configure_and_build(self, preset: str, targets: list[str] | None = None) -> None:
-        for phase, command in (("configure", ["cmake", "--preset", preset]),
-                               ("build", ["cmake", "--build", str(BUILD / preset), "-j", str(self.jobs),
-                                          *(["--target", *targets] if targets else [])])):
-            code, log = self.call(f"{phase}-{preset}", command, timeout=2400)
-            if code != 0:
-                self.broken_presets.add(preset)
-                print("\n".join(log.read_text(errors="replace").splitlines()[-40:]))
-                return
-
     def unit(self, preset: str) -> Results:
         listing = subprocess.run(["ctest", "--test-dir", str(BUILD / preset), "--show-only=json-v1"],
                                  capture_output=True, text=True, check=True)
@@ -150,8 +100,8 @@ class Runner:
         for test in json.loads(listing.stdout)["tests"]:
             name = test["name"]
             output = directory / f"{name}.json"
-            code, log = self.call(f"{suite}/{name}", [*self.launcher(preset), *test["command"], f"--gtest_output=json:{output}"],
-                                  timeout=600, env=self.environment(preset))
+            command = [*self.launcher(preset), *test["command"], f"--gtest_output=json:{output}"]
+            code, log = self.commands.call(f"{suite}/{name}", command, timeout=600, env=self.environment(preset))
             found = suite_results.of_gtest(name if preset == "dev" else f"{name} [{preset}]", output, log, code)
             found.failed = [f"{failure}  (log: {log.relative_to(ROOT)})" for failure in found.failed]
             results.add(found)
@@ -163,7 +113,7 @@ class Runner:
     def script(self, suite: str, command: list[str], preset: str, timeout: int) -> Results:
         """A suite that prints the final line itself, or pytest's summary."""
         self.report_directory(preset).mkdir(parents=True, exist_ok=True)
-        code, log = self.call(suite, [*self.launcher(preset), *command], timeout=timeout, env=self.environment(preset))
+        code, log = self.commands.call(suite, [*self.launcher(preset), *command], timeout=timeout, env=self.environment(preset))
         results = suite_results.of_output(suite, log, code)
         results.skipped = [_with_suite(suite, skip) for skip in results.skipped]
         results.failed = [f"{_with_suite(suite, failure)}  (log: {log.relative_to(ROOT)})" for failure in results.failed]
@@ -175,7 +125,7 @@ class Runner:
         sources = [str(path) for folder in ("auth", "bench", "protocol", "server", "tests")
                    for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".h", ".cc")]
         results = Results()
-        _, log = self.call("format", ["clang-format-16", "--dry-run", *sources], timeout=300)
+        _, log = self.commands.call("format", ["clang-format-16", "--dry-run", *sources], timeout=300)
         text = log.read_text(errors="replace")
         unformatted = [path for path in sources if f"{path}:" in text]
         results.passed = len(sources) - len(unformatted)
@@ -188,8 +138,8 @@ class Runner:
 
         def smoke(target: Path) -> Results:
             name = f"fuzz/{target.name}" if preset == fuzz.PRESET else f"fuzz-{preset}/{target.name}"
-            code, log = self.call(name, fuzz.command(target, amount, LOGS / "fuzz"), timeout=self.fuzz_seconds + 300,
-                                  is_alone=False)
+            code, log = self.commands.call(name, fuzz.command(target, amount, LOGS / "fuzz"), timeout=self.fuzz_seconds + 300,
+                                           is_alone=False)
             if code == 0:
                 return Results(passed=1)
             return Results(failed=[f"{name}  (log: {log.relative_to(ROOT)})"])
@@ -206,8 +156,7 @@ class Runner:
         python = [sys.executable]
 
         def build(preset: str, targets: list[str] | None = None) -> Step:
-            return Step(f"build-{preset}", f"building the {preset} preset", None,
-                        lambda: self.configure_and_build(preset, targets))
+            return Step(f"build-{preset}", f"building the {preset} preset", None, build=Build(preset, targets or []))
 
         def unit(preset: str) -> Step:
             return Step(f"unit-{preset}", f"unit tests, {preset}", preset, lambda: self.unit(preset))
@@ -216,10 +165,12 @@ class Runner:
             return Step(name, title, preset, lambda: self.script(name, command, preset, timeout))
 
         def integration(preset: str) -> Step:
-            # Instrumented servers are slow: with one shard as well, and in full with ThreadSanitizer, only for `--all`.
+            # With one shard here and with two there, and not in full with ThreadSanitizer, unless it is for `--all`.
             narrowed = []
-            if preset in SANITIZED and not everything:
-                narrowed = ["env", "SENSO_TURN_TEST_SHARDS=2", *(["SENSO_TURN_TEST_SCOPE=threads"] if preset == "tsan" else [])]
+            if not everything:
+                shards = "2" if preset in SANITIZED else "1"
+                narrowed = ["env", f"SENSO_TURN_TEST_SHARDS={shards}"]
+                narrowed += ["SENSO_TURN_TEST_SCOPE=threads"] if preset == "tsan" else []
             command, timeout = [*narrowed, "tests/integration/run"], 3600 if everything else 1800
             return script(f"integration-{preset}", f"integration tests, {preset}", command, preset, timeout)
 
@@ -228,9 +179,13 @@ class Runner:
         repetitions = ["env", f"SENSO_TURN_TEST_REPETITIONS={MANY_REPETITIONS}", "tests/integration/run", "-k",
                        "test_bad_input_repetition or B92"]
 
+        soak = ["--minutes", "10", "--allocations", "1000", "--rate", "1000"] if everything else [
+            "--minutes", "1", "--allocations", "200", "--rate", "400"]  # fmt: skip
+
         steps = [
             script("layering", "layering: includes against the floors", [*python, "tests/layering/check_layers.py"], "none"),
-            script("support", "tests of the test tools", [*python, "-m", "pytest", "-q", "-rfEs", "tests/support"], "none"),
+            script("support", "tests of the test tools", [*python, "-m", "pytest", "-q", "-rfEs", "tests/support", "tests/soak"],
+                   "none"),
             Step("format", "clang-format", None, self.format),
             build("dev"),
             unit("dev"),
@@ -242,6 +197,7 @@ class Runner:
                    1500),
             script("bench", "the comparison of ./dev bench, once and tiny", [*python, "-m", "pytest", "-q", "-rfEs",
                                                                             "tests/bench_netns"], "dev"),
+            script("soak", "minutes of a soak: nothing is lost or left behind", ["tests/soak/run", *soak], "dev"),
             build("asan-ubsan"),
             Step("fuzz", f"fuzzing, {self.fuzz_seconds} s a target", fuzz.PRESET, self.fuzz_smoke),
             unit("asan-ubsan"),
@@ -258,6 +214,7 @@ class Runner:
                      lambda: self.fuzz_smoke("msan")),
                 script("cppcheck", "cppcheck", [*python, "tests/support/run_cppcheck.py", "--jobs", str(self.jobs)], "none", 3600),
                 script("repetitions", f"bad inputs, {MANY_REPETITIONS} times each", repetitions, timeout=5400),
+                script("mutants", "a test fails where a defence is missing", ["tests/mutants/run"], "none", 7200),
                 script("check-page", "the connectivity page in a browser, behind each kind of network",
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
@@ -271,14 +228,6 @@ class Runner:
 
 def _with_suite(suite: str, name: str) -> str:
     return name if name.startswith(f"{suite}:") else f"{suite}: {name}"
-
-
-def _last_line(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 400))
-        lines = file.read().decode(errors="replace").split("\n")
-    text = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return "".join(letter for letter in text if letter.isprintable())[:100]
 
 
 def choose(steps: list[Step], suites: list[str]) -> list[Step]:
@@ -295,21 +244,35 @@ def choose(steps: list[Step], suites: list[str]) -> list[Step]:
 
 def run(runner: Runner, steps: list[Step]) -> Results:
     total = Results()
+    later = [step.build for step in steps if step.build is not None]
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step.title} …", flush=True)
         began = time.monotonic()
-        if step.preset in runner.broken_presets:
-            results = Results(failed=[f"{step.name}: not run, because the {step.preset} preset did not build"])
-        else:
-            results = step.run()
-            if results is None and step.name.removeprefix("build-") in runner.broken_presets:
-                log = (LOGS / f"{step.name}.log").relative_to(ROOT)
-                results = Results(failed=[f"{step.name}: does not build  (log: {log})"])
+        results = run_build(runner, step) if step.build is not None else run_suite(runner, step)
         took = f"{time.monotonic() - began:.0f} s"
         print(f"      done in {took}" if results is None else f"      {results} in {took}", flush=True)
         if results is not None:
             total.add(results)
+        if step.build is not None and later[:1] == [step.build]:
+            # The first one is wanted at once. The suites leave enough time for the others.
+            runner.builds.begin(later[1:])
+            later = []
     return total
+
+
+def run_suite(runner: Runner, step: Step) -> Results:
+    if step.preset in runner.builds.broken:
+        return Results(failed=[f"{step.name}: not run, because the {step.preset} preset did not build"])
+    return step.run()
+
+
+def run_build(runner: Runner, step: Step) -> Results | None:
+    """None: it works."""
+    failure = runner.builds.finish(step.build)
+    if not failure:
+        return None
+    print(failure)
+    return Results(failed=[f"{step.name}: does not build  (log: {(LOGS / f'{step.name}.log').relative_to(ROOT)})"])
 
 
 def main() -> int:
@@ -328,7 +291,11 @@ def main() -> int:
     for preset in SANITIZED:
         shutil.rmtree(runner.report_directory(preset), ignore_errors=True)
     began = time.monotonic()
-    results = run(runner, choose(steps, arguments.suites))
+    try:
+        results = run(runner, choose(steps, arguments.suites))
+    finally:
+        runner.builds.close()
+        runner.commands.end_all()
     if results.skipped:
         print("\nSkipped, with the reason:")
         print("\n".join(f"  {line}" for line in results.skipped))

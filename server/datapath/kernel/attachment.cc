@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 
@@ -17,9 +18,12 @@ namespace {
 // As linux/bpf.h numbers it since 6.6; older headers, and libbpf 1.1, have no name for it.
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 
-// The place of the filter among those of an interface.
+// The places of the filter among those of an interface: the first that is free. A process that
+// takes over from another has its own before the other one lets go, and what was left by one that
+// was killed may have to stay. What a filter does not relay goes on to the next one.
 constexpr std::uint32_t kFilterHandle = 1;
-constexpr std::uint32_t kFilterPriority = 49152;
+constexpr std::uint32_t kFirstPlace = 49152;
+constexpr std::uint32_t kEndOfPlaces = kFirstPlace + 4;
 // The kernel keeps 15 characters of a program's name.
 constexpr std::string_view kProgramName = "turn_fastpath_t";
 
@@ -34,11 +38,11 @@ bpf_tc_hook IngressOf(std::uint32_t interface_index) {
   return hook;
 }
 
-bpf_tc_opts FilterOptions() {
+bpf_tc_opts FilterOptions(std::uint32_t place) {
   bpf_tc_opts options{};
   options.sz = sizeof(options);
   options.handle = kFilterHandle;
-  options.priority = kFilterPriority;
+  options.priority = place;
   return options;
 }
 
@@ -58,23 +62,25 @@ base::Result<OwnedDescriptor> AttachByLink(AttachmentKind kind, int program,
   return OwnedDescriptor(link);
 }
 
-base::Result<void> AttachByFilter(int program, std::uint32_t interface_index) {
+// The place.
+base::Result<std::uint32_t> AttachByFilter(int program, std::uint32_t interface_index) {
   bpf_tc_hook hook = IngressOf(interface_index);
   const int created = bpf_tc_hook_create(&hook);
   if (created != 0 && created != -EEXIST) return Failure(AttachmentKind::kClsact, -created);
-  RemoveLeftFilter(interface_index);
-  bpf_tc_opts options = FilterOptions();
-  options.prog_fd = program;
-  const int attached = bpf_tc_attach(&hook, &options);
-  if (attached != 0) return Failure(AttachmentKind::kClsact, -attached);
-  return {};
+  for (std::uint32_t place = kFirstPlace; place < kEndOfPlaces; ++place) {
+    bpf_tc_opts options = FilterOptions(place);
+    options.prog_fd = program;
+    const int attached = bpf_tc_attach(&hook, &options);
+    if (attached == 0) return place;
+    if (attached != -EEXIST) return Failure(AttachmentKind::kClsact, -attached);
+  }
+  return Failure(AttachmentKind::kClsact, EEXIST);
 }
 
-// The number of the program at the filter's place; 0: there is no such filter; nullopt: the system
-// does not tell.
-std::optional<std::uint32_t> FilterProgram(std::uint32_t interface_index) {
+// The number of the program at a place; 0: there is no filter; nullopt: the system does not tell.
+std::optional<std::uint32_t> FilterProgram(std::uint32_t interface_index, std::uint32_t place) {
   const bpf_tc_hook hook = IngressOf(interface_index);
-  bpf_tc_opts options = FilterOptions();
+  bpf_tc_opts options = FilterOptions(place);
   const int failure = bpf_tc_query(&hook, &options);
   if (failure == 0) return options.prog_id;
   // No filter, no clsact, no interface.
@@ -82,9 +88,9 @@ std::optional<std::uint32_t> FilterProgram(std::uint32_t interface_index) {
   return std::nullopt;
 }
 
-void RemoveFilter(std::uint32_t interface_index) {
+void RemoveFilter(std::uint32_t interface_index, std::uint32_t place) {
   const bpf_tc_hook hook = IngressOf(interface_index);
-  const bpf_tc_opts options = FilterOptions();
+  const bpf_tc_opts options = FilterOptions(place);
   bpf_tc_detach(&hook, &options);
 }
 
@@ -106,11 +112,12 @@ base::Result<Attachment> Attachment::Attach(AttachmentKind kind, int program,
                                             std::uint32_t interface_index) {
   SilenceLibbpf();
   if (kind == AttachmentKind::kClsact) {
-    if (const auto attached = AttachByFilter(program, interface_index); !attached.ok())
-      return attached.error();
+    const auto place = AttachByFilter(program, interface_index);
+    if (!place.ok()) return place.error();
     Attachment attachment;
     attachment.filtered_interface_ = interface_index;
-    attachment.filter_program_ = FilterProgram(interface_index).value_or(0);
+    attachment.filter_place_ = place.value();
+    attachment.filter_program_ = FilterProgram(interface_index, place.value()).value_or(0);
     return attachment;
   }
   auto link = AttachByLink(kind, program, interface_index);
@@ -120,26 +127,44 @@ base::Result<Attachment> Attachment::Attach(AttachmentKind kind, int program,
   return attachment;
 }
 
+base::Result<Attachment> Attachment::Adopt(int link) {
+  Attachment attachment;
+  attachment.link_ = OwnedDescriptor(::fcntl(link, F_DUPFD_CLOEXEC, 0));
+  if (!attachment.link_.is_open()) return Failure(AttachmentKind::kXdp, errno);
+  return attachment;
+}
+
+base::Result<void> Attachment::Switch(int program) {
+  const int failure = bpf_link_update(link_.get(), program, nullptr);
+  if (failure != 0) return Failure(AttachmentKind::kXdp, -failure);
+  return {};
+}
+
 Attachment::Attachment(Attachment&& other) noexcept
     : link_(std::move(other.link_)),
       filtered_interface_(std::exchange(other.filtered_interface_, 0)),
+      filter_place_(other.filter_place_),
       filter_program_(other.filter_program_) {}
 
 Attachment& Attachment::operator=(Attachment&& other) noexcept {
   std::swap(link_, other.link_);
   std::swap(filtered_interface_, other.filtered_interface_);
+  std::swap(filter_place_, other.filter_place_);
   std::swap(filter_program_, other.filter_program_);
   return *this;
 }
 
 Attachment::~Attachment() {
   // Another process may have put its own there meanwhile.
-  if (filtered_interface_ != 0 && FilterProgram(filtered_interface_) == filter_program_)
-    RemoveFilter(filtered_interface_);
+  if (filtered_interface_ != 0 &&
+      FilterProgram(filtered_interface_, filter_place_) == filter_program_)
+    RemoveFilter(filtered_interface_, filter_place_);
 }
 
 bool Attachment::IsInPlace() const {
-  if (filtered_interface_ != 0) return FilterProgram(filtered_interface_) != 0;
+  if (filtered_interface_ != 0)
+    return FilterProgram(filtered_interface_, filter_place_).value_or(filter_program_) ==
+           filter_program_;
   // The kernel leaves a link behind that leads nowhere. What it says of tcx, which older headers do
   // not know, stands where it says it of XDP.
   bpf_link_info info{};
@@ -147,18 +172,22 @@ bool Attachment::IsInPlace() const {
   return bpf_obj_get_info_by_fd(link_.get(), &info, &info_bytes) == 0 && info.xdp.ifindex != 0;
 }
 
-bool RemoveLeftFilter(std::uint32_t interface_index) {
+int RemoveLeftFilters(std::uint32_t interface_index) {
   SilenceLibbpf();
-  const std::uint32_t number = FilterProgram(interface_index).value_or(0);
-  if (number == 0) return false;
-  const OwnedDescriptor program(bpf_prog_get_fd_by_id(number));
-  bpf_prog_info info{};
-  std::uint32_t info_bytes = sizeof(info);
-  if (!program.is_open() || bpf_obj_get_info_by_fd(program.get(), &info, &info_bytes) != 0 ||
-      kProgramName != info.name)
-    return false;
-  RemoveFilter(interface_index);
-  return true;
+  int removed = 0;
+  for (std::uint32_t place = kFirstPlace; place < kEndOfPlaces; ++place) {
+    const std::uint32_t number = FilterProgram(interface_index, place).value_or(0);
+    if (number == 0) continue;
+    const OwnedDescriptor program(bpf_prog_get_fd_by_id(number));
+    bpf_prog_info info{};
+    std::uint32_t info_bytes = sizeof(info);
+    if (!program.is_open() || bpf_obj_get_info_by_fd(program.get(), &info, &info_bytes) != 0 ||
+        kProgramName != info.name)
+      continue;
+    RemoveFilter(interface_index, place);
+    ++removed;
+  }
+  return removed;
 }
 
 }  // namespace relay

@@ -1,5 +1,7 @@
 #include "server/datapath/kernel/attachments.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -35,8 +37,45 @@ bool HasServedInterface(NetworkQueries& queries, std::span<const base::IpAddress
 }
 
 Attachments::Attachments(NetworkQueries& queries, AttachmentKind kind, int program,
-                         std::vector<base::IpAddress> served)
-    : queries_(queries), kind_(kind), program_(program), served_(std::move(served)) {}
+                         std::vector<base::IpAddress> served,
+                         std::optional<std::vector<KernelLink>> inherited)
+    : queries_(queries),
+      kind_(kind),
+      program_(program),
+      served_(std::move(served)),
+      is_beside_another_(inherited.has_value()),
+      inherited_(std::move(inherited).value_or(std::vector<KernelLink>())) {}
+
+base::Result<Attachment> Attachments::AttachTo(std::uint32_t interface_index) {
+  const auto found = std::ranges::find(inherited_, interface_index, &KernelLink::interface_index);
+  if (found != inherited_.end()) return Attachment::Adopt(found->link.get());
+  // What an earlier process left goes. Later it may be that of a server which was started since.
+  if (!is_beside_another_ && cleaned_.insert(interface_index).second)
+    RemoveLeftFilters(interface_index);
+  return Attachment::Attach(kind_, program_, interface_index);
+}
+
+void Attachments::SwitchInherited() {
+  for (const KernelLink& each : std::exchange(inherited_, {})) {
+    const auto found = attached_.find(each.interface_index);
+    if (found != attached_.end() && !found->second.Switch(program_).ok()) attached_.erase(found);
+  }
+}
+
+std::vector<std::uint32_t> Attachments::InheritedInterfaces() const {
+  std::vector<std::uint32_t> indices;
+  for (const KernelLink& each : inherited_) indices.push_back(each.interface_index);
+  return indices;
+}
+
+std::vector<KernelLink> Attachments::CopyLinks() const {
+  std::vector<KernelLink> links;
+  for (const auto& [index, attachment] : attached_) {
+    OwnedDescriptor copy(::fcntl(attachment.link(), F_DUPFD_CLOEXEC, 0));
+    if (copy.is_open()) links.push_back({index, std::move(copy)});
+  }
+  return links;
+}
 
 void Attachments::Reconcile(std::span<const std::uint32_t> leaving) {
   leaving_.assign(leaving.begin(), leaving.end());
@@ -50,14 +89,12 @@ void Attachments::Reconcile(std::span<const std::uint32_t> leaving) {
   problems_.clear();
   for (const auto& [index, name] : wanted_) {
     if (attached_.contains(index)) continue;
-    auto attached = Attachment::Attach(kind_, program_, index);
+    auto attached = AttachTo(index);
     if (!attached.ok()) {
       problems_.emplace(index, attached.error().message);
       continue;
     }
     attached_.emplace(index, std::move(attached).value());
-    // One that an earlier process left, where another kind is used now.
-    if (kind_ != AttachmentKind::kClsact) RemoveLeftFilter(index);
   }
 }
 

@@ -3,32 +3,36 @@
 
 #include "server/datapath/kernel/route.bpf.h"
 
-// 0: there is no such bucket.
-static __always_inline int find_share(__u32 place, enum fastpath_direction direction, __u64 rate,
+// 0: there are no such buckets.
+static __always_inline int find_share(__u32 place, __u32 direction,
+                                      const struct fastpath_rates* rates,
                                       struct leaky_share* share) {
-  if (rate == 0) return 1;
   struct leaky_shared* found = bpf_map_lookup_elem(&shared, &place);
   if (!found) return 0;
-  share->empty_at = &found->bytes_empty_at_ns[direction];
-  share->rate = rate;
+  share->buckets = &found->directions[direction];
+  share->bytes_rate = rates->bytes_per_second;
+  share->packets_rate = rates->packets_per_second;
   return 1;
 }
 
-static __always_inline int admit(const struct fastpath_config* settings, __u32 index,
-                                 enum fastpath_direction direction, __u64 bytes, __u64 now) {
-  const __u64 bytes_rate = settings->bytes_per_second;
-  const __u64 packets_rate = settings->packets_per_second;
-  const __u64 user_rate = settings->user_bytes_per_second;
-  const __u64 total_rate = settings->total_bytes_per_second;
-  if ((bytes_rate | packets_rate | user_rate | total_rate) == 0) return 1;
+static __always_inline int is_limited(const struct fastpath_rates* rates) {
+  return (rates->bytes_per_second | rates->packets_per_second) != 0;
+}
+
+// 0: over a limit. A function that the verifier walks through once, and not for each way to it.
+__attribute__((noinline)) int fastpath_admit(__u32 index, __u32 direction, __u64 bytes, __u64 now) {
+  const struct fastpath_config* settings = find_config();
   struct fastpath_slot* slot = bpf_map_lookup_elem(&slots, &index);
-  if (!slot) return 0;
+  if (!settings || !slot || direction >= FASTPATH_DIRECTIONS) return 0;
+  // Without a shared limit both stay without a rate, and the verifier knows that they are not used.
   struct leaky_share user = {};
   struct leaky_share total = {};
-  if (!find_share(slot->user, direction, user_rate, &user) ||
-      !find_share(0, direction, total_rate, &total))
+  if ((is_limited(&settings->user) || is_limited(&settings->total)) &&
+      (!find_share(slot->user, direction, &settings->user, &user) ||
+       !find_share(0, direction, &settings->total, &total)))
     return 0;
-  return leaky_admit(&slot->meters[direction], bytes_rate, packets_rate, user, total, bytes, now);
+  return leaky_admit(&slot->meters[direction], settings->allocation.bytes_per_second,
+                     settings->allocation.packets_per_second, user, total, bytes, now);
 }
 
 static __always_inline void count(struct fastpath_traffic* traffic, __u64 bytes) {
@@ -45,7 +49,10 @@ static __always_inline int charge_slot(struct plan* plan, const struct fastpath_
   } else {
     plan->hop_limit = (__u8)settings->new_hop_limit;
   }
-  if (!admit(settings, index, direction, plan->data_bytes, now)) return FASTPATH_DROP_OVER_LIMIT;
+  if ((is_limited(&settings->allocation) || is_limited(&settings->user) ||
+       is_limited(&settings->total)) &&
+      !fastpath_admit(index, direction, plan->data_bytes, now))
+    return FASTPATH_DROP_OVER_LIMIT;
   struct fastpath_slot_counters* counters = bpf_map_lookup_elem(&slot_counters, &index);
   if (counters) count(&counters->directions[direction], plan->data_bytes);
   struct fastpath_totals* all = find_totals();

@@ -160,15 +160,20 @@ struct fastpath_interface {
 
 #define FASTPATH_INTERFACES 1024U
 
+// In one direction. 0: unlimited.
+struct fastpath_rates {
+  __u64 bytes_per_second;
+  __u64 packets_per_second;
+};
+
 // Each value is changed by one store.
 struct fastpath_config {
-  __u64 lease_until_ns;          // past it everything passes; 0 at the start
-  __u64 bytes_per_second;        // of an allocation in one direction; 0: unlimited
-  __u64 packets_per_second;      // likewise
-  __u64 user_bytes_per_second;   // of all allocations of a user in one direction; 0: unlimited
-  __u64 total_bytes_per_second;  // of all allocations; likewise
-  __u32 new_hop_limit;           // of what leaves; 0: one less than it came with
-  __u32 last_channel;            // 0x4fff, or 0x7ffe with RFC 5766
+  __u64 lease_until_ns;              // past it everything passes; 0 at the start
+  struct fastpath_rates allocation;  // of each
+  struct fastpath_rates user;        // of all allocations of each user
+  struct fastpath_rates total;       // of all allocations
+  __u32 new_hop_limit;               // of what leaves; 0: one less than it came with
+  __u32 last_channel;                // 0x4fff, or 0x7ffe with RFC 5766
 };
 
 // What the process listens on, by destination port. Ports of other programs pass uncounted.

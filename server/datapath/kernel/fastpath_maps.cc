@@ -93,14 +93,14 @@ void FastpathMaps::SetLease(base::MonotonicTime until) {
   Store(config_[0].lease_until_ns, ToFastpathTime(until));
 }
 
-void FastpathMaps::SetLimits(std::uint64_t bytes_per_second, std::uint64_t packets_per_second) {
-  Store(config_[0].bytes_per_second, bytes_per_second);
-  Store(config_[0].packets_per_second, packets_per_second);
-}
-
-void FastpathMaps::SetSharedLimits(const SharedLimits& limits) {
-  Store(config_[0].user_bytes_per_second, limits.user_bytes_per_second);
-  Store(config_[0].total_bytes_per_second, limits.total_bytes_per_second);
+void FastpathMaps::SetLimits(const TrafficLimits& limits) {
+  const auto set = [](fastpath_rates& rates, const RateLimits& wanted) {
+    Store(rates.bytes_per_second, wanted.bytes_per_second);
+    Store(rates.packets_per_second, wanted.packets_per_second);
+  };
+  set(config_[0].allocation, limits.allocation);
+  set(config_[0].user, limits.shared.user);
+  set(config_[0].total, limits.shared.total);
 }
 
 std::shared_ptr<SharedBuckets> FastpathMaps::shared_buckets() const {

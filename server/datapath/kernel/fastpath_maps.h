@@ -10,6 +10,7 @@
 #include "server/datapath/kernel/fastpath_abi.h"
 #include "server/datapath/kernel/shared_array.h"
 #include "server/datapath/shared_buckets.h"
+#include "server/datapath/traffic_limits.h"
 
 namespace relay {
 
@@ -50,10 +51,7 @@ class FastpathMaps {
   // Settings of the whole program. Until the first lease everything passes. MonotonicTime::max():
   // for good, for attachments that end with the process.
   void SetLease(base::MonotonicTime until);
-  // Of each allocation in each direction; 0: unlimited.
-  void SetLimits(std::uint64_t bytes_per_second, std::uint64_t packets_per_second);
-  // Of several together, likewise.
-  void SetSharedLimits(const SharedLimits& limits);
+  void SetLimits(const TrafficLimits& limits);
   // 0: one less than the packet came with.
   void SetNewHopLimit(std::uint8_t hop_limit);
   void SetLastChannel(std::uint16_t channel);

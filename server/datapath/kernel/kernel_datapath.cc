@@ -60,7 +60,8 @@ std::string DescribeFailure(const Attachments& attachments) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options& options) {
+base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(
+    const Options& options, std::optional<std::vector<KernelLink>> inherited) {
   auto queries = NetworkQueries::Open();
   if (!queries.ok()) return queries.error();
   if (!options.may_wait_for_interfaces && !HasServedInterface(queries.value(), options.served))
@@ -74,11 +75,13 @@ base::Result<std::unique_ptr<KernelDatapath>> KernelDatapath::Open(const Options
   if (!loaded.ok()) return loaded.error();
   std::unique_ptr<BpfProgram> program = std::move(loaded).value();
   AttachmentKind kind = AttachmentKind::kXdp;
-  if (options.mode == Mode::kTc)
+  if (options.mode == Mode::kTc) {
+    if (inherited) inherited->clear();  // those of XDP
     kind = HasTcx(*program) ? AttachmentKind::kTcx : AttachmentKind::kClsact;
+  }
   std::unique_ptr<KernelDatapath> datapath(
       new KernelDatapath(std::move(program), std::move(queries).value(), std::move(watch).value(),
-                         std::move(wake_event), kind, options));
+                         std::move(wake_event), kind, options, std::move(inherited)));
   const bool has_refusal =
       std::ranges::any_of(datapath->attachments_.states(),
                           [](const Attachments::State& state) { return !state.problem.empty(); });
@@ -97,7 +100,8 @@ void KernelDatapath::Start() {
 
 KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries,
                                NetworkWatch watch, OwnedDescriptor wake_event, AttachmentKind kind,
-                               const Options& options)
+                               const Options& options,
+                               std::optional<std::vector<KernelLink>> inherited)
     : program_(std::move(program)),
       queries_(std::move(queries)),
       watch_(std::move(watch)),
@@ -108,7 +112,7 @@ KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueri
       attachments_(
           queries_, kind,
           kind == AttachmentKind::kXdp ? program_->xdp_descriptor() : program_->tc_descriptor(),
-          options.served) {
+          options.served, std::move(inherited)) {
   // Many drivers send what is redirected to them only if they have a program themselves.
   if (kind == AttachmentKind::kXdp) {
     hops_.SetIsUsable(
@@ -118,7 +122,8 @@ KernelDatapath::KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueri
   for (const std::uint16_t port : options.listener_ports)
     program_->maps().SetPortRole(port, FASTPATH_PORT_LISTENER);
   refreshed_at_ = base::ReadClocks().monotonic;
-  attachments_.Reconcile({});
+  // Those by which packets leave are not known yet, but where there were some there will be again.
+  attachments_.Reconcile(attachments_.InheritedInterfaces());
   TellAddresses();
   RenewLease(refreshed_at_);
 }
@@ -169,11 +174,21 @@ RelayTraffic KernelDatapath::TakeTraffic(turn::RelayHandle relay) {
 void KernelDatapath::SetSettings(const Settings& settings) {
   const std::lock_guard lock(mutex_);
   FastpathMaps& maps = program_->maps();
-  maps.SetLimits(settings.limits.allocation.bytes_per_second,
-                 settings.limits.allocation.packets_per_second);
-  maps.SetSharedLimits(settings.limits.shared);
+  maps.SetLimits(settings.limits);
   maps.SetNewHopLimit(settings.new_hop_limit);
   maps.SetLastChannel(settings.last_channel);
+}
+
+std::vector<KernelLink> KernelDatapath::CopyLinks() const {
+  const std::lock_guard lock(mutex_);
+  // Of tcx an interface takes several.
+  return attachments_.kind() == AttachmentKind::kXdp ? attachments_.CopyLinks()
+                                                     : std::vector<KernelLink>();
+}
+
+void KernelDatapath::SwitchInherited() {
+  const std::lock_guard lock(mutex_);
+  attachments_.SwitchInherited();
 }
 
 std::string KernelDatapath::mode() const { return std::string(ToString(attachments_.kind())); }

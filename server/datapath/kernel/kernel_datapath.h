@@ -47,7 +47,10 @@ class KernelDatapath final : public Datapath {
 
   // Loads the program and attaches it, in the network namespace of the calling thread. Error: one
   // sentence that says why the system does not let us.
-  static base::Result<std::unique_ptr<KernelDatapath>> Open(const Options& options);
+  // `inherited`: as CopyLinks of the process has them that relays until this one takes over;
+  // nullopt: there is none.
+  static base::Result<std::unique_ptr<KernelDatapath>> Open(
+      const Options& options, std::optional<std::vector<KernelLink>> inherited = {});
   // Starts the thread that follows the network, with the rights that the calling thread has then.
   // The second time it does nothing. One thread only, that of Open.
   void Start();
@@ -68,6 +71,11 @@ class KernelDatapath final : public Datapath {
   }
   void SetSettings(const Settings& settings);
 
+  // For another process that takes over (docs/adr/0018); empty: it attaches its own beside these.
+  std::vector<KernelLink> CopyLinks() const;
+  // That process: from now on it is this program that runs there.
+  void SwitchInherited();
+
   // How it is attached: "tcx", "clsact" or "xdp".
   std::string mode() const;
   std::vector<Attachments::State> interfaces() const;
@@ -78,7 +86,8 @@ class KernelDatapath final : public Datapath {
 
  private:
   KernelDatapath(std::unique_ptr<BpfProgram> program, NetworkQueries queries, NetworkWatch watch,
-                 OwnedDescriptor wake_event, AttachmentKind kind, const Options& options);
+                 OwnedDescriptor wake_event, AttachmentKind kind, const Options& options,
+                 std::optional<std::vector<KernelLink>> inherited);
 
   // All of these with the lock.
   void OnHopChange(std::uint32_t hop, const NextHop* value);

@@ -1,6 +1,5 @@
 #include "server/datapath/userspace/forwarder.h"
 
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "protocol/base/check.h"
+#include "server/datapath/userspace/packet_batch.h"
 #include "server/datapath/userspace/traffic_counts.h"
 
 namespace relay {
@@ -29,14 +29,6 @@ class DontFragmentScope {
 
 int FamilyOf(const RelaySocket& relay) {
   return relay.address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
-}
-
-// Datagrams that a socket has lost so far: one that comes from another shard brings its count.
-std::uint32_t ReceiveDrops(int socket) {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
-  socklen_t length = sizeof(info);
-  ::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info.data(), &length);
-  return info[SK_MEMINFO_DROPS];
 }
 
 }  // namespace

@@ -70,4 +70,8 @@ class PacketBatch {
   alignas(cmsghdr) std::array<std::array<std::uint8_t, kControl>, kPackets> control_{};
 };
 
+// Datagrams that a socket has lost so far: one that comes from another shard, or process, brings
+// its count.
+std::uint32_t ReceiveDrops(int socket);
+
 }  // namespace relay

@@ -11,8 +11,7 @@ std::uint64_t Nanoseconds(base::MonotonicTime time) {
 
 bool RateMeter::Admit(const RateLimits& limits, std::size_t bytes, base::MonotonicTime now,
                       const SharedBuckets::Shares& shares) {
-  if (limits.bytes_per_second == 0 && limits.packets_per_second == 0 && shares.user.rate == 0 &&
-      shares.total.rate == 0)
+  if (!limits.IsSet() && leaky_is_limited(shares.user) == 0 && leaky_is_limited(shares.total) == 0)
     return true;
   return leaky_admit(shared_ != nullptr ? shared_ : &own_, limits.bytes_per_second,
                      limits.packets_per_second, shares.user, shares.total, bytes,

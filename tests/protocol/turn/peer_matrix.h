@@ -7,7 +7,7 @@
 // and each IPv6 spelling of an IPv4 address. The same list is tried on every path.
 namespace turn {
 
-inline constexpr std::array<std::string_view, 66> kForbiddenPeers = {
+inline constexpr std::array<std::string_view, 74> kForbiddenPeers = {
     // loopback
     "127.0.0.1",
     "127.255.255.254",
@@ -86,8 +86,16 @@ inline constexpr std::array<std::string_view, 66> kForbiddenPeers = {
     "2600::200:5efe:10.0.0.1",
     "2600::5efe:169.254.169.254",
     // never assigned
+    "11:100:464:6174:203:616f:624d:6174",
+    "1fff:ffff::1",
     "4000::1",
     "dead:beef::1",
+    "e000::1",
+    "f000::1",
+    "f800::1",
+    "fbff:ffff::1",
+    "fe00::1",
+    "fe7f:ffff::1",
 };
 
 inline constexpr std::array<std::string_view, 10> kOrdinaryPeers = {

@@ -29,6 +29,9 @@ class TwoShards {
       });
       // Handles of one process.
       shards[i]->effects.next_handle = 1 + 1'000'000 * i;
+      shards[i]->effects.take_reserved = [this, other = 1 - i](RelayHandle relay) {
+        return TakeReserved(*shards[static_cast<std::size_t>(other)], relay);
+      };
       shards[i]->settle = [this] {
         if (carries) Carry();
       };
@@ -94,6 +97,14 @@ class TwoShards {
     shards[shard]->effects.gone_clients.insert(client.client.five_tuple);
     shards[shard]->engine.OnClientGone(client.client, shards[shard]->now);
     if (carries) Carry();
+  }
+
+  static std::optional<test_support::RecordingEffects::OpenSocket> TakeReserved(TestServer& from,
+                                                                                RelayHandle relay) {
+    auto socket = from.effects.sockets.extract(relay);
+    if (socket.empty()) return std::nullopt;
+    CHECK(!socket.mapped().is_started);
+    return socket.mapped();
   }
 
   std::unique_ptr<Ledger> ledger;

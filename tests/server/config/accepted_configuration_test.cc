@@ -62,7 +62,9 @@ limits:
   bandwidth_per_allocation: 7Mbit
   packets_per_allocation: 8
   bandwidth_per_user: 0
+  packets_per_user: 9
   bandwidth_total: 0
+  packets_total: 10
   connections_per_source: 11
   challenges_per_source: {rate: 12, burst: 13}
 clients: {deny: [192.0.2.0/24]}
@@ -151,7 +153,9 @@ TEST(AcceptedConfiguration, TakesOverEveryLimit) {
   EXPECT_EQ(limits.bandwidth_per_allocation_bits_per_second, 7'000'000U);
   EXPECT_EQ(limits.packets_per_allocation_per_second, 8U);
   EXPECT_EQ(limits.bandwidth_per_user_bits_per_second, 0U);
+  EXPECT_EQ(limits.packets_per_user_per_second, 9U);
   EXPECT_EQ(limits.bandwidth_total_bits_per_second, 0U);
+  EXPECT_EQ(limits.packets_total_per_second, 10U);
   EXPECT_EQ(limits.connections_per_source, 11U);
   EXPECT_EQ(limits.challenges_per_source_rate, 12U);
   EXPECT_EQ(limits.challenges_per_source_burst, 13U);

@@ -296,6 +296,13 @@ TEST(BrokenConfigurations, ReportEveryMistakeInTheOrderOfTheLines) {
   EXPECT_THAT(lines, testing::ElementsAre(2, 3, 4, 4, 4, 5));
 }
 
+TEST(BrokenConfigurations, AreToldInOneLineWhateverIsWritten) {
+  const LoadedConfig loaded = LoadConfigText("\"a\\e[31m\\nb\\x7f\": 1\n", "turn.yaml", {});
+  ASSERT_EQ(loaded.errors.size(), 1U);
+  EXPECT_THAT(loaded.errors[0].ToString(),
+              testing::StartsWith("turn.yaml:1: a\\x1b[31m\\x0ab\\x7f: "));
+}
+
 TEST(BrokenConfigurations, NeverRepeatASecret) {
   const LoadedConfig loaded = LoadConfigText(
       "auth:\n"

@@ -33,7 +33,7 @@ class SharedBucketsTest : public testing::Test {
 };
 
 TEST_F(SharedBucketsTest, TURN_26_AllocationsOfOneUserHaveOneBucket) {
-  limits_.user_bytes_per_second = 1000;
+  limits_.user.bytes_per_second = 1000;
   EXPECT_FALSE(Admit(one_, kAlice, 1001));
   EXPECT_TRUE(Admit(one_, kAlice, 600));
   EXPECT_FALSE(Admit(other_, kAlice, 401));
@@ -46,14 +46,15 @@ TEST_F(SharedBucketsTest, TURN_26_AllocationsOfOneUserHaveOneBucket) {
 }
 
 TEST_F(SharedBucketsTest, TURN_26_AllUsersTogetherHaveOne) {
-  limits_.total_bytes_per_second = 1000;
+  limits_.total.bytes_per_second = 1000;
   EXPECT_TRUE(Admit(one_, kAlice, 600));
   EXPECT_FALSE(Admit(other_, kBob, 401));
   EXPECT_TRUE(Admit(other_, kBob, 400));
 }
 
 TEST_F(SharedBucketsTest, WhatOneLimitRefusesIsChargedToNone) {
-  limits_ = {.user_bytes_per_second = 1000, .total_bytes_per_second = 1500};
+  limits_.user.bytes_per_second = 1000;
+  limits_.total.bytes_per_second = 1500;
   own_.bytes_per_second = 800;
   EXPECT_FALSE(Admit(one_, kAlice, 801)) << "its own";
   EXPECT_TRUE(Admit(one_, kAlice, 800));
@@ -65,7 +66,7 @@ TEST_F(SharedBucketsTest, WhatOneLimitRefusesIsChargedToNone) {
 }
 
 TEST_F(SharedBucketsTest, AFloodLeavesHalfToTheModest) {
-  limits_.total_bytes_per_second = 4 * kModest;
+  limits_.total.bytes_per_second = 4 * kModest;
   SpendModest(one_, kAlice);
   EXPECT_FALSE(Admit(one_, kAlice, kModest + 1)) << "half of it, its modest part included";
   EXPECT_TRUE(Admit(one_, kAlice, kModest));
@@ -78,7 +79,7 @@ TEST_F(SharedBucketsTest, AFloodLeavesHalfToTheModest) {
 }
 
 TEST_F(SharedBucketsTest, AFloodKeepsItsModestPart) {
-  limits_.total_bytes_per_second = 4 * kModest;
+  limits_.total.bytes_per_second = 4 * kModest;
   SpendModest(one_, kAlice);
   ASSERT_TRUE(Admit(one_, kAlice, kModest));
   // What was refused in between has not been charged to it.
@@ -86,14 +87,47 @@ TEST_F(SharedBucketsTest, AFloodKeepsItsModestPart) {
   EXPECT_TRUE(Admit(one_, kAlice, kModest / 10, kStart + milliseconds(100)));
 }
 
+TEST_F(SharedBucketsTest, TURN_26_PacketsOfOneUserHaveOneBucket) {
+  limits_.user.packets_per_second = 10;
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(Admit(one_, kAlice, 1200));
+    EXPECT_TRUE(Admit(other_, kAlice, 1));
+  }
+  EXPECT_FALSE(Admit(one_, kAlice, 1));
+  EXPECT_FALSE(Admit(other_, kAlice, 1));
+  EXPECT_TRUE(Admit(other_, kAlice, 1, kStart, Direction::kPeerToClient)) << "another bucket";
+  RateMeter of_bob;
+  EXPECT_TRUE(Admit(of_bob, kBob, 1)) << "another user";
+  EXPECT_FALSE(Admit(one_, kAlice, 1, kStart + milliseconds(99)));
+  EXPECT_TRUE(Admit(one_, kAlice, 1, kStart + milliseconds(100)));
+}
+
+TEST_F(SharedBucketsTest, TURN_26_PacketsOfAllUsersTogetherHaveOne) {
+  limits_.total.packets_per_second = 2;
+  EXPECT_TRUE(Admit(one_, kAlice, 1));
+  EXPECT_TRUE(Admit(other_, kBob, 1));
+  EXPECT_FALSE(Admit(one_, kAlice, 1));
+  EXPECT_FALSE(Admit(other_, kBob, 1));
+}
+
+TEST_F(SharedBucketsTest, AFloodOfSmallPacketsLeavesHalfToTheModest) {
+  constexpr int kModestPackets = kModest / LEAKY_MODEST_LEAST_BYTES;
+  limits_.total.packets_per_second = 4 * kModestPackets;
+  int admitted = 0;
+  for (int i = 0; i < 8 * kModestPackets; ++i) admitted += Admit(one_, kAlice, 1) ? 1 : 0;
+  EXPECT_EQ(admitted, 2 * kModestPackets) << "half of it, its modest part included";
+  for (int i = 0; i < kModestPackets; ++i) EXPECT_TRUE(Admit(other_, kBob, 1));
+  EXPECT_FALSE(Admit(other_, kBob, 1)) << "no longer modest, and the other half is not its own";
+}
+
 TEST_F(SharedBucketsTest, WithoutLimitsNothingIsCharged) {
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(Admit(one_, kAlice, 65535));
-  limits_.total_bytes_per_second = 1000;
+  limits_.total.bytes_per_second = 1000;
   EXPECT_TRUE(Admit(one_, kAlice, 1000));
 }
 
 TEST_F(SharedBucketsTest, MoreUsersThanPlacesShareThem) {
-  limits_.user_bytes_per_second = 1000;
+  limits_.user.bytes_per_second = 1000;
   EXPECT_TRUE(Admit(one_, {8}, 1000));
   EXPECT_FALSE(Admit(other_, {16}, 1));
   EXPECT_TRUE(Admit(other_, {0}, 0)) << "nobody's is no reason to fall";

@@ -148,7 +148,7 @@ TEST_F(RedisConnectionTest, ClosesOnAnAnswerWithoutEnd) {
 #endif
 #endif
   const Impostor impostor(address_.socket_path,
-                          "$500000000\r\n" + std::string(std::size_t{20} << 20, 'x'));
+                          "$500000000\r\n" + std::string(std::size_t{40} << 20, 'x'));
   ExpectTrouble("too long");
 }
 

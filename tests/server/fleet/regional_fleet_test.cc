@@ -92,7 +92,7 @@ TEST_F(RegionalFleetTest, ARevocationIsInForceThoughItCannotBeSavedAndThatIsSaid
 TEST_F(RegionalFleetTest, DamagedSavedRevocationsAreATrouble) {
   Open({.registry = {},
         .others = {},
-        .saved = std::string("senso-turn revocations 1\n"),
+        .read_saved = [] { return std::optional<std::string>("senso-turn revocations 1\n"); },
         .save = {},
         .read_counts = {},
         .on_counts = {}});
@@ -109,12 +109,31 @@ TEST_F(RegionalFleetTest, ARevocationIsSavedAndInForceAgainAfterARestart) {
   values_.clear();
   Open({.registry = {},
         .others = {},
-        .saved = saved_,
+        .read_saved = [this] { return saved_; },
         .save = {},
         .read_counts = {},
         .on_counts = {}});
   RunUntil([&] { return values_.size() == 2; });
   EXPECT_THAT(fleet_->troubles(), IsEmpty());
+}
+
+TEST_F(RegionalFleetTest, WhatASuccessorSavesIsInForceAndNothingIsSavedOrPromisedHere) {
+  RegionalFleet::Options options;
+  std::optional<std::string> stored;
+  options.read_saved = [&] { return stored; };
+  Open(std::move(options));
+  EXPECT_TRUE(Revoke("acme").ok());
+  fleet_->LeaveToSuccessor();
+  const std::optional<std::string> before = saved_;
+  const base::Result<void> refused = Revoke("globex");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "another process serves now");
+  EXPECT_THAT(values_, ElementsAre("acme"));
+  const base::WallTime now = base::ReadClocks().wall;
+  stored = WriteSavedRevocations({{Revocation::Kind::kTenant, "initech", now, now + hours(1)}});
+  RunUntil([&] { return values_.size() == 2; });
+  EXPECT_THAT(values_, testing::UnorderedElementsAre("acme", "initech"));
+  EXPECT_EQ(saved_, before);
 }
 
 TEST_F(RegionalFleetTest, WhatComesTogetherIsToldAndSavedOnce) {

@@ -64,6 +64,8 @@ TEST(EventLoop, CallsBackOnASignal) {
   loop->Post([] { std::raise(SIGUSR1); });
   loop->Run();
   EXPECT_EQ(count, 2);
+  loop.reset();
+  std::raise(SIGUSR1);  // would end the process
 }
 
 TEST(EventLoop, TimersFireInTheOrderOfTheirDeadlines) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <functional>
@@ -245,6 +246,25 @@ TEST(AskLine, GivesUpOnAServerThatDoesNotAnswer) {
   const auto answer = AskLine(directory.File("deaf.sock"), "status", std::chrono::milliseconds(20));
   ASSERT_FALSE(answer.ok());
   EXPECT_THAT(answer.error().message, HasSubstr("timed out"));
+}
+
+TEST_F(LineServerTest, AnInheritedSocketIsServedAndItsFileStaysUntilItIsOwned) {
+  auto former = std::move(Listen()).value();
+  const int copy = ::dup(former->listening_socket());
+  former->LeaveFile();
+  former.reset();
+  ASSERT_EQ(::access(path().c_str(), F_OK), 0);
+  {
+    // One that takes over, and then does not.
+    const auto tried = std::move(Listen({.inherited_socket = ::dup(copy)})).value();
+  }
+  ASSERT_EQ(::access(path().c_str(), F_OK), 0);
+  Serve({.inherited_socket = copy});
+  EXPECT_EQ(AskLine(path(), "status").value(), "<status>\n");
+  loop_.Stop();
+  server_->OwnFile();
+  server_.reset();
+  EXPECT_NE(::access(path().c_str(), F_OK), 0);
 }
 
 }  // namespace relay::line_server_test

@@ -196,16 +196,21 @@ class LeftFilterTest : public AttachmentsTest {};
 
 TEST_P(LeftFilterTest, AFilterThatAnEarlierProcessLeftIsTakenAway) {
   const std::uint32_t index = ::if_nametoindex("nic1");
-  EXPECT_FALSE(RemoveLeftFilter(index));
-  const Attachment left = Attachment::Attach(GetParam(), Program(), index).value();
-  EXPECT_TRUE(RemoveLeftFilter(index));
-  EXPECT_FALSE(RemoveLeftFilter(index));
+  EXPECT_EQ(RemoveLeftFilters(index), 0);
+  const auto other = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64}).value();
+  const Attachment left = Attachment::Attach(GetParam(), other->tc_descriptor(), index).value();
+  Attachments attachments = Make({Ip("10.1.0.1")});
+  attachments.Reconcile({});
+  EXPECT_TRUE(IsAttached(attachments, "nic1"));
+  EXPECT_FALSE(left.IsInPlace());
+  EXPECT_EQ(RemoveLeftFilters(index), 1);
+  EXPECT_EQ(RemoveLeftFilters(index), 0);
 }
 
 TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesNoFilter) {
   const std::uint32_t index = ::if_nametoindex("nic1");
   { const auto attached = Attachment::Attach(GetParam(), Program(), index); }
-  EXPECT_FALSE(RemoveLeftFilter(index));
+  EXPECT_EQ(RemoveLeftFilters(index), 0);
   EXPECT_TRUE(host_->Run("test -z \"$(tc filter show dev nic1 ingress)\""));
 }
 
@@ -214,12 +219,62 @@ TEST_P(LeftFilterTest, TheEndOfAnAttachmentLeavesTheFilterThatAnotherProcessHasP
   const auto other = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64}).value();
   auto former =
       std::make_unique<Attachment>(Attachment::Attach(GetParam(), Program(), index).value());
+  EXPECT_EQ(RemoveLeftFilters(index), 1);
   {
     const Attachment latter = Attachment::Attach(GetParam(), other->tc_descriptor(), index).value();
     former.reset();
     EXPECT_TRUE(latter.IsInPlace());
   }
-  EXPECT_FALSE(RemoveLeftFilter(index));
+  EXPECT_EQ(RemoveLeftFilters(index), 0);
+}
+
+// An upgrade: the one lets go when the other one serves, or the other one when it fails.
+TEST_P(LeftFilterTest, WhoTakesOverIsAttachedBesideTheProcessThatRelays) {
+  const auto other = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64}).value();
+  for (const bool succeeds : {true, false}) {
+    auto former = std::make_unique<Attachments>(Make({Ip("10.1.0.1")}));
+    former->Reconcile({});
+    auto latter =
+        std::make_unique<Attachments>(*queries_, GetParam(), other->tc_descriptor(),
+                                      std::vector{Ip("10.1.0.1")}, std::vector<KernelLink>());
+    latter->Reconcile({});
+    former->Reconcile({});
+    EXPECT_TRUE(IsAttached(*former, "nic1"));
+    EXPECT_TRUE(IsAttached(*latter, "nic1"));
+    std::unique_ptr<Attachments>& ends = succeeds ? former : latter;
+    std::unique_ptr<Attachments>& stays = succeeds ? latter : former;
+    ends.reset();
+    EXPECT_TRUE(IsInPlace("nic1"));
+    stays->Reconcile({});
+    EXPECT_TRUE(IsAttached(*stays, "nic1"));
+    stays.reset();
+    EXPECT_TRUE(host_->Run("test -z \"$(tc filter show dev nic1 ingress)\""));
+  }
+}
+
+// Another server that was started at the same interface takes the filter for one that was left.
+TEST_P(LeftFilterTest, WhatSomebodyTookAwayIsAttachedAgainBesideHisOwn) {
+  Attachments first = Make({Ip("10.1.0.1")});
+  first.Reconcile({});
+  const auto other = BpfProgram::Load({.routes = 64, .slots = 64, .next_hops = 64}).value();
+  Attachments second(*queries_, GetParam(), other->tc_descriptor(), {Ip("10.1.0.1")});
+  second.Reconcile({});
+  first.Reconcile({});
+  second.Reconcile({});
+  EXPECT_EQ(RemoveLeftFilters(::if_nametoindex("nic1")), 2);
+}
+
+TEST_P(LeftFilterTest, ThereAreFourPlaces) {
+  const std::uint32_t index = ::if_nametoindex("nic1");
+  std::vector<Attachment> attached;
+  for (int i = 0; i < 4; ++i)
+    attached.push_back(Attachment::Attach(GetParam(), Program(), index).value());
+  const auto refused = Attachment::Attach(GetParam(), Program(), index);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "cannot attach by clsact: File exists");
+  for (const Attachment& each : attached) EXPECT_TRUE(each.IsInPlace());
+  attached.clear();
+  EXPECT_EQ(RemoveLeftFilters(index), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKind, LeftFilterTest, testing::Values(AttachmentKind::kClsact),

@@ -115,12 +115,12 @@ void FastpathFixture::Reset() {
     slots_before_.push_back(maps().ReadSlot(slot).value());
   }
   totals_before_ = maps().ReadTotals().value();
-  maps().SetLimits(0, 0);
-  maps().SetSharedLimits({});
+  maps().SetLimits({});
   for (std::uint32_t user = 1; user < kSizes.users; ++user) {
     for (const Direction direction : {Direction::kClientToPeer, Direction::kPeerToClient}) {
-      const auto shares = maps().shared_buckets()->Of({user}, direction, {1, 1});
-      *shares.user.empty_at = *shares.total.empty_at = 0;
+      const auto shares = maps().shared_buckets()->Of(
+          {user}, direction, {.user = {.bytes_per_second = 1}, .total = {.bytes_per_second = 1}});
+      *shares.user.buckets = *shares.total.buckets = {};
     }
   }
   maps().SetNewHopLimit(0);

@@ -57,7 +57,8 @@ TEST_P(TurnFastpathHandoverTest, WhatIsRelayedOrDroppedLeavesTheWordAlone) {
   Datagram last_hop = FromClient(Pattern(100));
   last_hop.hop_limit = 1;
   ExpectDrop(MakeFrame(last_hop), FASTPATH_DROP_HOP_LIMIT);
-  fastpath_.maps().SetLimits(1, 0);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 1, .packets_per_second = 0}, .shared = {}});
   ExpectDrop(Up(), FASTPATH_DROP_OVER_LIMIT);
   EXPECT_EQ(Word(FASTPATH_CLIENT_TO_PEER), before);
 }

@@ -96,7 +96,8 @@ TEST_P(RelayToRelayTest, BothAreCharged) {
 TEST_P(RelayToRelayTest, TheSecondLimitHoldsAfterTheFirstIsCharged) {
   fastpath_.Install(RouteOfA());
   fastpath_.Install(RouteOfB());
-  fastpath_.maps().SetLimits(0, 1);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
   EXPECT_EQ(ExpectRelayed(MakeFrame(FromClient(Pattern(8)))).problem, "");
   fastpath_.maps().ResetSlot(1, {1});
   EXPECT_EQ(Run(MakeFrame(FromClient(Pattern(8)))).verdict, Verdict::kDropped);

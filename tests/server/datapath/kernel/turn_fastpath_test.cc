@@ -34,7 +34,8 @@ TEST_P(TurnFastpathTest, HopsMayBeginAnew) {
 
 TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfBytesIsDropped) {
   fastpath_.Install(Route());
-  fastpath_.maps().SetLimits(1000, 0);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 1000, .packets_per_second = 0}, .shared = {}});
   ExpectDrop(MakeFrame(FromClient(Pattern(1001))), FASTPATH_DROP_OVER_LIMIT);
   ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
   ExpectDrop(MakeFrame(FromClient(Pattern(1000))), FASTPATH_DROP_OVER_LIMIT);
@@ -47,7 +48,8 @@ TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfBytesIsDropped) {
 
 TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfPacketsIsDropped) {
   fastpath_.Install(Route());
-  fastpath_.maps().SetLimits(0, 1);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
   ExpectRelayed(MakeFrame(FromPeer(Pattern(10))));
   ExpectDrop(MakeFrame(FromPeer(Pattern(10))), FASTPATH_DROP_OVER_LIMIT);
 }
@@ -55,8 +57,9 @@ TEST_P(TurnFastpathTest, TURN_26_WhatExceedsASecondsWorthOfPacketsIsDropped) {
 TEST_P(TurnFastpathTest, TURN_26_WhatExceedsAUsersSecondOfBytesIsDropped) {
   fastpath_.Install(Route());
   fastpath_.maps().ResetSlot(3, {2});
-  fastpath_.maps().SetLimits(0, 0);
-  fastpath_.maps().SetSharedLimits({.user_bytes_per_second = 1000, .total_bytes_per_second = 0});
+  fastpath_.maps().SetLimits(
+      {.allocation = {},
+       .shared = {.user = {.bytes_per_second = 1000, .packets_per_second = 0}, .total = {}}});
   ExpectDrop(MakeFrame(FromClient(Pattern(1001))), FASTPATH_DROP_OVER_LIMIT);
   ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
   ExpectRelayed(MakeFrame(FromPeer(Pattern(1000))));
@@ -68,9 +71,9 @@ TEST_P(TurnFastpathTest, TURN_26_WhatExceedsAUsersSecondOfBytesIsDropped) {
 
 TEST_P(TurnFastpathTest, TURN_26_UserspaceAndTheProgramChargeTheSameSharedBuckets) {
   fastpath_.Install(Route());
-  fastpath_.maps().SetLimits(0, 0);
-  const SharedLimits limits{.user_bytes_per_second = 0, .total_bytes_per_second = 1000};
-  fastpath_.maps().SetSharedLimits(limits);
+  const SharedLimits limits{.user = {},
+                            .total = {.bytes_per_second = 1000, .packets_per_second = 0}};
+  fastpath_.maps().SetLimits({.allocation = {}, .shared = limits});
   const auto shared = fastpath_.maps().shared_buckets();
   const auto admit = [&](std::size_t bytes) {
     const auto shares = shared->Of({7}, Direction::kClientToPeer, limits);
@@ -82,13 +85,28 @@ TEST_P(TurnFastpathTest, TURN_26_UserspaceAndTheProgramChargeTheSameSharedBucket
   EXPECT_FALSE(admit(1000));
   EXPECT_TRUE(admit(300));
   ExpectDrop(MakeFrame(FromClient(Pattern(1000))), FASTPATH_DROP_OVER_LIMIT);
-  fastpath_.maps().SetSharedLimits({});
+  fastpath_.maps().SetLimits({});
   ExpectRelayed(MakeFrame(FromClient(Pattern(1000))));
+}
+
+TEST_P(TurnFastpathTest, TURN_26_APacketOverTheLimitOfItsUserOrOfAllIsDropped) {
+  fastpath_.Install(Route());
+  const RateLimits few{.bytes_per_second = 0, .packets_per_second = 1};
+  for (const SharedLimits& limits :
+       {SharedLimits{.user = few, .total = {}}, SharedLimits{.user = {}, .total = few}}) {
+    fastpath_.maps().SetLimits({.allocation = {}, .shared = limits});
+    ExpectRelayed(MakeFrame(FromClient(Pattern(10))));
+    ExpectDrop(MakeFrame(FromClient(Pattern(10))), FASTPATH_DROP_OVER_LIMIT);
+    ExpectRelayed(MakeFrame(FromPeer(Pattern(10))));
+  }
+  fastpath_.maps().SetLimits({});
+  ExpectRelayed(MakeFrame(FromClient(Pattern(10))));
 }
 
 TEST_P(TurnFastpathTest, MetersHoldTheTimeAtWhichTheyAreEmpty) {
   fastpath_.Install(Route());
-  fastpath_.maps().SetLimits(1000, 10);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 1000, .packets_per_second = 10}, .shared = {}});
   const std::uint64_t before = ToFastpathTime(std::chrono::steady_clock::now());
   ExpectRelayed(MakeFrame(FromPeer(Pattern(500))));
   ExpectRelayed(MakeFrame(FromPeer(Pattern(100))));
@@ -105,7 +123,8 @@ TEST_P(TurnFastpathTest, MetersHoldTheTimeAtWhichTheyAreEmpty) {
 
 TEST_P(TurnFastpathTest, ADroppedPacketIsNotCharged) {
   fastpath_.Install(Route());
-  fastpath_.maps().SetLimits(100, 2);
+  fastpath_.maps().SetLimits(
+      {.allocation = {.bytes_per_second = 100, .packets_per_second = 2}, .shared = {}});
   ExpectDrop(MakeFrame(FromPeer(Pattern(101))), FASTPATH_DROP_OVER_LIMIT);
   ExpectRelayed(MakeFrame(FromPeer(Pattern(1))));
   ExpectRelayed(MakeFrame(FromPeer(Pattern(1))));

@@ -1,0 +1,182 @@
+"""A million forged packets of each kind, with real calls beside them. Started by ./run.
+
+For each kind: the calls alone, then beside the flood. What the server's memory has grown by, what the calls have lost,
+and their round trips. The figures are those of docs/reliability.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+import forged  # noqa: E402
+from certificates import server_certificate  # noqa: E402
+from network_namespaces import HostedServer  # noqa: E402
+from relay_site import CLIENT, SERVER, Site, settings_of  # noqa: E402
+from server_fixture import is_sanitized  # noqa: E402
+from site_load import SiteLoad  # noqa: E402
+from turn_client import UdpTransport  # noqa: E402
+from waiting import eventually  # noqa: E402
+
+PORT, DTLS_PORT = 3478, 5349
+CALLS, PACKETS_PER_CALL = 20, 50  # a voice each
+QUIET_SECONDS = 5.0
+# Of each kind, at least: what is made at the first time is there before memory is compared.
+BEFORE_COUNTING = 3000
+MOST_GROWTH_KIB = 1024
+
+
+@dataclass
+class Row:
+    kind: str
+    sent: int
+    seconds: float
+    grown_kib: int
+    calls_sent: int
+    calls_lost: int
+    quiet_p99_us: float
+    beside_p99_us: float
+    left_over: int  # allocations that nobody real has
+    came_in: int  # as the host's network counts it
+
+    def what_is_wrong(self) -> list[str]:
+        wrong = []
+        if self.came_in < self.sent:
+            wrong.append(f"{self.came_in:,} have come in: it says nothing")
+        if self.grown_kib > MOST_GROWTH_KIB and not is_sanitized():
+            wrong.append(f"the server grew by {self.grown_kib} KiB")
+        if self.calls_lost or not self.calls_sent:
+            wrong.append(f"calls lost {self.calls_lost} of {self.calls_sent} packets")
+        if self.left_over:
+            wrong.append(f"{self.left_over} allocations came of it")
+        return wrong
+
+
+class Faults:
+    def __init__(self, arguments: argparse.Namespace, directory: Path):
+        self._arguments = arguments
+        self._site = site = Site()
+        # Answers to strangers leave, and end at the client's host.
+        site.server.ip(f"route add {forged.STRANGERS} via {CLIENT}")
+        site.client.ip(f"route add blackhole {forged.STRANGERS}")
+        settings = settings_of(arguments.datapath, PORT, shards=2, limits={"challenges_per_source": None})
+        settings["listeners"].append({"transport": "dtls", "address": SERVER, "port": DTLS_PORT})
+        settings["tls"] = {"certificates": [server_certificate().setting]}
+        self._server = HostedServer(site.server, directory / "server", settings)
+        self._links = {"client": site.server.link_address("clients"), "peer": site.server.link_address("peers")}
+
+    def close(self) -> str:
+        """What was wrong with the server's end; empty: nothing."""
+        try:
+            self._server.stop()  # which looks at its exit code, and at what it has said
+        except AssertionError as failure:
+            return str(failure)[-2000:]
+        finally:
+            self._site.close()
+        return ""
+
+    def execute(self) -> list[Row]:
+        self._server.start()
+
+        def a_client() -> UdpTransport:
+            with self._site.client.inside():
+                return UdpTransport((SERVER, PORT))
+
+        rows = []
+        for kind in forged.kinds(PORT, DTLS_PORT, a_client):
+            rows.append(self._suffer(kind))
+            row = rows[-1]
+            print(f"{row.kind}: {row.sent:,} in {row.seconds:.0f} s, {row.grown_kib:+} KiB, calls lost {row.calls_lost} of "
+                  f"{row.calls_sent:,}, p99 {row.quiet_p99_us:.0f} then {row.beside_p99_us:.0f} us", file=sys.stderr, flush=True)  # fmt: skip
+        return rows
+
+    def _suffer(self, kind: forged.Kind) -> Row:
+        arguments = self._arguments
+        host = self._site.client if kind.sender == "client" else self._site.peer
+        flood = forged.Flood(host, self._links[kind.sender], kind)
+        calls = self._calls()
+        try:
+            assert eventually(lambda: self._server.metric("senso_turn_allocations") == CALLS)
+            time.sleep(QUIET_SECONDS)
+            quiet = self._end_of(calls)
+            calls = self._calls()
+            assert eventually(lambda: self._server.metric("senso_turn_allocations") == CALLS)
+            flood.send(max(BEFORE_COUNTING, arguments.packets // 50), arguments.rate)
+            before, came_in = self._server.resident_kib(), self._came_in()
+            seconds = flood.send(arguments.packets, arguments.rate)
+            grown = self._server.resident_kib() - before
+            came_in = self._came_in() - came_in
+            left_over = int(self._server.metric("senso_turn_allocations")) - CALLS
+            beside = self._end_of(calls)
+        finally:
+            calls.kill()
+            flood.close()
+        assert eventually(lambda: self._server.metric("senso_turn_allocations") == 0)
+        return Row(kind.name, arguments.packets, seconds, grown, quiet["sent"] + beside["sent"], quiet["lost"] + beside["lost"],
+                   quiet["latency_us"]["p99"], beside["latency_us"]["p99"], left_over, came_in)  # fmt: skip
+
+    def _came_in(self) -> int:
+        """Datagrams and ICMP messages that the server's host took for its own, whether anybody listened or not."""
+        counted = 0
+        lines = [line.split() for line in self._site.server.run("cat", "/proc/net/snmp").splitlines()]
+        for names, values in zip(lines[::2], lines[1::2]):
+            figures = dict(zip(names[1:], values[1:]))
+            wanted = {"Udp:": ("InDatagrams", "NoPorts", "InErrors"), "Icmp:": ("InMsgs",)}.get(names[0], ())
+            counted += sum(int(figures[name]) for name in wanted)
+        return counted
+
+    @staticmethod
+    def _end_of(calls: SiteLoad) -> dict:
+        report = calls.finish()
+        assert not report["problems"], report["problems"]
+        return report["traffic"]["echo"]
+
+    def _calls(self) -> SiteLoad:
+        return SiteLoad(self._site, "--allocations", str(CALLS), "--rate", str(CALLS * PACKETS_PER_CALL), "--direction", "echo", port=PORT)
+
+
+def as_table(rows: list[Row]) -> str:
+    lines = ["| Forged packets | Memory | Calls lost | p99 of the calls, alone and beside it |", "|---|---|---|---|"]
+    lines += [f"| {row.sent:,} {row.kind} in {row.seconds:.0f} s | {row.grown_kib:+} KiB | {row.calls_lost} of {row.calls_sent:,} | "
+              f"{row.quiet_p99_us:.0f} µs, {row.beside_p99_us:.0f} µs |" for row in rows]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests/faults/run", description=__doc__.split("\n")[0])
+    parser.add_argument("--packets", type=int, default=1_000_000, help="of each kind (default: 1000000)")
+    parser.add_argument("--rate", type=float, default=30_000, help="a second, at most (default: 30000)")
+    parser.add_argument("--datapath", choices=("userspace", "tc"), default="userspace")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults", help="folder of faults.json and faults.md")
+    arguments = parser.parse_args()
+    if arguments.packets < 1 or arguments.rate <= 0:
+        parser.error("a flood has packets, and a pace")
+    with tempfile.TemporaryDirectory(prefix="senso-turn-faults-") as directory:
+        faults = Faults(arguments, Path(directory))
+        try:
+            rows = faults.execute()
+        finally:
+            problem = faults.close()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "faults.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    (arguments.output / "faults.md").write_text(as_table(rows))
+    print(as_table(rows))
+    failed = int(bool(problem))
+    print(f"FAIL the server's end: {problem}" if problem else "PASS the server's end")
+    for row in rows:
+        wrong = row.what_is_wrong()
+        failed += bool(wrong)
+        print(f"FAIL {row.kind}: {'; '.join(wrong)}" if wrong else f"PASS {row.kind}")
+    print(f"{len(rows) + 1 - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
