@@ -107,7 +107,8 @@ std::vector<MetricRow> RelayRows() {
                "last two: a client on TCP or TLS reads more slowly than its peers send); "
                "\"no_permission\", "
                "\"malformed\" and \"rate_limited\" are the noise of the open Internet until they "
-               "surge.",
+               "surge; \"over_limit\" counts what a socket lost while a flood to it was held "
+               "down, too.",
        .labels = {{"reason", kDropReasonLabels}},
        .source = ShardReader([](const ShardCounters& shard, std::size_t reason, std::size_t) {
          return Number(shard.dropped_packets[reason]);

@@ -102,6 +102,7 @@ void Shard::Tick() {
     joined_.CloseOverdue();
     dtls_.Advance();
     proxied_.Expire(clock_.now().monotonic);
+    forwarder_.StepFloods();
     queue_.Flush();
     StepHandovers();
     effects_.Advance();

@@ -18,7 +18,7 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
                        SendQueue& queue, ConnectedClients& connected, DtlsService& dtls,
                        ProxiedClients& proxied, ShardCounters& counters, ShardClock& clock)
     : listeners_(listeners),
-      read_states_(listeners.size()),
+      read_limits_(listeners.size()),
       forwarder_(forwarder),
       queue_(queue),
       connected_(connected),
@@ -30,8 +30,6 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
     const auto socket = static_cast<std::size_t>(listeners[i].socket.get());
     if (socket >= listener_by_socket_.size()) listener_by_socket_.resize(socket + 1, -1);
     listener_by_socket_[socket] = static_cast<std::int32_t>(i);
-    // One that was another process's has lost some already.
-    read_states_[i].overflow = ReceiveDrops(listeners[i].socket.get());
   }
 }
 
@@ -73,23 +71,23 @@ void UdpService::MakeRoom(std::size_t packets) {
   used_ = 0;
 }
 
-std::size_t UdpService::Receive(int socket, std::size_t limit, std::uint32_t& overflow) {
-  const std::uint32_t before = overflow;
+std::size_t UdpService::Receive(int socket, std::size_t limit, ReceiveDrops& drops) {
+  std::uint32_t overflow = drops.total();
   const std::size_t count = batch_.Receive(socket, used_, limit, &overflow);
-  counters_.socket_receive_drops.Add(overflow - before);
+  if (overflow != drops.total()) forwarder_.CountReceiveDrops(socket, drops, overflow);
   received_ += count;
   return count;
 }
 
 void UdpService::ReadListener(std::uint32_t index, std::uint8_t round) {
   const int socket = listeners_[index].socket.get();
-  ReadState& state = read_states_[index];
-  state.limit.OnReady(round);
+  ReadLimit& read_limit = read_limits_[index];
+  read_limit.OnReady(round);
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const std::size_t limit = state.limit.value();
+    const std::size_t limit = read_limit.value();
     MakeRoom(limit);
-    const std::size_t count = Receive(socket, limit, state.overflow);
-    state.limit.OnRead(count, round);
+    const std::size_t count = Receive(socket, limit, forwarder_.listener(index).receive_drops);
+    read_limit.OnRead(count, round);
     const std::size_t end = used_ + count;
     for (; used_ < end; ++used_) OnClientPacket(index, batch_[used_]);
     if (count < ReadLimit::kMost) return;

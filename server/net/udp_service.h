@@ -53,17 +53,12 @@ class UdpService {
   // Errors of one relay socket that are read before the next socket gets its turn.
   static constexpr std::size_t kErrorsPerTurn = 16;
 
-  struct ReadState {
-    ReadLimit limit;
-    std::uint32_t overflow = 0;  // lost datagrams, as the system last reported them
-  };
-
   // Sends what is queued and gathered: nothing refers to the batch any more.
   void Flush();
   // Does so if so many packets do not fit the batch any more, and begins it anew.
   void MakeRoom(std::size_t packets);
-  // Reads into the batch from `used_` on. `overflow` is the socket's count of lost datagrams.
-  std::size_t Receive(int socket, std::size_t limit, std::uint32_t& overflow);
+  // Reads into the batch from `used_` on.
+  std::size_t Receive(int socket, std::size_t limit, ReceiveDrops& drops);
   void ReadListener(std::uint32_t index, std::uint8_t round);
   void ReadRelay(RelaySocket& relay, std::uint8_t round);
   // What ICMP says about datagrams to peers.
@@ -75,7 +70,7 @@ class UdpService {
 
   std::span<const UdpListener> listeners_;
   std::vector<std::int32_t> listener_by_socket_;  // -1: none
-  std::vector<ReadState> read_states_;            // by listener
+  std::vector<ReadLimit> read_limits_;            // by listener
   Forwarder& forwarder_;
   SendQueue& queue_;
   ConnectedClients& connected_;

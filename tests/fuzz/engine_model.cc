@@ -281,10 +281,15 @@ void EngineModel::LearnRefresh(const turn::Client& client, const PlainMessage& a
 void EngineModel::LearnPeers(const turn::Client& client, const Asked& asked) {
   const auto values = asked.message.attributes.find(kPlainXorPeerAddress);
   CHECK(values != asked.message.attributes.end());
-  bool is_known = step_->is_late;
+  std::vector<Granted*> candidates;
   for (auto& [id, granted] : granted_) {
-    if (!MayBeOf(client.five_tuple, id) || granted.subject != asked.user->subject) continue;
-    is_known = true;
+    if (MayBeOf(client.five_tuple, id) && granted.subject == asked.user->subject)
+      candidates.push_back(&granted);
+  }
+  CHECK(!candidates.empty() || step_->is_late);
+  const bool is_clear = candidates.size() == 1 && !step_->is_late && !step_->may_end;
+  for (Granted* const candidate : candidates) {
+    Granted& granted = *candidate;
     for (const auto& value : values->second) {
       const auto peer = ReadPlainAddress(asked.message, value);
       CHECK(peer && !peer->is_disguised);
@@ -296,15 +301,15 @@ void EngineModel::LearnPeers(const turn::Client& client, const Asked& asked) {
       if (asked.message.type != kChannelBind) continue;
       const std::uint32_t number = asked.message.U32(kPlainChannelNumber).value() >> 16;
       CHECK(number >= 0x4000 && number <= 0x4fff && peer->endpoint.port != 0);
-      const auto bound = static_cast<std::uint16_t>(number);
-      const auto before = granted.channels.find(bound);
-      CHECK(before == granted.channels.end() || before->second.until <= now() ||
-            before->second.peer == peer->endpoint || step_->is_late || step_->may_end);
-      granted.channels[bound] = {peer->endpoint, now() + kChannelLifetime};
+      auto& peers = granted.channels[static_cast<std::uint16_t>(number)];
+      std::erase_if(peers, [&](const auto& each) { return each.second <= now(); });
+      // Never another than the one that it has.
+      CHECK(!is_clear || peers.empty() || peers.contains(peer->endpoint));
+      if (is_clear) peers.clear();
+      peers[peer->endpoint] = now() + kChannelLifetime;
       break;  // it has one peer
     }
   }
-  CHECK(is_known);
 }
 
 // A Refresh with a ticket that has gone to another shard: what comes of it will be seen before it

@@ -93,12 +93,23 @@ class EngineModel {
     std::set<base::Endpoint> relays;
     std::map<base::AddressFamily, std::pair<Time, Time>> ends;  // not before, not after
     std::map<base::IpAddress, Time> permissions;
-    struct Channel {
-      base::Endpoint peer;
-      Time until;
-    };
-    std::map<std::uint16_t, Channel> channels;
+    // The peers that each may have, and until when: several only while it is not clear whose
+    // allocation a request was about.
+    std::map<std::uint16_t, std::map<base::Endpoint, Time>> channels;
     std::set<std::vector<std::uint8_t>> tickets;
+
+    // Time::min(): it is not bound to that peer.
+    Time BoundUntil(std::uint16_t channel, const base::Endpoint& peer) const {
+      const auto found = channels.find(channel);
+      if (found == channels.end() || !found->second.contains(peer)) return Time::min();
+      return found->second.at(peer);
+    }
+    template <typename OfAddress>
+    void EraseChannels(const OfAddress& is_gone) {
+      for (auto& [number, peers] : channels)
+        std::erase_if(peers, [&](const auto& each) { return is_gone(each.first.address); });
+      std::erase_if(channels, [](const auto& each) { return each.second.empty(); });
+    }
   };
 
   struct Asked {

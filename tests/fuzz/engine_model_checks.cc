@@ -29,8 +29,7 @@ void EngineModel::ForgetDenied(std::size_t shard, Granted& granted) const {
     return address == kDeniedPeer || IsatapOf(address) == kDeniedPeer;
   };
   std::erase_if(granted.permissions, [&](const auto& each) { return is_denied(each.first); });
-  std::erase_if(granted.channels,
-                [&](const auto& each) { return is_denied(each.second.peer.address); });
+  granted.EraseChannels(is_denied);
 }
 
 void EngineModel::CheckQuotas() const {
@@ -79,8 +78,7 @@ void EngineModel::CheckAllocations() {
     std::erase_if(granted.ends, [&](const auto& end) { return is_gone(end.first); });
     std::erase_if(granted.permissions,
                   [&](const auto& each) { return is_gone(each.first.family()); });
-    std::erase_if(granted.channels,
-                  [&](const auto& each) { return is_gone(each.second.peer.address.family()); });
+    granted.EraseChannels([&](const base::IpAddress& peer) { return is_gone(peer.family()); });
     ForgetDenied(seen.shard, granted);
     auto latest = base::MonotonicTime::min();
     for (const auto& [family, ends] : granted.ends) latest = std::max(latest, ends.second);
@@ -145,9 +143,7 @@ void EngineModel::CheckToClients() {
       CHECK(sent.octets.size() >= 4);
       if ((sent.octets[0] & 0xc0) == 0x40) {
         const auto number = static_cast<std::uint16_t>(sent.octets[0] << 8 | sent.octets[1]);
-        const auto channel = granted->channels.find(number);
-        CHECK(!from.icmp && channel != granted->channels.end());
-        CHECK(channel->second.peer == from.source && channel->second.until > now());
+        CHECK(!from.icmp && granted->BoundUntil(number, from.source) > now());
         CHECK(sent.octets.size() >= 4 + from.payload.size());
         CHECK((std::size_t{sent.octets[2]} << 8 | sent.octets[3]) == from.payload.size());
         CHECK(std::ranges::equal(from.payload,
@@ -175,12 +171,11 @@ void EngineModel::CheckRoutes() {
       CHECK(effects.sockets.at(route.relay).address == route.relayed);
       CHECK(effects.sockets.at(route.relay).is_limited == granted->relays_only);
       const base::Endpoint& peer = route.peer.endpoint;
-      const auto channel = granted->channels.find(key.second);
       const auto permission = granted->permissions.find(peer.address);
-      CHECK(channel != granted->channels.end() && channel->second.peer == peer);
       CHECK(permission != granted->permissions.end());
       // The datapath itself ends it in time.
-      CHECK(route.deadline <= channel->second.until && route.deadline <= permission->second);
+      CHECK(route.deadline <= granted->BoundUntil(key.second, peer));
+      CHECK(route.deadline <= permission->second);
       CHECK(route.deadline <= granted->ends.at(peer.address.family()).second);
       const bool is_own = IsOwnRelay(peer.address);
       CHECK(route.peer_is_own_relay == is_own);

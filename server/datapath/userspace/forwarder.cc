@@ -27,6 +27,12 @@ class DontFragmentScope {
   int socket_;
 };
 
+// One that was another shard's or process's may have a filter, and has lost some already.
+ReceiveDrops TakeOver(int socket) {
+  SetFloodFilter(socket, {});
+  return ReceiveDrops(ReceiveDrops::Ask(socket));
+}
+
 int FamilyOf(const RelaySocket& relay) {
   return relay.address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
 }
@@ -43,7 +49,11 @@ Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> lis
       queue_(queue),
       counters_(counters),
       own_relays_(own_relays),
-      handovers_(own_relays) {}
+      handovers_(own_relays) {
+  for (ListenerSocket& listener : listeners_) {
+    listener.receive_drops = TakeOver(listener.socket);
+  }
+}
 
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address,
                          turn::UserNumber user) {
@@ -53,7 +63,7 @@ void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& addres
   relay->socket = socket;
   relay->address = address;
   relay->user = user;
-  relay->receive_drops = ReceiveDrops(socket);
+  relay->receive_drops = TakeOver(socket);
   relays_[index] = std::move(relay);
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
 }
@@ -79,6 +89,7 @@ void Forwarder::RemoveRelay(int socket) {
   if (queue_.HasOf(socket)) queue_.Flush();
   const RelaySocket* relay = FindRelay(socket);
   if (relay == nullptr) return;
+  for (const FlowGauge& gauge : relay->gauges) floods_.Forget(gauge);
   own_relays_.Remove(relay->address.endpoint, socket);
   // It may go on in another shard.
   if (relay->hop_limit.value() != 0) SetHopLimit(socket, FamilyOf(*relay), 0);
@@ -169,7 +180,13 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   }
   const std::optional<IpFields> fields = PassOn(arrived);
   if (!fields) return;
-  if (!Admit(*entry->relay, Direction::kClientToPeer, message.data.size(), now)) return;
+  if (!Admit(*entry->relay, Direction::kClientToPeer, message.data.size(), now)) {
+    if (const ClientPath& path = entry->client_path; path.socket >= 0) {
+      floods_.OnRefused(entry->relay->gauges[LabelIndex(Direction::kClientToPeer)], path.socket,
+                        ToEndpoint(path.destination.generic));
+    }
+    return;
+  }
   queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr,
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
@@ -244,7 +261,9 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
-  return Admit(relay, Direction::kPeerToClient, bytes, now);
+  if (Admit(relay, Direction::kPeerToClient, bytes, now)) return true;
+  floods_.OnRefused(relay.gauges[LabelIndex(Direction::kPeerToClient)], relay.socket, std::nullopt);
+  return false;
 }
 
 bool Forwarder::Admit(RelaySocket& relay, Direction direction, std::size_t bytes,
@@ -252,9 +271,32 @@ bool Forwarder::Admit(RelaySocket& relay, Direction direction, std::size_t bytes
   RateMeter& meter =
       direction == Direction::kClientToPeer ? relay.client_to_peer : relay.peer_to_client;
   const SharedBuckets::Shares shares = shared_->Of(relay.user, direction, limits_.shared);
-  if (meter.Admit(LimitsOf(relay), bytes, now, shares)) return true;
+  FlowGauge& gauge = relay.gauges[LabelIndex(direction)];
+  if (meter.Admit(LimitsOf(relay), bytes, now, shares)) {
+    ++gauge.admitted;
+    return true;
+  }
+  ++gauge.refused;
   CountDrop(counters_, turn::DropReason::kOverLimit);
   return false;
+}
+
+void Forwarder::CountReceiveDrops(int socket, ReceiveDrops& drops, std::uint32_t reported) {
+  const std::uint32_t lost = drops.Learn(reported);
+  if (lost == 0) return;
+  Counter& counter = floods_.Filters(socket)
+                         ? counters_.dropped_packets[LabelIndex(turn::DropReason::kOverLimit)]
+                         : counters_.socket_receive_drops;
+  counter.Add(lost);
+}
+
+void Forwarder::SettleReceiveDrops(int socket) {
+  const std::uint32_t total = ReceiveDrops::Ask(socket);
+  for (ListenerSocket& listener : listeners_) {
+    if (listener.socket == socket) CountReceiveDrops(socket, listener.receive_drops, total);
+  }
+  if (RelaySocket* const relay = FindRelay(socket))
+    CountReceiveDrops(socket, relay->receive_drops, total);
 }
 
 void Forwarder::SendToClient(const turn::Client& client, base::Bytes message) {

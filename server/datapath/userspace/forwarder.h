@@ -57,6 +57,7 @@ class Forwarder final : public Datapath {
   void SetPath(turn::ClientHandle handle, const ClientPath& path) { paths_[handle.value] = path; }
   void RemovePath(turn::ClientHandle handle) { paths_.erase(handle.value); }
   const ListenerSocket& listener(std::size_t index) const { return listeners_[index]; }
+  ListenerSocket& listener(std::size_t index) { return listeners_[index]; }
   std::size_t listener_count() const { return listeners_.size(); }
 
   void Install(const turn::Route& route) override;
@@ -137,6 +138,11 @@ class Forwarder final : public Datapath {
   // So much of what has arrived goes to the client.
   void CarryToClient(std::size_t bytes);
 
+  // What a socket reports to have lost so far: for want of room, or because it was to (FloodGuard).
+  void CountReceiveDrops(int socket, ReceiveDrops& drops, std::uint32_t reported);
+  // A period of the FloodGuard is over.
+  void StepFloods() { floods_.Step(); }
+
   void SetLimits(const TrafficLimits& limits) { limits_ = limits; }
   // From now on these count towards the limits that allocations share.
   void SetSharedBuckets(std::shared_ptr<SharedBuckets> shared) { shared_ = std::move(shared); }
@@ -157,6 +163,8 @@ class Forwarder final : public Datapath {
   RateLimits LimitsOf(const RelaySocket& relay) const;
   // Whether the limits allow so many octets of a relay now; counts a drop if not.
   bool Admit(RelaySocket& relay, Direction direction, std::size_t bytes, base::MonotonicTime now);
+  // Counts what a listener's or a relay's socket has lost by now.
+  void SettleReceiveDrops(int socket);
 
   const turn::Ledger& ledger_;
   std::vector<ListenerSocket> listeners_;
@@ -171,6 +179,7 @@ class Forwarder final : public Datapath {
   std::atomic<bool> is_in_round_ = false;
   Handovers handovers_;
   OnUnrouted on_unrouted_;
+  FloodGuard floods_{[this](int socket) { SettleReceiveDrops(socket); }};
   IpFields arrived_;                   // of what the engine is working on
   RelaySocket* arrived_at_ = nullptr;  // nullptr: not from a peer
 };

@@ -1,6 +1,5 @@
 #include "server/datapath/userspace/packet_batch.h"
 
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 
@@ -75,13 +74,6 @@ void PacketBatch::ReadControl(msghdr& header, Packet& packet, std::uint32_t* ove
       std::memcpy(overflow, CMSG_DATA(control), sizeof(*overflow));
     }
   }
-}
-
-std::uint32_t ReceiveDrops(int socket) {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
-  socklen_t length = sizeof(info);
-  ::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info.data(), &length);
-  return info[SK_MEMINFO_DROPS];
 }
 
 }  // namespace relay

@@ -45,8 +45,8 @@ class PacketBatch {
 
   // Reads at most `limit` datagrams of a UDP socket into the buffers from `first` on and returns
   // how many. 0: nothing to read now, or an error, which for UDP is a report about an earlier
-  // datagram and no reason to stop. `*overflow`, if given, becomes the socket's count of datagrams
-  // lost for want of buffer space, when it is told (SO_RXQ_OVFL).
+  // datagram and no reason to stop. `*overflow`, if given, becomes the socket's count of lost
+  // datagrams, when it is told (SO_RXQ_OVFL).
   std::size_t Receive(int socket, std::size_t first, std::size_t limit,
                       std::uint32_t* overflow = nullptr);
 
@@ -69,9 +69,5 @@ class PacketBatch {
   std::array<iovec, kPackets> vectors_{};
   alignas(cmsghdr) std::array<std::array<std::uint8_t, kControl>, kPackets> control_{};
 };
-
-// Datagrams that a socket has lost so far: one that comes from another shard, or process, brings
-// its count.
-std::uint32_t ReceiveDrops(int socket);
 
 }  // namespace relay

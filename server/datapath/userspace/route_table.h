@@ -11,9 +11,11 @@
 #include "protocol/stun/channel_data.h"
 #include "protocol/turn/route.h"
 #include "server/datapath/relay_traffic.h"
+#include "server/datapath/userspace/flood_guard.h"
 #include "server/datapath/userspace/handovers.h"
 #include "server/datapath/userspace/rate_meter.h"
 #include "server/datapath/userspace/read_limit.h"
+#include "server/datapath/userspace/receive_drops.h"
 #include "server/datapath/userspace/socket_address.h"
 #include "server/datapath/userspace/steady_hop_limit.h"
 
@@ -27,7 +29,8 @@ struct RelaySocket {
   bool is_limited = false;  // Forwarder::kLimited holds, too
   RateMeter client_to_peer;
   RateMeter peer_to_client;
-  std::uint32_t receive_drops = 0;  // as the system last reported them (SO_RXQ_OVFL)
+  ReceiveDrops receive_drops;
+  std::array<FlowGauge, 2> gauges{};  // by LabelIndex(Direction)
   ReadLimit read_limit;
   SteadyHopLimit hop_limit;
   std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
@@ -39,6 +42,7 @@ struct ListenerSocket {
   int socket;
   int family;        // AF_INET or AF_INET6
   bool is_wildcard;  // replies must name the address that they leave from
+  ReceiveDrops receive_drops{};
 };
 
 // How datagrams get to a client: from a listener's socket to its address, or to that of the proxy

@@ -111,6 +111,46 @@ TEST_F(ForwarderTest, TURN_26_WhatIsOverTheLimitIsDroppedAndTheRouteStays) {
   EXPECT_EQ(forwarder_.route_count(), 1u);
 }
 
+TEST_F(ForwarderTest, TURN_26_AFloodIsDroppedBeforeItIsReadAndCountsAsBefore) {
+  forwarder_.Install(MakeRoute());
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 10}, .shared = {}});
+  constexpr std::uint64_t kFlood = 100 * FloodGuard::kLeastRefused;
+  for (std::uint64_t i = 0; i < kFlood; ++i) FromClient("x");
+  forwarder_.StepFloods();
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), kFlood - 10);
+  const std::uint32_t lost_before = ReceiveDrops::Ask(listener_.descriptor());
+  for (int i = 0; i < 1000; ++i) client_.SendTo(listener_.endpoint(), "\x40\x01");
+  const std::uint32_t lost = ReceiveDrops::Ask(listener_.descriptor()) - lost_before;
+  EXPECT_GT(lost, 900U);
+  // Silence ends it; what was lost meanwhile was over the limit.
+  forwarder_.StepFloods();
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), kFlood - 10 + lost);
+  EXPECT_EQ(counters_.socket_receive_drops.Read(), 0U);
+  while (listener_.Receive(std::chrono::milliseconds(1))) continue;
+  client_.SendTo(listener_.endpoint(), "\x40\x01");
+  EXPECT_TRUE(listener_.Receive());
+}
+
+TEST_F(ForwarderTest, TURN_26_ARelayThatGoesTakesItsFilterAlong) {
+  forwarder_.Install(MakeRoute());
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
+  for (std::uint64_t i = 0; i < 10 * FloodGuard::kLeastRefused; ++i) FromPeer("x");
+  forwarder_.StepFloods();
+  for (int i = 0; i < 1000; ++i) peer_.SendTo(relay_.endpoint(), "x");
+  EXPECT_GT(ReceiveDrops::Ask(relay_.descriptor()), 500U);
+  const std::uint64_t before = Dropped(turn::DropReason::kOverLimit);
+  forwarder_.Remove({MakeRoute().client, {0x4001}, {relay_.descriptor()}, {peer_.endpoint()}});
+  forwarder_.RemoveRelay(relay_.descriptor());
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), before + ReceiveDrops::Ask(relay_.descriptor()));
+  while (relay_.Receive(std::chrono::milliseconds(1))) continue;
+  for (int i = 0; i < 100; ++i) {
+    peer_.SendTo(relay_.endpoint(), "x");
+    EXPECT_TRUE(relay_.Receive());
+  }
+}
+
 TEST_F(ForwarderTest, CHAN_22_TheDatagramLeavesFromTheRelayedAddressToTheBoundPeer) {
   forwarder_.Install(MakeRoute());
   FromClient("hello");

@@ -1,0 +1,95 @@
+#include "server/datapath/userspace/flood_guard.h"
+
+#include <algorithm>
+
+namespace relay {
+
+void FloodGuard::OnRefused(FlowGauge& gauge, int socket,
+                           const std::optional<base::Endpoint>& client) {
+  const auto known = std::find_if(flows_.begin(), flows_.end(),
+                                  [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
+  if (known == flows_.end()) {
+    Watch(gauge, socket, client);
+  } else if (known->socket != socket || known->client != client) {
+    // It has moved, and begins anew there.
+    Forget(gauge);
+    Watch(gauge, socket, client);
+  }
+}
+
+void FloodGuard::Watch(FlowGauge& gauge, int socket, const std::optional<base::Endpoint>& client) {
+  if (flows_.size() >= kMostFlows) return;
+  flows_.push_back({&gauge, socket, client});
+  gauge = {.admitted = 0, .refused = 1};
+}
+
+void FloodGuard::Forget(const FlowGauge& gauge) {
+  const auto found = std::find_if(flows_.begin(), flows_.end(),
+                                  [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
+  if (found == flows_.end()) return;
+  const Flow gone = *found;
+  flows_.erase(found);
+  if (gone.keep != FloodSource::kAll) Apply(gone.socket);
+}
+
+void FloodGuard::Step() {
+  std::vector<int> changed;
+  for (Flow& flow : flows_) {
+    const std::uint32_t keep = KeepOf(flow);
+    if (keep != flow.keep) changed.push_back(flow.socket);
+    flow.keep = keep;
+  }
+  std::erase_if(flows_, [](const Flow& flow) {
+    return flow.keep == FloodSource::kAll && flow.gauge->refused == 0;
+  });
+  for (const Flow& flow : flows_) *flow.gauge = {};
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  for (const int socket : changed) Apply(socket);
+}
+
+std::uint32_t FloodGuard::KeepOf(const Flow& flow) {
+  constexpr std::uint64_t kAll = FloodSource::kAll;
+  constexpr std::uint64_t kLeast = kAll / 256;
+  const std::uint64_t admitted = flow.gauge->admitted;
+  const std::uint64_t refused = flow.gauge->refused;
+  const bool is_filtered = flow.keep != kAll;
+  if (!is_filtered && refused < kLeastRefused) return kAll;
+  const std::uint64_t arrived = (admitted + refused) * kAll / flow.keep;
+  const std::uint64_t wanted = 2 * admitted + kSpare;
+  // A filter that takes less than half is not worth its while.
+  if (wanted * 2 > arrived) return kAll;
+  const std::uint64_t keep = std::max(wanted * kAll / arrived, kLeast);
+  // What arrives is never quite the same.
+  const bool is_close = is_filtered && keep * 4 > flow.keep * 3ULL && keep * 3 < flow.keep * 4ULL;
+  return is_close ? flow.keep : static_cast<std::uint32_t>(keep);
+}
+
+bool FloodGuard::Filters(int socket) const {
+  return std::find(filtered_.begin(), filtered_.end(), socket) != filtered_.end();
+}
+
+std::vector<FloodSource> FloodGuard::SourcesOf(int socket) const {
+  std::vector<FloodSource> sources;
+  for (const Flow& flow : flows_) {
+    if (flow.socket == socket && flow.keep != FloodSource::kAll)
+      sources.push_back({flow.client, flow.keep});
+  }
+  return sources;
+}
+
+void FloodGuard::Apply(int socket) {
+  before_change_(socket);
+  std::erase(filtered_, socket);
+  const std::vector<FloodSource> sources = SourcesOf(socket);
+  if (SetFloodFilter(socket, sources)) {
+    if (!sources.empty()) filtered_.push_back(socket);
+    return;
+  }
+  SetFloodFilter(socket, {});
+  for (Flow& flow : flows_) {
+    if (flow.socket == socket) flow.keep = FloodSource::kAll;
+  }
+}
+
+}  // namespace relay

@@ -1,0 +1,151 @@
+#include "server/datapath/userspace/flood_guard.h"
+
+#include <gtest/gtest.h>
+
+#include <string_view>
+#include <vector>
+
+#include "tests/support/udp_socket.h"
+
+namespace relay::flood_guard_test {
+
+using namespace std::string_view_literals;
+using test_support::UdpSocket;
+
+constexpr std::string_view kChannelData = "\x40\x01\x00\x01x"sv;
+
+class FloodGuardTest : public testing::Test {
+ protected:
+  // A period in which so much arrived, and so much of that was refused.
+  void Period(std::uint32_t admitted, std::uint32_t refused, const UdpSocket* client = nullptr) {
+    if (refused > 0)
+      guard_.OnRefused(gauge_, listener_.descriptor(),
+                       client == nullptr ? client_.endpoint() : client->endpoint());
+    gauge_ = {.admitted = admitted, .refused = refused};
+    guard_.Step();
+  }
+  bool IsFiltered() const { return guard_.Filters(listener_.descriptor()); }
+  // Of a thousand.
+  int TakenOf(const UdpSocket& client) const {
+    int taken = 0;
+    for (int i = 0; i < 1000; ++i) {
+      client.SendTo(listener_.endpoint(), kChannelData);
+      char octet = 0;
+      taken += ::recv(listener_.descriptor(), &octet, 1, MSG_DONTWAIT) == 1 ? 1 : 0;
+    }
+    return taken;
+  }
+
+  UdpSocket listener_, client_, other_;
+  std::vector<int> changed_;
+  FlowGauge gauge_;
+  FloodGuard guard_{[this](int socket) { changed_.push_back(socket); }};
+};
+
+TEST_F(FloodGuardTest, LittleThatIsRefusedIsNoFlood) {
+  Period(0, FloodGuard::kLeastRefused - 1);
+  EXPECT_FALSE(IsFiltered());
+  EXPECT_TRUE(changed_.empty());
+}
+
+TEST_F(FloodGuardTest, WhereMostPassesNothingIsFiltered) {
+  Period(10'000, 5'000);
+  EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, OfAFloodTwiceWhatTheLimitsAllowIsKept) {
+  Period(500, 14'500);
+  EXPECT_TRUE(IsFiltered());
+  EXPECT_EQ(changed_, std::vector{listener_.descriptor()});
+  const int taken = TakenOf(client_);  // 70 of a thousand are meant
+  EXPECT_GT(taken, 20);
+  EXPECT_LT(taken, 150);
+  EXPECT_EQ(TakenOf(other_), 1000);
+}
+
+TEST_F(FloodGuardTest, OneOfWhichNothingIsAllowedStaysInSight) {
+  Period(0, 1'000'000'000);
+  EXPECT_TRUE(IsFiltered());
+  int taken = 0;
+  for (int i = 0; i < 10; ++i) taken += TakenOf(client_);
+  EXPECT_GT(taken, 0);
+}
+
+TEST_F(FloodGuardTest, AsLongAsItLastsItIsFiltered) {
+  Period(500, 14'500);
+  for (int i = 0; i < 10; ++i) Period(500, 550);  // of 15,000, 7 in a hundred
+  EXPECT_TRUE(IsFiltered());
+  EXPECT_EQ(changed_.size(), 1U);
+}
+
+TEST_F(FloodGuardTest, WhatGrowsIsFilteredMore) {
+  Period(500, 14'500);
+  Period(500, 10'000);
+  EXPECT_EQ(changed_.size(), 2U);
+  EXPECT_LT(TakenOf(client_), 30);  // 7 are meant
+}
+
+TEST_F(FloodGuardTest, AFloodThatIsOverIsForgotten) {
+  Period(500, 14'500);
+  Period(4, 0);  // of 57
+  EXPECT_FALSE(IsFiltered());
+  EXPECT_EQ(TakenOf(client_), 1000);
+  Period(0, 0);
+  EXPECT_EQ(changed_.size(), 2U);
+}
+
+TEST_F(FloodGuardTest, OneThatFallsSilentIsForgotten) {
+  Period(500, 14'500);
+  Period(0, 0);
+  EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, WhoIsForgottenIsTakenWholeAgain) {
+  Period(500, 14'500);
+  guard_.Forget(gauge_);
+  EXPECT_FALSE(IsFiltered());
+  EXPECT_EQ(TakenOf(client_), 1000);
+  guard_.Forget(gauge_);
+  guard_.Step();
+  EXPECT_EQ(changed_.size(), 2U);
+}
+
+TEST_F(FloodGuardTest, AClientThatMovesBeginsAnew) {
+  Period(500, 14'500);
+  Period(500, 14'500, &other_);
+  EXPECT_TRUE(IsFiltered());
+  EXPECT_EQ(TakenOf(client_), 1000);
+  EXPECT_LT(TakenOf(other_), 150);
+}
+
+TEST_F(FloodGuardTest, ARelayIsFilteredWhoeverSends) {
+  guard_.OnRefused(gauge_, listener_.descriptor(), std::nullopt);
+  gauge_ = {.admitted = 500, .refused = 14'500};
+  guard_.Step();
+  EXPECT_LT(TakenOf(client_), 150);
+  EXPECT_LT(TakenOf(other_), 150);
+}
+
+TEST_F(FloodGuardTest, MoreThanItHasRoomForAreNotFiltered) {
+  std::vector<FlowGauge> gauges(FloodGuard::kMostFlows + 1);
+  base::Endpoint somebody = other_.endpoint();
+  for (FlowGauge& gauge : gauges) {
+    somebody.port = static_cast<std::uint16_t>(somebody.port + 1);
+    guard_.OnRefused(gauge, listener_.descriptor(), somebody);
+    gauge = {.admitted = 500, .refused = 14'500};
+  }
+  guard_.Step();
+  EXPECT_EQ(gauges.front().refused, 0U);  // seen
+  EXPECT_EQ(gauges.back().refused, 14'500U);
+  for (const FlowGauge& gauge : gauges) guard_.Forget(gauge);
+  EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, WhereTheSystemHasNoRoomNothingIsFiltered) {
+  guard_.OnRefused(gauge_, -1, std::nullopt);
+  gauge_ = {.admitted = 500, .refused = 14'500};
+  guard_.Step();
+  EXPECT_FALSE(guard_.Filters(-1));
+}
+
+}  // namespace relay::flood_guard_test
