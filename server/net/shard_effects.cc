@@ -39,6 +39,7 @@ void ShardEffects::SendToClient(const turn::Client& client, base::Bytes message)
 
 void ShardEffects::SendDataToClient(const turn::Client& client, base::Bytes message,
                                     std::size_t payload_bytes) {
+  if (!forwarder_.AdmitArrived(payload_bytes, clock_.now().monotonic)) return;
   const base::Transport transport = client.five_tuple.transport;
   const bool is_udp = transport == base::Transport::kUdp;
   if (is_udp && !forwarder_.SendToClientInPlace(client, message)) return;

@@ -107,11 +107,11 @@ void UdpService::ReadRelay(RelaySocket& relay, std::uint8_t round) {
 
 void UdpService::ReadErrors(RelaySocket& relay) {
   MakeRoom(kErrorsPerTurn);
-  const base::MonotonicTime now = clock_.now().monotonic;
   std::array<DeliveryError, kErrorsPerTurn> errors;
   const std::size_t count = ReadErrorQueue(relay.socket, errors);
   for (const DeliveryError& error : std::span(errors).first(count)) {
-    if (!forwarder_.AdmitToClient(relay, 0, now)) continue;
+    // What of it is for the client counts towards its limits, as what peers send does.
+    const Forwarder::Arrival arrival(forwarder_, {}, &relay);
     // The indication is built where a datagram of the peer would be.
     engine_->OnPeerUnreachable({relay.socket}, {error.destination}, error.icmp,
                                batch_.Scratch(used_++), clock_.now());
@@ -169,7 +169,6 @@ void UdpService::OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet) {
       connected_.SendData(*client, message);
       return;
     case Forwarder::PeerVerdict::kToEngine:
-      if (!forwarder_.AdmitToClient(relay, packet.payload.size(), clock_.now().monotonic)) return;
       const Forwarder::Arrival arrival(forwarder_, packet.fields, &relay);
       engine_->OnPeerDatagram({relay.socket}, {source}, packet.payload, clock_.now());
       return;

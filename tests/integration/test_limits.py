@@ -21,6 +21,7 @@ from server_fixture import (
 )
 from stun_message import UDP, Attribute, Builder, Method, channel_data
 from turn_client import ConnectionEnded, Credentials, TcpTransport, TurnClient, UdpTransport, timed_credentials
+from waiting import eventually
 
 # What an operator gets who says nothing about limits.
 DEFAULT_LIMITS = {"limits": None}
@@ -327,6 +328,22 @@ def test_TURN_26_bandwidth_of_one_user_is_not_that_of_another(launch, connect, m
         hog.send_indication(("127.0.0.3", 9), bytes(1000))
     modest.send_indication(peer.endpoint, b"modest")
     assert peer.receive() == b"modest"
+
+
+@pytest.mark.parametrize("is_bound", [True, False], ids=["channel", "permission"])
+def test_TURN_26_strangers_use_up_nothing(launch, connect, transport, make_peer, is_bound):
+    """Whoever knows the address of a relay can send to it; without a permission it costs its owner nothing."""
+    at = launch(limits={"packets_per_allocation": 20})
+    client, peer, stranger = connect(transport, at=at), make_peer(), make_peer("127.0.0.9")
+    client.allocate()
+    client.channel_bind(0x4000, peer.endpoint) if is_bound else client.create_permission(peer.endpoint)
+    for _ in range(200):
+        stranger.send(b"junk", client.relayed)
+    assert eventually(lambda: at.metric("senso_turn_dropped_packets_total", reason="no_permission") == 200)
+    for number in range(10):
+        peer.send(number.to_bytes(1), client.relayed)
+        assert (client.receive_channel_data().payload if is_bound else client.receive_data().data) == number.to_bytes(1)
+    assert at.metric("senso_turn_dropped_packets_total", reason="over_limit") == 0
 
 
 @pytest.mark.parametrize("transport", ["udp", "tls"])

@@ -127,8 +127,11 @@ class Forwarder final : public Datapath {
   // A Send indication's payload: to the peer, if the limits allow. `payload` stays until the flush.
   void SendToPeer(int socket, const turn::PeerAddress& peer, base::Bytes payload,
                   bool dont_fragment, bool from_stream, base::MonotonicTime now);
-  // Whether a peer's datagram of `bytes` may go on to the relay's client now; counts a drop if not.
-  bool AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now);
+  // Whether so many octets of what has arrived may go on to the client now; counts a drop if not.
+  // To be asked when it is clear that they are meant to: strangers use nothing up.
+  bool AdmitArrived(std::size_t bytes, base::MonotonicTime now) {
+    return arrived_at_ == nullptr || AdmitToClient(*arrived_at_, bytes, now);
+  }
 
   // A message to a client over plain UDP: copied, or where it lies until the flush. False: dropped.
   void SendToClient(const turn::Client& client, base::Bytes message);
@@ -161,6 +164,7 @@ class Forwarder final : public Datapath {
   IpFields BeyondOption(RelaySocket& relay, const IpFields& fields);
 
   RateLimits LimitsOf(const RelaySocket& relay) const;
+  bool AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now);
   // Whether the limits allow so many octets of a relay now; counts a drop if not.
   bool Admit(RelaySocket& relay, Direction direction, std::size_t bytes, base::MonotonicTime now);
   // Counts what a listener's or a relay's socket has lost by now.
