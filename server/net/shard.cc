@@ -84,6 +84,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
 }
 
 void Shard::Run() {
+  forwarder_.Start();
   poller_.Start();
   for (const auto& listener : stream_listeners_) listener->Start();
   clock_.Refresh();

@@ -14,6 +14,7 @@ namespace relay {
 void Shard::Hold(StandStill& held) {
   clock_.Refresh();
   queue_.Flush();
+  forwarder_.ForgetFloods();
   ShardImage image = TakeImage();
   Given given;
   for (const AllocationImage& each : image.allocations) given.allocations.insert(each.id);

@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,20 +83,18 @@ class Faults:
             self._site.close()
         return ""
 
-    def execute(self) -> list[Row]:
+    def execute(self) -> Iterator[Row]:
         self._server.start()
 
         def a_client() -> UdpTransport:
             with self._site.client.inside():
                 return UdpTransport((SERVER, PORT))
 
-        rows = []
         for kind in forged.kinds(PORT, DTLS_PORT, a_client):
-            rows.append(self._suffer(kind))
-            row = rows[-1]
+            row = self._suffer(kind)
             print(f"{row.kind}: {row.sent:,} in {row.seconds:.0f} s, {row.grown_kib:+} KiB, calls lost {row.calls_lost} of "
                   f"{row.calls_sent:,}, p99 {row.quiet_p99_us:.0f} then {row.beside_p99_us:.0f} us", file=sys.stderr, flush=True)  # fmt: skip
-        return rows
+            yield row
 
     def _suffer(self, kind: forged.Kind) -> Row:
         arguments = self._arguments
@@ -149,6 +148,12 @@ def as_table(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write(rows: list[Row], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faults.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    (folder / "faults.md").write_text(as_table(rows))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/faults/run", description=__doc__.split("\n")[0])
     parser.add_argument("--packets", type=int, default=1_000_000, help="of each kind (default: 1000000)")
@@ -160,13 +165,12 @@ def main() -> int:
         parser.error("a flood has packets, and a pace")
     with tempfile.TemporaryDirectory(prefix="senso-turn-faults-") as directory:
         faults = Faults(arguments, Path(directory))
+        rows: list[Row] = []
         try:
-            rows = faults.execute()
+            rows.extend(faults.execute())
         finally:
             problem = faults.close()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "faults.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    (arguments.output / "faults.md").write_text(as_table(rows))
+            write(rows, arguments.output)  # what there is, also if it was interrupted
     print(as_table(rows))
     failed = int(bool(problem))
     print(f"FAIL the server's end: {problem}" if problem else "PASS the server's end")

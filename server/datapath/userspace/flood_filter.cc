@@ -15,8 +15,10 @@ namespace {
 constexpr std::uint32_t kSourcePort = 0;
 constexpr std::uint32_t kPayload = 8;
 constexpr auto kIpHeader = static_cast<std::uint32_t>(SKF_NET_OFF);
-constexpr std::size_t kSourceV4 = 12;
-constexpr std::size_t kSourceV6 = 8;
+constexpr std::uint32_t kSourceV4 = kIpHeader + 12;
+constexpr std::uint32_t kDestinationV4 = kIpHeader + 16;
+constexpr std::uint32_t kSourceV6 = kIpHeader + 8;
+constexpr std::uint32_t kDestinationV6 = kIpHeader + 24;
 constexpr auto kRandom = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM);
 constexpr std::uint32_t kWhole = 0xffffffff;
 constexpr std::uint32_t kNothing = 0;
@@ -57,19 +59,23 @@ class Program {
   std::span<sock_filter> instructions() { return instructions_; }
 
  private:
-  void Match(const base::Endpoint& client) {
+  void Match(const FloodClient& client) {
     Do(BPF_LD | BPF_H | BPF_ABS, kSourcePort);
-    Expect(client.port);
-    const bool is_v4 = client.address.is_v4();
+    Expect(client.source.port);
+    const bool is_v4 = client.source.address.is_v4();
     Do(BPF_LD | BPF_B | BPF_ABS, kIpHeader);
     Do(BPF_ALU | BPF_AND | BPF_K, 0xf0);
     Expect(is_v4 ? 0x40 : 0x60);
-    const std::array<std::uint8_t, 4> v4 = client.address.v4_octets();
+    ExpectAddress(is_v4 ? kSourceV4 : kSourceV6, client.source.address);
+    ExpectAddress(is_v4 ? kDestinationV4 : kDestinationV6, client.server);
+  }
+
+  void ExpectAddress(std::uint32_t where, const base::IpAddress& address) {
+    const std::array<std::uint8_t, 4> v4 = address.v4_octets();
     const std::span<const std::uint8_t> octets =
-        is_v4 ? std::span<const std::uint8_t>(v4) : client.address.octets();
-    for (std::size_t place = 0; place < octets.size(); place += 4) {
-      const std::size_t source = (is_v4 ? kSourceV4 : kSourceV6) + place;
-      Do(BPF_LD | BPF_W | BPF_ABS, kIpHeader + static_cast<std::uint32_t>(source));
+        address.is_v4() ? std::span<const std::uint8_t>(v4) : address.octets();
+    for (std::uint32_t place = 0; place < octets.size(); place += 4) {
+      Do(BPF_LD | BPF_W | BPF_ABS, where + place);
       Expect(WordAt(octets, place));
     }
   }

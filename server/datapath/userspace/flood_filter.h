@@ -8,10 +8,17 @@
 
 namespace relay {
 
+// A client over plain UDP, as its datagrams have it.
+struct FloodClient {
+  base::Endpoint source;
+  base::IpAddress server;  // where it sends to
+  friend bool operator==(const FloodClient&, const FloodClient&) = default;
+};
+
 // Who sends so much to a UDP socket that most of it is refused for a limit.
 struct FloodSource {
   // Its ChannelData is meant, and nothing else that it sends. nullopt: whatever arrives.
-  std::optional<base::Endpoint> client;
+  std::optional<FloodClient> client;
   std::uint32_t keep = kAll;  // of kAll datagrams, at random
   static constexpr std::uint32_t kAll = 1U << 16;
 };

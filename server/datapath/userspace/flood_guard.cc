@@ -4,20 +4,21 @@
 
 namespace relay {
 
-void FloodGuard::OnRefused(FlowGauge& gauge, int socket,
-                           const std::optional<base::Endpoint>& client) {
+void FloodGuard::OnRefused(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client) {
   const auto known = std::find_if(flows_.begin(), flows_.end(),
                                   [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
   if (known == flows_.end()) {
     Watch(gauge, socket, client);
-  } else if (known->socket != socket || known->client != client) {
+  } else if (known->socket == socket && known->client == client) {
+    ++gauge.refused;
+  } else {
     // It has moved, and begins anew there.
     Forget(gauge);
     Watch(gauge, socket, client);
   }
 }
 
-void FloodGuard::Watch(FlowGauge& gauge, int socket, const std::optional<base::Endpoint>& client) {
+void FloodGuard::Watch(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client) {
   if (flows_.size() >= kMostFlows) return;
   flows_.push_back({&gauge, socket, client});
   gauge = {.admitted = 0, .refused = 1};
@@ -39,13 +40,17 @@ void FloodGuard::Step() {
     if (keep != flow.keep) changed.push_back(flow.socket);
     flow.keep = keep;
   }
-  std::erase_if(flows_, [](const Flow& flow) {
-    return flow.keep == FloodSource::kAll && flow.gauge->refused == 0;
-  });
+  // A flood that is not filtered yet is seen again at its next packet.
+  std::erase_if(flows_, [](const Flow& flow) { return flow.keep == FloodSource::kAll; });
   for (const Flow& flow : flows_) *flow.gauge = {};
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
   for (const int socket : changed) Apply(socket);
+}
+
+void FloodGuard::Clear() {
+  flows_.clear();
+  for (const int socket : std::vector(filtered_)) Apply(socket);
 }
 
 std::uint32_t FloodGuard::KeepOf(const Flow& flow) {
@@ -55,6 +60,8 @@ std::uint32_t FloodGuard::KeepOf(const Flow& flow) {
   const std::uint64_t refused = flow.gauge->refused;
   const bool is_filtered = flow.keep != kAll;
   if (!is_filtered && refused < kLeastRefused) return kAll;
+  // As much is kept as the limits let through once more: when they hardly refuse any, it is over.
+  if (is_filtered && refused * 4 <= admitted) return kAll;
   const std::uint64_t arrived = (admitted + refused) * kAll / flow.keep;
   const std::uint64_t wanted = 2 * admitted + kSpare;
   // A filter that takes less than half is not worth its while.
@@ -72,8 +79,15 @@ bool FloodGuard::Filters(int socket) const {
 std::vector<FloodSource> FloodGuard::SourcesOf(int socket) const {
   std::vector<FloodSource> sources;
   for (const Flow& flow : flows_) {
-    if (flow.socket == socket && flow.keep != FloodSource::kAll)
+    if (flow.socket != socket || flow.keep == FloodSource::kAll) continue;
+    // A client with relays of both families may flood both.
+    const auto same =
+        std::find_if(sources.begin(), sources.end(),
+                     [&flow](const FloodSource& source) { return source.client == flow.client; });
+    if (same == sources.end())
       sources.push_back({flow.client, flow.keep});
+    else
+      same->keep = std::max(same->keep, flow.keep);
   }
   return sources;
 }

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/base/ip_address.h"
 #include "server/datapath/userspace/flood_filter.h"
 
 namespace relay {
@@ -22,6 +21,9 @@ struct FlowGauge {
 // it need. So the system throws away most of it where it arrives (SetFloodFilter). What is kept is
 // at random, and twice what the limits let through: they, and not this, decide about the rate, and
 // a flood that ends is seen.
+//
+// Only what a filter can tell apart may be shown to this: ChannelData over plain UDP, and what
+// peers send.
 //
 // A period is the time between two calls of Step, some tenths of a second. One thread.
 class FloodGuard {
@@ -38,12 +40,14 @@ class FloodGuard {
   using BeforeChange = std::function<void(int socket)>;
   explicit FloodGuard(BeforeChange before_change) : before_change_(std::move(before_change)) {}
 
-  // Something was refused, of what arrives at this socket from this client, or from anybody. The
-  // gauge stays until Forget.
-  void OnRefused(FlowGauge& gauge, int socket, const std::optional<base::Endpoint>& client);
+  // A datagram was refused, of what arrives at this socket from this client, or from anybody. What
+  // is not refused, the caller counts in the gauge, which stays until Forget.
+  void OnRefused(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client);
   // The gauge goes; its socket takes everything again.
   void Forget(const FlowGauge& gauge);
   void Step();
+  // Forgets all: the sockets are somebody else's soon.
+  void Clear();
 
   // Whether what this socket loses is a flood's.
   bool Filters(int socket) const;
@@ -52,11 +56,11 @@ class FloodGuard {
   struct Flow {
     FlowGauge* gauge;
     int socket;
-    std::optional<base::Endpoint> client;
+    std::optional<FloodClient> client;
     std::uint32_t keep = FloodSource::kAll;
   };
 
-  void Watch(FlowGauge& gauge, int socket, const std::optional<base::Endpoint>& client);
+  void Watch(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client);
   static std::uint32_t KeepOf(const Flow& flow);
   std::vector<FloodSource> SourcesOf(int socket) const;
   // What is to be filtered there has changed. Where the system has no room for it, nothing is.

@@ -30,7 +30,7 @@ class DontFragmentScope {
 // One that was another shard's or process's may have a filter, and has lost some already.
 ReceiveDrops TakeOver(int socket) {
   SetFloodFilter(socket, {});
-  return ReceiveDrops(ReceiveDrops::Ask(socket));
+  return ReceiveDrops(ReceiveDrops::Ask(socket).value_or(0));
 }
 
 int FamilyOf(const RelaySocket& relay) {
@@ -49,10 +49,10 @@ Forwarder::Forwarder(const turn::Ledger& ledger, std::vector<ListenerSocket> lis
       queue_(queue),
       counters_(counters),
       own_relays_(own_relays),
-      handovers_(own_relays) {
-  for (ListenerSocket& listener : listeners_) {
-    listener.receive_drops = TakeOver(listener.socket);
-  }
+      handovers_(own_relays) {}
+
+void Forwarder::Start() {
+  for (ListenerSocket& listener : listeners_) listener.receive_drops = TakeOver(listener.socket);
 }
 
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address,
@@ -180,13 +180,16 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   }
   const std::optional<IpFields> fields = PassOn(arrived);
   if (!fields) return;
+  FlowGauge& gauge = entry->relay->gauges[LabelIndex(Direction::kClientToPeer)];
   if (!Admit(*entry->relay, Direction::kClientToPeer, message.data.size(), now)) {
-    if (const ClientPath& path = entry->client_path; path.socket >= 0) {
-      floods_.OnRefused(entry->relay->gauges[LabelIndex(Direction::kClientToPeer)], path.socket,
-                        ToEndpoint(path.destination.generic));
-    }
+    // Not by way of a proxy, which may put a header before each.
+    const bool is_direct = entry->route.client.handle.value < listeners_.size();
+    if (is_direct && entry->client_path.socket >= 0)
+      floods_.OnRefused(gauge, entry->client_path.socket,
+                        FloodClient{client.client, client.server.address});
     return;
   }
+  ++gauge.admitted;
   queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr,
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
@@ -261,9 +264,13 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
 }
 
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
-  if (Admit(relay, Direction::kPeerToClient, bytes, now)) return true;
-  floods_.OnRefused(relay.gauges[LabelIndex(Direction::kPeerToClient)], relay.socket, std::nullopt);
-  return false;
+  FlowGauge& gauge = relay.gauges[LabelIndex(Direction::kPeerToClient)];
+  if (!Admit(relay, Direction::kPeerToClient, bytes, now)) {
+    floods_.OnRefused(gauge, relay.socket, std::nullopt);
+    return false;
+  }
+  ++gauge.admitted;
+  return true;
 }
 
 bool Forwarder::Admit(RelaySocket& relay, Direction direction, std::size_t bytes,
@@ -271,12 +278,7 @@ bool Forwarder::Admit(RelaySocket& relay, Direction direction, std::size_t bytes
   RateMeter& meter =
       direction == Direction::kClientToPeer ? relay.client_to_peer : relay.peer_to_client;
   const SharedBuckets::Shares shares = shared_->Of(relay.user, direction, limits_.shared);
-  FlowGauge& gauge = relay.gauges[LabelIndex(direction)];
-  if (meter.Admit(LimitsOf(relay), bytes, now, shares)) {
-    ++gauge.admitted;
-    return true;
-  }
-  ++gauge.refused;
+  if (meter.Admit(LimitsOf(relay), bytes, now, shares)) return true;
   CountDrop(counters_, turn::DropReason::kOverLimit);
   return false;
 }
@@ -291,12 +293,13 @@ void Forwarder::CountReceiveDrops(int socket, ReceiveDrops& drops, std::uint32_t
 }
 
 void Forwarder::SettleReceiveDrops(int socket) {
-  const std::uint32_t total = ReceiveDrops::Ask(socket);
+  const std::optional<std::uint32_t> total = ReceiveDrops::Ask(socket);
+  if (!total) return;
   for (ListenerSocket& listener : listeners_) {
-    if (listener.socket == socket) CountReceiveDrops(socket, listener.receive_drops, total);
+    if (listener.socket == socket) CountReceiveDrops(socket, listener.receive_drops, *total);
   }
   if (RelaySocket* const relay = FindRelay(socket))
-    CountReceiveDrops(socket, relay->receive_drops, total);
+    CountReceiveDrops(socket, relay->receive_drops, *total);
 }
 
 void Forwarder::SendToClient(const turn::Client& client, base::Bytes message) {

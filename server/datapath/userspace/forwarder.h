@@ -143,8 +143,12 @@ class Forwarder final : public Datapath {
 
   // What a socket reports to have lost so far: for want of room, or because it was to (FloodGuard).
   void CountReceiveDrops(int socket, ReceiveDrops& drops, std::uint32_t reported);
+  // Takes the listeners' sockets over, before anything is read from them.
+  void Start();
   // A period of the FloodGuard is over.
   void StepFloods() { floods_.Step(); }
+  // All sockets take everything: another process may read them soon.
+  void ForgetFloods() { floods_.Clear(); }
 
   void SetLimits(const TrafficLimits& limits) { limits_ = limits; }
   // From now on these count towards the limits that allocations share.

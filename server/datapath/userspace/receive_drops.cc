@@ -7,10 +7,10 @@
 
 namespace relay {
 
-std::uint32_t ReceiveDrops::Ask(int socket) {
+std::optional<std::uint32_t> ReceiveDrops::Ask(int socket) {
   std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
   socklen_t length = sizeof(info);
-  ::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info.data(), &length);
+  if (::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info.data(), &length) != 0) return std::nullopt;
   return info[SK_MEMINFO_DROPS];
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace relay {
 
@@ -9,8 +10,8 @@ class ReceiveDrops {
  public:
   ReceiveDrops() = default;
   explicit ReceiveDrops(std::uint32_t total) : total_(total) {}
-  // Asks the system (SO_MEMINFO).
-  static std::uint32_t Ask(int socket);
+  // Asks the system (SO_MEMINFO). nullopt: that is no socket.
+  static std::optional<std::uint32_t> Ask(int socket);
 
   std::uint32_t total() const { return total_; }
   // What is new in a report. A datagram reports what was lost before it came (SO_RXQ_OVFL), which

@@ -33,6 +33,9 @@ class FloodFilterTest : public testing::TestWithParam<const char*> {
         ::recv(listener_.descriptor(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     return count == static_cast<ssize_t>(octets.size());
   }
+  FloodClient Of(const base::Endpoint& source) const {
+    return {source, listener_.endpoint().address};
+  }
   void Filter(std::vector<FloodSource> sources) const {
     ASSERT_TRUE(SetFloodFilter(listener_.descriptor(), sources));
   }
@@ -43,14 +46,14 @@ class FloodFilterTest : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(, FloodFilterTest, testing::Values("127.0.0.1", "::1"), NameOf);
 
 TEST_P(FloodFilterTest, NothingOfTheFloodIsTakenAndAllOfItIsCounted) {
-  Filter({{.client = client_.endpoint(), .keep = 0}});
-  const std::uint32_t before = ReceiveDrops::Ask(listener_.descriptor());
+  Filter({{.client = Of(client_.endpoint()), .keep = 0}});
+  const std::uint32_t before = *ReceiveDrops::Ask(listener_.descriptor());
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(Takes(client_, kChannelData));
-  EXPECT_EQ(ReceiveDrops::Ask(listener_.descriptor()) - before, 100U);
+  EXPECT_EQ(*ReceiveDrops::Ask(listener_.descriptor()) - before, 100U);
 }
 
 TEST_P(FloodFilterTest, WhatElseTheClientSendsIsTaken) {
-  Filter({{.client = client_.endpoint(), .keep = 0}});
+  Filter({{.client = Of(client_.endpoint()), .keep = 0}});
   EXPECT_TRUE(Takes(client_, kBinding));
   EXPECT_TRUE(Takes(client_, "\x16 a record of DTLS"));
   EXPECT_TRUE(Takes(client_, "\xff"));
@@ -58,33 +61,40 @@ TEST_P(FloodFilterTest, WhatElseTheClientSendsIsTaken) {
 }
 
 TEST_P(FloodFilterTest, WhatOthersSendIsTaken) {
-  Filter({{.client = client_.endpoint(), .keep = 0}});
+  Filter({{.client = Of(client_.endpoint()), .keep = 0}});
   EXPECT_TRUE(Takes(other_, kChannelData));
 }
 
 TEST_P(FloodFilterTest, OneOfTheSamePortAtAnotherAddressIsSomebodyElse) {
   base::Endpoint elsewhere = client_.endpoint();
   elsewhere.address = *base::IpAddress::Parse(*GetParam() == ':' ? "::2" : "127.0.0.2");
-  Filter({{.client = elsewhere, .keep = 0}});
+  Filter({{.client = Of(elsewhere), .keep = 0}});
   EXPECT_TRUE(Takes(client_, kChannelData));
   elsewhere.address = *base::IpAddress::Parse(*GetParam() == ':' ? "127.0.0.1" : "::1");
-  Filter({{.client = elsewhere, .keep = 0}});
+  Filter({{.client = Of(elsewhere), .keep = 0}});
+  EXPECT_TRUE(Takes(client_, kChannelData));
+}
+
+TEST_P(FloodFilterTest, WhatHeSendsToAnotherAddressIsSomethingElse) {
+  FloodClient to_another = Of(client_.endpoint());
+  to_another.server = *base::IpAddress::Parse(*GetParam() == ':' ? "::2" : "127.0.0.2");
+  Filter({{.client = to_another, .keep = 0}});
   EXPECT_TRUE(Takes(client_, kChannelData));
 }
 
 TEST_P(FloodFilterTest, EachOfManyHasItsShare) {
   std::vector<FloodSource> sources;
   for (std::uint16_t port = 1; port <= 14; ++port)
-    sources.push_back({.client = base::Endpoint{client_.endpoint().address, port}, .keep = kAll});
-  sources.push_back({.client = client_.endpoint(), .keep = 0});
-  sources.push_back({.client = other_.endpoint(), .keep = kAll});
+    sources.push_back({.client = Of({client_.endpoint().address, port}), .keep = kAll});
+  sources.push_back({.client = Of(client_.endpoint()), .keep = 0});
+  sources.push_back({.client = Of(other_.endpoint()), .keep = kAll});
   Filter(sources);
   EXPECT_FALSE(Takes(client_, kChannelData));
   EXPECT_TRUE(Takes(other_, kChannelData));
 }
 
 TEST_P(FloodFilterTest, AQuarterIsKept) {
-  Filter({{.client = client_.endpoint(), .keep = kAll / 4}});
+  Filter({{.client = Of(client_.endpoint()), .keep = kAll / 4}});
   int taken = 0;
   for (int i = 0; i < 4000; ++i) taken += Takes(client_, kChannelData) ? 1 : 0;
   // Eleven standard deviations.
@@ -99,14 +109,14 @@ TEST_P(FloodFilterTest, WithoutAClientItIsAboutWhateverArrives) {
 }
 
 TEST_P(FloodFilterTest, AnotherFilterReplacesIt) {
-  Filter({{.client = client_.endpoint(), .keep = 0}});
-  Filter({{.client = other_.endpoint(), .keep = 0}});
+  Filter({{.client = Of(client_.endpoint()), .keep = 0}});
+  Filter({{.client = Of(other_.endpoint()), .keep = 0}});
   EXPECT_TRUE(Takes(client_, kChannelData));
   EXPECT_FALSE(Takes(other_, kChannelData));
 }
 
 TEST_P(FloodFilterTest, WithoutAFilterEverythingIsTakenAgain) {
-  Filter({{.client = client_.endpoint(), .keep = 0}});
+  Filter({{.client = Of(client_.endpoint()), .keep = 0}});
   Filter({});
   EXPECT_TRUE(Takes(client_, kChannelData));
   Filter({});
@@ -120,7 +130,8 @@ TEST(FloodFilterOfBothFamilies, KnowsAnIpv4ClientByItsAddress) {
   ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
   const std::uint16_t port = LocalEndpoint(listener).port;
   const UdpSocket v4("127.0.0.1"), v6("::1");
-  const std::vector<FloodSource> sources{{.client = v4.endpoint(), .keep = 0}};
+  const std::vector<FloodSource> sources{
+      {.client = FloodClient{v4.endpoint(), v4.endpoint().address}, .keep = 0}};
   ASSERT_TRUE(SetFloodFilter(listener, sources));
   char octet = 0;
   v4.SendTo({v4.endpoint().address, port}, kChannelData);

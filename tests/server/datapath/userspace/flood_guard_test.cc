@@ -19,10 +19,12 @@ class FloodGuardTest : public testing::Test {
   // A period in which so much arrived, and so much of that was refused.
   void Period(std::uint32_t admitted, std::uint32_t refused, const UdpSocket* client = nullptr) {
     if (refused > 0)
-      guard_.OnRefused(gauge_, listener_.descriptor(),
-                       client == nullptr ? client_.endpoint() : client->endpoint());
+      guard_.OnRefused(gauge_, listener_.descriptor(), Of(client == nullptr ? client_ : *client));
     gauge_ = {.admitted = admitted, .refused = refused};
     guard_.Step();
+  }
+  FloodClient Of(const UdpSocket& client) const {
+    return {client.endpoint(), listener_.endpoint().address};
   }
   bool IsFiltered() const { return guard_.Filters(listener_.descriptor()); }
   // Of a thousand.
@@ -51,6 +53,13 @@ TEST_F(FloodGuardTest, LittleThatIsRefusedIsNoFlood) {
 TEST_F(FloodGuardTest, WhereMostPassesNothingIsFiltered) {
   Period(10'000, 5'000);
   EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, ThreeQuartersAreMost) {
+  Period(1000, 3099);
+  EXPECT_FALSE(IsFiltered());
+  Period(1000, 3101);
+  EXPECT_TRUE(IsFiltered());
 }
 
 TEST_F(FloodGuardTest, OfAFloodTwiceWhatTheLimitsAllowIsKept) {
@@ -87,7 +96,7 @@ TEST_F(FloodGuardTest, WhatGrowsIsFilteredMore) {
 
 TEST_F(FloodGuardTest, AFloodThatIsOverIsForgotten) {
   Period(500, 14'500);
-  Period(4, 0);  // of 57
+  Period(40, 10);
   EXPECT_FALSE(IsFiltered());
   EXPECT_EQ(TakenOf(client_), 1000);
   Period(0, 0);
@@ -98,6 +107,16 @@ TEST_F(FloodGuardTest, OneThatFallsSilentIsForgotten) {
   Period(500, 14'500);
   Period(0, 0);
   EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, WhenAllAreForgottenEverythingIsTakenAgain) {
+  Period(500, 14'500);
+  guard_.Clear();
+  EXPECT_FALSE(IsFiltered());
+  EXPECT_EQ(TakenOf(client_), 1000);
+  EXPECT_EQ(changed_.size(), 2U);
+  Period(500, 14'500);
+  EXPECT_TRUE(IsFiltered());
 }
 
 TEST_F(FloodGuardTest, WhoIsForgottenIsTakenWholeAgain) {
@@ -128,9 +147,9 @@ TEST_F(FloodGuardTest, ARelayIsFilteredWhoeverSends) {
 
 TEST_F(FloodGuardTest, MoreThanItHasRoomForAreNotFiltered) {
   std::vector<FlowGauge> gauges(FloodGuard::kMostFlows + 1);
-  base::Endpoint somebody = other_.endpoint();
+  FloodClient somebody = Of(other_);
   for (FlowGauge& gauge : gauges) {
-    somebody.port = static_cast<std::uint16_t>(somebody.port + 1);
+    somebody.source.port = static_cast<std::uint16_t>(somebody.source.port + 1);
     guard_.OnRefused(gauge, listener_.descriptor(), somebody);
     gauge = {.admitted = 500, .refused = 14'500};
   }
@@ -139,6 +158,25 @@ TEST_F(FloodGuardTest, MoreThanItHasRoomForAreNotFiltered) {
   EXPECT_EQ(gauges.back().refused, 14'500U);
   for (const FlowGauge& gauge : gauges) guard_.Forget(gauge);
   EXPECT_FALSE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, WhoIsRefusedALittleKeepsNobodysPlace) {
+  std::vector<FlowGauge> gauges(FloodGuard::kMostFlows);
+  for (FlowGauge& gauge : gauges) guard_.OnRefused(gauge, listener_.descriptor(), Of(other_));
+  guard_.Step();
+  for (FlowGauge& gauge : gauges) gauge.refused = 1;
+  Period(500, 14'500);
+  EXPECT_TRUE(IsFiltered());
+}
+
+TEST_F(FloodGuardTest, AClientWithTwoFloodsHasTheLargerShare) {
+  FlowGauge other;
+  guard_.OnRefused(other, listener_.descriptor(), Of(client_));
+  other = {.admitted = 5000, .refused = 20'000};  // 40 of a hundred are meant
+  Period(500, 14'500);
+  EXPECT_GT(TakenOf(client_), 300);
+  guard_.Forget(other);
+  EXPECT_LT(TakenOf(client_), 150);
 }
 
 TEST_F(FloodGuardTest, WhereTheSystemHasNoRoomNothingIsFiltered) {

@@ -119,9 +119,9 @@ TEST_F(ForwarderTest, TURN_26_AFloodIsDroppedBeforeItIsReadAndCountsAsBefore) {
   for (std::uint64_t i = 0; i < kFlood; ++i) FromClient("x");
   forwarder_.StepFloods();
   EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), kFlood - 10);
-  const std::uint32_t lost_before = ReceiveDrops::Ask(listener_.descriptor());
+  const std::uint32_t lost_before = *ReceiveDrops::Ask(listener_.descriptor());
   for (int i = 0; i < 1000; ++i) client_.SendTo(listener_.endpoint(), "\x40\x01");
-  const std::uint32_t lost = ReceiveDrops::Ask(listener_.descriptor()) - lost_before;
+  const std::uint32_t lost = *ReceiveDrops::Ask(listener_.descriptor()) - lost_before;
   EXPECT_GT(lost, 900U);
   // Silence ends it; what was lost meanwhile was over the limit.
   forwarder_.StepFloods();
@@ -132,6 +132,29 @@ TEST_F(ForwarderTest, TURN_26_AFloodIsDroppedBeforeItIsReadAndCountsAsBefore) {
   EXPECT_TRUE(listener_.Receive());
 }
 
+TEST_F(ForwarderTest, TURN_26_SendIndicationsBringNoFilter) {
+  forwarder_.Install(MakeRoute());
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
+  for (std::uint64_t i = 0; i < 10 * FloodGuard::kLeastRefused; ++i)
+    forwarder_.SendToPeer(relay_.descriptor(), {peer_.endpoint()}, base::AsBytes("x"), false, false,
+                          kNow);
+  FromClient("x");
+  forwarder_.StepFloods();
+  for (int i = 0; i < 100; ++i) client_.SendTo(listener_.endpoint(), "\x40\x01");
+  EXPECT_EQ(ReceiveDrops::Ask(listener_.descriptor()), 0U);
+}
+
+TEST_F(ForwarderTest, TURN_26_WhoTakesASocketOverTakesWhatItLostForGranted) {
+  const std::vector<FloodSource> all{{.client = std::nullopt, .keep = 0}};
+  ASSERT_TRUE(SetFloodFilter(listener_.descriptor(), all));
+  client_.SendTo(listener_.endpoint(), "x");
+  forwarder_.Start();
+  EXPECT_EQ(forwarder_.listener(0).receive_drops.total(), 1U);
+  client_.SendTo(listener_.endpoint(), "x");
+  EXPECT_TRUE(listener_.Receive());
+}
+
 TEST_F(ForwarderTest, TURN_26_ARelayThatGoesTakesItsFilterAlong) {
   forwarder_.Install(MakeRoute());
   forwarder_.SetLimits(
@@ -139,11 +162,12 @@ TEST_F(ForwarderTest, TURN_26_ARelayThatGoesTakesItsFilterAlong) {
   for (std::uint64_t i = 0; i < 10 * FloodGuard::kLeastRefused; ++i) FromPeer("x");
   forwarder_.StepFloods();
   for (int i = 0; i < 1000; ++i) peer_.SendTo(relay_.endpoint(), "x");
-  EXPECT_GT(ReceiveDrops::Ask(relay_.descriptor()), 500U);
+  EXPECT_GT(*ReceiveDrops::Ask(relay_.descriptor()), 500U);
   const std::uint64_t before = Dropped(turn::DropReason::kOverLimit);
   forwarder_.Remove({MakeRoute().client, {0x4001}, {relay_.descriptor()}, {peer_.endpoint()}});
   forwarder_.RemoveRelay(relay_.descriptor());
-  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit), before + ReceiveDrops::Ask(relay_.descriptor()));
+  EXPECT_EQ(Dropped(turn::DropReason::kOverLimit),
+            before + *ReceiveDrops::Ask(relay_.descriptor()));
   while (relay_.Receive(std::chrono::milliseconds(1))) continue;
   for (int i = 0; i < 100; ++i) {
     peer_.SendTo(relay_.endpoint(), "x");
