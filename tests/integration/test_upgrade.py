@@ -82,6 +82,36 @@ def flows_of(client: TurnClient, peer: Peer) -> list[Flow]:
     ]
 
 
+def test_a_flood_is_held_down_before_and_after_and_leaves_nothing_behind(start, connect, peer):
+    """A socket with a filter (ADR 19) changes hands while the filter is needed."""
+    server = start(limits={"packets_per_allocation": 500}, relay={"datapath": "userspace"})
+    client = call(connect(server), peer)
+    end = threading.Event()
+
+    def send() -> None:
+        while not end.is_set():
+            client.send_channel(CHANNEL, b"a flood")
+
+    def refused() -> float:
+        return server.metric("senso_turn_dropped_packets_total", reason="over_limit")
+
+    flood = threading.Thread(target=send)
+    flood.start()
+    try:
+        assert eventually(lambda: refused() > 20_000, 60.0)
+        server.upgrade()
+        before = refused()
+        assert eventually(lambda: refused() > before + 20_000, 60.0)
+    finally:
+        end.set()
+        flood.join()
+    while peer.receive_from(1.5) is not None:  # which is as long as the flood's debt lasts
+        pass
+    for number in range(200):
+        client.send_channel(CHANNEL, number.to_bytes(2))
+        assert peer.receive() == number.to_bytes(2)
+
+
 # What fails leaves everything as it was.
 
 BROKEN = {
