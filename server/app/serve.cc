@@ -1,5 +1,6 @@
 #include "server/app/serve.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <cerrno>
@@ -47,6 +48,14 @@ void RaiseDescriptorLimit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What is large goes back to the system when it is freed. Left to itself, glibc takes blocks as
+// large as any that was freed out of its arenas from then on: tables that are made anew, as those
+// of thousands of allocations are now and then, leave holes that small objects settle in.
+void KeepLargeBlocksApart() {
+  constexpr int kLargeBytes = 128 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
 }
 
 // What was loaded, and what of the default listeners is missing.
@@ -171,6 +180,7 @@ int Serve(const ServeOptions& options) {
   const Config& config = settings.loaded.config;
 
   InitLog(LogFormatOf(config.log), LogLevelOf(config.log));
+  KeepLargeBlocksApart();
   RaiseDescriptorLimit();
   std::unique_ptr<UpgradeTaker> taker;
   if (options.take_over) {

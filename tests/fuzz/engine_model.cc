@@ -153,22 +153,26 @@ void EngineModel::Learn(std::size_t shard, const turn::Client& client, base::Byt
   if (!step_->is_late) return LearnSuccess(shard, client, *answer, found->second.back());
   bool is_right = false;
   for (const Asked& asked : found->second) {
-    if (asked.user == nullptr || (asked.message.type | kSuccess) != answer->type) continue;
+    if ((asked.message.type | kSuccess) != answer->type || !IsAuthentic(client, asked)) continue;
     is_right = true;
     LearnSuccess(shard, client, *answer, asked);
   }
   CHECK(is_right);
 }
 
+// Somebody has signed it, with a nonce of his own that is not too old.
+bool EngineModel::IsAuthentic(const turn::Client& client, const Asked& asked) const {
+  const auto nonce = nonces_.find(asked.message.Text(kPlainNonce));
+  return asked.user != nullptr && nonce != nonces_.end() &&
+         nonce->second.first == client.five_tuple.client &&
+         asked.at - nonce->second.second <= nonce_lifetime_ + seconds(1);
+}
+
 void EngineModel::CheckAuthenticity(std::size_t shard, const turn::Client& client,
                                     const Asked& asked) const {
-  // Somebody whom this server knows has signed it, with a nonce of his own that is not too old.
-  CHECK(asked.user != nullptr);
-  const auto nonce = nonces_.find(asked.message.Text(kPlainNonce));
-  CHECK(nonce != nonces_.end());
-  CHECK(nonce->second.first == client.five_tuple.client);
-  CHECK(asked.at - nonce->second.second <= nonce_lifetime_ + seconds(1));
+  CHECK(IsAuthentic(client, asked));
   if (step_->is_late) return;
+  // And he is one whom this server knows.
   const std::string name(asked.user->name);
   CHECK(rules_[shard].users.contains(name + ":" + std::string(asked.user->password)));
   CHECK(!rules_[shard].revoked.contains(name));

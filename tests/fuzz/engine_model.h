@@ -144,6 +144,7 @@ class EngineModel {
   bool MayBeOf(const base::FiveTuple& client, std::uint64_t id) const;
   void LearnRefresh(const turn::Client& client, const PlainMessage& answer, const Asked& asked);
   void LearnPeers(const turn::Client& client, const Asked& asked);
+  bool IsAuthentic(const turn::Client& client, const Asked& asked) const;
   void CheckAuthenticity(std::size_t shard, const turn::Client& client, const Asked& asked) const;
   void Loosen();
   void ForgetDenied(std::size_t shard, Granted& granted) const;
