@@ -372,6 +372,35 @@ def test_nothing_stays_attached_after_the_end(own_site, tmp_path, how):
         assert eventually(lambda name=interface: programs_at(own_site.server, name) == 0)
 
 
+def test_after_a_kill_the_next_one_has_the_kernel_to_itself(own_site, tmp_path):
+    """Of the one that was killed in the middle of a call, neither its program nor its routes are left."""
+    server = own_server(own_site, tmp_path).start()
+    with own_site.peer.inside():
+        peer, other = Peer(PEER), Peer(PEER)
+    with own_site.client.inside():
+        client = TurnClient(open_transport("udp", server.endpoint("udp", SERVER)), ALICE)
+    warmed_up(server, bound(client, peer), peer)
+    former = client.relayed
+    for _ in range(100):
+        client.send_channel(CHANNEL, b"in the middle")
+        peer.send(b"in the middle", former)
+    server.kill()
+    server.start()
+    for interface in ("clients", "peers"):
+        assert eventually(lambda name=interface: programs_at(own_site.server, name) == 1)
+    client.drain()
+    # Neither by the channel nor by the relayed address of the former one.
+    client.send_channel(CHANNEL, b"by the former channel")
+    peer.send(b"to the former address", former)
+    client.assert_silence()
+    # The same 5-tuple goes on with an allocation of the new one.
+    assert client.try_refresh().error == 437
+    warmed_up(server, bound(client, other), other)
+    for one in (client, peer, other):
+        one.close()
+    server.stop()
+
+
 def test_interfaces_that_come_are_attached_and_loopback_never(own_site, tmp_path):
     server = own_server(own_site, tmp_path)
     server.settings["listeners"][0]["address"] = "0.0.0.0"
