@@ -219,6 +219,7 @@ class Runner:
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
                 script("package", "the Debian package in a bare Debian root", ["tests/bare/check_package"], "dev", 1200),
+                script("systemd", "the page about a machine of its own, with systemd", ["tests/bare/check_systemd"], "dev", 1200),
                 script("reproducible", "two release builds in two folders are the same", ["tests/bare/check_reproducible"], "none", 5400),
                 script("image", "the image, on a bare Debian root", ["tests/bare/check_image"], "none", 3600),
                 script("bare", "README's first command in a bare Debian root", ["tests/bare/check_bare_root"], "none", 3600),
