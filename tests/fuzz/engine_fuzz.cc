@@ -403,20 +403,29 @@ class Drive {
     }
   }
 
-  // Everything is given back.
-  void End() {
+  void CarryAll() {
     while (shards_.messages() != 0) {
       for (const std::size_t shard : {0u, 1u}) Carry(shard);
     }
+  }
+
+  void CloseAll() {
     for (const std::size_t shard : {0u, 1u}) {
       Judged([&] {
         model_.ExpectEnds();
         shards_[shard].engine.CloseAll(shards_[shard].now);
       });
     }
-    while (shards_.messages() != 0) {
-      for (const std::size_t shard : {0u, 1u}) Carry(shard);
-    }
+  }
+
+  // Everything is given back.
+  void End() {
+    CarryAll();
+    CloseAll();
+    CarryAll();
+    // What waited for a move that has come to nothing is answered then, as if nothing had ended.
+    CloseAll();
+    CarryAll();
     CHECK(model_.live() == 0);
     const turn::Ledger::Totals totals = shards_.ledger->ReadTotals();
     CHECK(totals.allocations == 0 && totals.ports_in_use == 0);
