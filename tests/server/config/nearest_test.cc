@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+
 namespace relay::nearest_test {
 
 TEST(EditDistance, CountsWhatMustChange) {
@@ -17,6 +20,13 @@ TEST(EditDistance, CountsWhatMustChange) {
 TEST(EditDistance, CountsASwapOfNeighboursOnce) {
   EXPECT_EQ(EditDistance("prots", "ports"), 1U);
   EXPECT_EQ(EditDistance("ab", "ba"), 1U);
+}
+
+TEST(EditDistance, OfWhatIsLongTheBeginningCounts) {
+  const std::string_view name = "relay.external_addresses";
+  const std::string longer(1'000'000, 'x');
+  EXPECT_EQ(EditDistance(longer, longer + "y"), 0U);
+  EXPECT_EQ(EditDistance(longer, name), 64U - 1U);
 }
 
 }  // namespace relay::nearest_test
