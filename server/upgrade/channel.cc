@@ -115,8 +115,8 @@ base::Result<void> UpgradeChannel::Send(std::uint8_t type, base::Bytes payload,
 
 base::Result<UpgradeChannel::Frame> UpgradeChannel::Receive(base::MonotonicTime deadline) {
   Frame frame;
-  std::vector<std::uint8_t> octets(kMaxFrameBytes);
-  iovec part{octets.data(), octets.size()};
+  room_.resize(kMaxFrameBytes);
+  iovec part{room_.data(), room_.size()};
   alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
   msghdr message{};
   ssize_t received = -1;
@@ -138,8 +138,8 @@ base::Result<UpgradeChannel::Frame> UpgradeChannel::Receive(base::MonotonicTime 
   if ((message.msg_flags & MSG_TRUNC) != 0) return base::Error{"a frame is too long"};
   if ((message.msg_flags & MSG_CTRUNC) != 0)
     return base::Error{"there are not enough descriptors for those of the other process"};
-  frame.type = octets[0];
-  frame.payload.assign(octets.begin() + 1, octets.begin() + received);
+  frame.type = room_[0];
+  frame.payload.assign(room_.begin() + 1, room_.begin() + received);
   return frame;
 }
 

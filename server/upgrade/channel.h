@@ -51,6 +51,7 @@ class UpgradeChannel {
   base::Result<void> WaitUntil(Readiness what, base::MonotonicTime deadline) const;
 
   Descriptor socket_;
+  std::vector<std::uint8_t> room_;  // for the frame that comes next, once one has come
 };
 
 // Listens at `path`, for this user alone. A socket file that nobody answers on is replaced. Error:
