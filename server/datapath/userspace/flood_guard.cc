@@ -4,9 +4,13 @@
 
 namespace relay {
 
+std::vector<FloodGuard::Flow>::iterator FloodGuard::Find(const FlowGauge& gauge) {
+  return std::find_if(flows_.begin(), flows_.end(),
+                      [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
+}
+
 void FloodGuard::OnRefused(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client) {
-  const auto known = std::find_if(flows_.begin(), flows_.end(),
-                                  [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
+  const auto known = Find(gauge);
   if (known == flows_.end()) {
     Watch(gauge, socket, client);
   } else if (known->socket == socket && known->client == client) {
@@ -25,8 +29,7 @@ void FloodGuard::Watch(FlowGauge& gauge, int socket, const std::optional<FloodCl
 }
 
 void FloodGuard::Forget(const FlowGauge& gauge) {
-  const auto found = std::find_if(flows_.begin(), flows_.end(),
-                                  [&gauge](const Flow& flow) { return flow.gauge == &gauge; });
+  const auto found = Find(gauge);
   if (found == flows_.end()) return;
   const Flow gone = *found;
   flows_.erase(found);

@@ -60,6 +60,7 @@ class FloodGuard {
     std::uint32_t keep = FloodSource::kAll;
   };
 
+  std::vector<Flow>::iterator Find(const FlowGauge& gauge);
   void Watch(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client);
   static std::uint32_t KeepOf(const Flow& flow);
   std::vector<FloodSource> SourcesOf(int socket) const;
