@@ -4,6 +4,9 @@
 #include <exception>
 #include <functional>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "server/app/serve.h"
 #include "server/cli/command_tree_of.h"
@@ -270,13 +273,10 @@ class CommandLine {
     if (!app_.get_subcommands().empty() || first.empty() || first.starts_with('-')) {
       return error.what();
     }
-    std::string nearest;
-    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; })) {
-      const std::string& name = sub->get_name();
-      if (nearest.empty() || EditDistance(first, name) < EditDistance(first, nearest)) {
-        nearest = name;
-      }
-    }
+    std::vector<std::string_view> names;
+    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; }))
+      names.push_back(sub->get_name());
+    const std::string nearest(names[FindNearest(first, names).place]);
     return "'" + std::string(first) + "' is not a command; the nearest one is '" + nearest + "'";
   }
 

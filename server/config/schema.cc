@@ -1,15 +1,12 @@
 #include "server/config/schema.h"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "server/config/nearest.h"
 
 namespace relay {
 namespace {
-
-constexpr std::size_t kMaxComparedKey = 64;  // what is longer resembles no key of ours
 
 std::string_view ParentOf(std::string_view path) {
   const std::size_t dot = path.find_last_of('.');
@@ -65,25 +62,20 @@ bool IsGroup(std::string_view path) {
 
 std::string NearestKey(std::string_view path) {
   static const std::vector<std::string> keys = AllKeys();
-  const std::string_view name = NameOf(path).substr(0, kMaxComparedKey);
-  const std::string_view parent = ParentOf(path);
-  std::string_view best_beside;
-  std::string_view best_anywhere;
-  std::size_t distance_beside = std::numeric_limits<std::size_t>::max() / 2;
-  std::size_t distance_anywhere = distance_beside;
+  std::vector<const std::string*> beside;
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> names_beside;
   for (const std::string& key : keys) {
-    const std::size_t distance = EditDistance(name, NameOf(key));
-    if (ParentOf(key) == parent && distance < distance_beside) {
-      distance_beside = distance;
-      best_beside = key;
-    }
-    if (distance < distance_anywhere) {
-      distance_anywhere = distance;
-      best_anywhere = key;
-    }
+    names.push_back(NameOf(key));
+    if (ParentOf(key) != ParentOf(path)) continue;
+    beside.push_back(&key);
+    names_beside.push_back(NameOf(key));
   }
+  const Nearest anywhere = FindNearest(NameOf(path), names);
+  if (beside.empty()) return keys[anywhere.place];
+  const Nearest near = FindNearest(NameOf(path), names_beside);
   // A key of that very name elsewhere beats one beside it that merely resembles it.
-  return std::string(distance_beside <= distance_anywhere + 1 ? best_beside : best_anywhere);
+  return near.distance <= anywhere.distance + 1 ? *beside[near.place] : keys[anywhere.place];
 }
 
 std::string DefaultText(const Row& row) {

@@ -23,8 +23,9 @@ const CoturnOption* FindCoturnOption(std::string_view name) {
 
 const CoturnOption& NearestCoturnOption(std::string_view name) {
   const auto all = CoturnOptions();
-  return **std::ranges::min_element(
-      all, {}, [&](const CoturnOption* option) { return EditDistance(name, option->name); });
+  std::vector<std::string_view> names;
+  for (const CoturnOption* option : all) names.push_back(option->name);
+  return *all[FindNearest(name, names).place];
 }
 
 }  // namespace relay
