@@ -65,6 +65,9 @@ class FastpathMaps {
   // have done so in the last FASTPATH_QUARANTINE_NS (FastpathIndices sees to that). An entry of
   // another record with the same key is replaced. Error: the map is full; nothing is installed.
   base::Result<void> InstallRoute(std::uint32_t index, const fastpath_route& route);
+  // As it was installed last, with its deadline and next hops of now; afterwards until the index is
+  // used again.
+  const fastpath_route& route(std::uint32_t index) const { return shares_->routes[index]; }
   // A longer or shorter deadline, or other next hops, for an installed route. No system call.
   void SetDeadline(std::uint32_t index, base::MonotonicTime deadline);
   void SetRouteNextHops(std::uint32_t index, std::uint32_t to_client, std::uint32_t to_peer);
