@@ -1,16 +1,19 @@
 """A million forged packets of each kind, with real calls beside them. Started by ./run.
 
-For each kind: the calls alone, then beside the flood. What the server's memory has grown by, what the calls have lost,
-and their round trips. The figures are those of docs/reliability.md."""
+For each kind: the calls alone, beside the flood, and beside a part of the same flood that the host's packet filter drops:
+what the machine, and the sender that shares its cores, take from the calls without a server. What the server's memory has
+grown by, what the calls have lost, and their round trips. The figures are those of docs/reliability.md."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +35,8 @@ QUIET_SECONDS = 5.0
 # Of each kind, at least: what is made at the first time is there before memory is compared.
 BEFORE_COUNTING = 3000
 MOST_GROWTH_KIB = 1024
+FILTERED_PART = 4  # of the flood: a quarter
+HAS_FILTER = shutil.which("nft") is not None  # else that figure is missing
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Row:
     calls_lost: int
     quiet_p99_us: float
     beside_p99_us: float
+    filtered_p99_us: float | None  # beside what the packet filter drops
     left_over: int  # allocations that nobody real has
     came_in: int  # as the host's network counts it
 
@@ -93,33 +99,64 @@ class Faults:
         for kind in forged.kinds(PORT, DTLS_PORT, a_client):
             row = self._suffer(kind)
             print(f"{row.kind}: {row.sent:,} in {row.seconds:.0f} s, {row.grown_kib:+} KiB, calls lost {row.calls_lost} of "
-                  f"{row.calls_sent:,}, p99 {row.quiet_p99_us:.0f} then {row.beside_p99_us:.0f} us", file=sys.stderr, flush=True)  # fmt: skip
+                  f"{row.calls_sent:,}, p99 {round_trips(row)}", file=sys.stderr, flush=True)  # fmt: skip
             yield row
 
     def _suffer(self, kind: forged.Kind) -> Row:
-        arguments = self._arguments
+        packets, rate = self._arguments.packets, self._arguments.rate
         host = self._site.client if kind.sender == "client" else self._site.peer
         flood = forged.Flood(host, self._links[kind.sender], kind)
-        calls = self._calls()
+        row = Row(kind.name, packets, 0.0, 0, 0, 0, 0.0, 0.0, None, 0, 0)
+
+        def the_whole() -> None:
+            flood.send(max(BEFORE_COUNTING, packets // 50), rate)
+            before, came_in = self._server.resident_kib(), self._came_in()
+            row.seconds = flood.send(packets, rate)
+            row.grown_kib = self._server.resident_kib() - before
+            row.came_in = self._came_in() - came_in
+            row.left_over = int(self._server.metric("senso_turn_allocations")) - CALLS
+
+        def a_part() -> None:
+            before = self._came_in()
+            flood.send(packets // FILTERED_PART, rate)
+            assert self._came_in() - before < packets // FILTERED_PART, "the packet filter has let the flood pass"
+
+        try:
+            row.quiet_p99_us = self._calls_during(lambda: time.sleep(QUIET_SECONDS), row)
+            row.beside_p99_us = self._calls_during(the_whole, row)
+            if HAS_FILTER:
+                with self._without_strangers():
+                    row.filtered_p99_us = self._calls_during(a_part, row)
+        finally:
+            flood.close()
+        return row
+
+    def _calls_during(self, what: Callable[[], None], row: Row) -> float:
+        """The p99 of their round trips, in microseconds; the row has what they have sent and lost."""
+        calls = SiteLoad(self._site, "--allocations", str(CALLS), "--rate", str(CALLS * PACKETS_PER_CALL), "--direction", "echo",
+                         port=PORT)  # fmt: skip
         try:
             assert eventually(lambda: self._server.metric("senso_turn_allocations") == CALLS)
-            time.sleep(QUIET_SECONDS)
-            quiet = self._end_of(calls)
-            calls = self._calls()
-            assert eventually(lambda: self._server.metric("senso_turn_allocations") == CALLS)
-            flood.send(max(BEFORE_COUNTING, arguments.packets // 50), arguments.rate)
-            before, came_in = self._server.resident_kib(), self._came_in()
-            seconds = flood.send(arguments.packets, arguments.rate)
-            grown = self._server.resident_kib() - before
-            came_in = self._came_in() - came_in
-            left_over = int(self._server.metric("senso_turn_allocations")) - CALLS
-            beside = self._end_of(calls)
+            what()
+            report = calls.finish()
         finally:
             calls.kill()
-            flood.close()
+        assert not report["problems"], report["problems"]
         assert eventually(lambda: self._server.metric("senso_turn_allocations") == 0)
-        return Row(kind.name, arguments.packets, seconds, grown, quiet["sent"] + beside["sent"], quiet["lost"] + beside["lost"],
-                   quiet["latency_us"]["p99"], beside["latency_us"]["p99"], left_over, came_in)  # fmt: skip
+        echo = report["traffic"]["echo"]
+        row.calls_sent += echo["sent"]
+        row.calls_lost += echo["lost"]
+        return echo["latency_us"]["p99"]
+
+    @contextmanager
+    def _without_strangers(self) -> Iterator[None]:
+        host = self._site.server
+        host.run("nft", "table ip strangers {\nchain prerouting {\ntype filter hook prerouting priority raw\n"
+                        f"ip saddr {forged.STRANGERS} drop\n}}\n}}")  # fmt: skip
+        try:
+            yield
+        finally:
+            host.run("nft", "delete table ip strangers")
 
     def _came_in(self) -> int:
         """Datagrams and ICMP messages that the server's host took for its own, whether anybody listened or not."""
@@ -131,20 +168,17 @@ class Faults:
             counted += sum(int(figures[name]) for name in wanted)
         return counted
 
-    @staticmethod
-    def _end_of(calls: SiteLoad) -> dict:
-        report = calls.finish()
-        assert not report["problems"], report["problems"]
-        return report["traffic"]["echo"]
 
-    def _calls(self) -> SiteLoad:
-        return SiteLoad(self._site, "--allocations", str(CALLS), "--rate", str(CALLS * PACKETS_PER_CALL), "--direction", "echo", port=PORT)
+def round_trips(row: Row) -> str:
+    filtered = "not measured, without nft" if row.filtered_p99_us is None else f"{row.filtered_p99_us:.0f} µs"
+    return f"{row.quiet_p99_us:.0f} µs, {row.beside_p99_us:.0f} µs, {filtered}"
 
 
 def as_table(rows: list[Row]) -> str:
-    lines = ["| Forged packets | Memory | Calls lost | p99 of the calls, alone and beside it |", "|---|---|---|---|"]
+    lines = ["| Forged packets | Memory | Calls lost | p99 of the calls: alone, beside it, beside it in the packet filter |",
+             "|---|---|---|---|"]  # fmt: skip
     lines += [f"| {row.sent:,} {row.kind} in {row.seconds:.0f} s | {row.grown_kib:+} KiB | {row.calls_lost} of {row.calls_sent:,} | "
-              f"{row.quiet_p99_us:.0f} µs, {row.beside_p99_us:.0f} µs |" for row in rows]  # fmt: skip
+              f"{round_trips(row)} |" for row in rows]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -161,8 +195,8 @@ def main() -> int:
     parser.add_argument("--datapath", choices=("userspace", "tc"), default="userspace")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults", help="folder of faults.json and faults.md")
     arguments = parser.parse_args()
-    if arguments.packets < 1 or arguments.rate <= 0:
-        parser.error("a flood has packets, and a pace")
+    if arguments.packets < 1000 or arguments.rate <= 0:
+        parser.error("a flood has a thousand packets at least, and a pace")
     with tempfile.TemporaryDirectory(prefix="senso-turn-faults-") as directory:
         faults = Faults(arguments, Path(directory))
         rows: list[Row] = []

@@ -218,6 +218,8 @@ class Runner:
                 script("check-page", "the connectivity page in a browser, behind each kind of network",
                        ["tests/interop/run", "check_page"], "dev", 1800),
                 script("kernels", "the kernel datapath on Linux 6.1, emulated", ["tests/kernels/run"], "dev", 1800),
+                script("faults", "forged packets of each kind, with calls beside them",
+                       ["tests/faults/run", "--packets", "100000"], "dev", 1800),
                 script("package", "the Debian package in a bare Debian root", ["tests/bare/check_package"], "dev", 1200),
                 script("systemd", "the page about a machine of its own, with systemd", ["tests/bare/check_systemd"], "dev", 1200),
                 script("reproducible", "two release builds in two folders are the same", ["tests/bare/check_reproducible"], "none", 5400),
