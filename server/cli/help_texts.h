@@ -57,7 +57,7 @@ inline constexpr const char* kDrainFooter =
 inline constexpr const char* kCredentialsFooter =
     "\nThey are signed with the first shared secret of the configuration, or with the secret that "
     "`serve`\n"
-    "keeps when it runs without one.\n"
+    "keeps for its user when it runs without one.\n"
     "\n"
     "  senso-turn credentials --user alice --ttl 12h\n"
     "  senso-turn credentials --config /etc/senso-turn/senso-turn.yaml --node turn.example.org";

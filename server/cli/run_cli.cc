@@ -13,6 +13,7 @@
 #include "server/cli/commands.h"
 #include "server/cli/completion.h"
 #include "server/cli/help_texts.h"
+#include "server/cli/installed_config.h"
 #include "server/cli/manual.h"
 #include "server/config/nearest.h"
 
@@ -51,6 +52,7 @@ class CommandLine {
     } catch (const CLI::ParseError& error) {
       return Complain(kExitUsage, Explain(error, argc, argv) + " (see " + HelpCommand() + ")");
     }
+    if (of_the_service_ != nullptr) TakeInstalled(*of_the_service_);
     return command_();
   }
 
@@ -63,10 +65,23 @@ class CommandLine {
   }
 
   static void AddSource(CLI::App* sub, std::optional<std::string>& file,
-                        std::vector<std::string>& overrides) {
-    sub->add_option("-c,--config", file, "YAML file; without it the built-in defaults")
-        ->type_name("FILE");
+                        std::vector<std::string>& overrides,
+                        const std::string& without = "the built-in defaults") {
+    sub->add_option("-c,--config", file, "YAML file; without it " + without)->type_name("FILE");
     AddOverrides(sub, overrides);
+  }
+
+  // For what is asked about the service, where one is installed.
+  void AddSourceOfService(CLI::App* sub, ConfigSource& source) {
+    AddSource(sub, source.file, source.overrides,
+              std::string(kInstalledConfig) + " if there is one, else the built-in defaults");
+    sub->parse_complete_callback([this, &source] { of_the_service_ = &source; });
+  }
+
+  static void TakeInstalled(ConfigSource& source) {
+    if (source.file) return;
+    source.file = FindInstalledConfig();
+    if (source.file) std::cerr << "senso-turn: with " << *source.file << '\n';
   }
 
   static void AddOverrides(CLI::App* sub, std::vector<std::string>& overrides) {
@@ -96,7 +111,7 @@ class CommandLine {
   void AddCredentials() {
     CLI::App* sub = Add("credentials", "Print iceServers JSON with fresh credentials",
                         [this] { return RunCredentials(credentials_); });
-    AddSource(sub, credentials_.source.file, credentials_.source.overrides);
+    AddSourceOfService(sub, credentials_.source);
     sub->add_option("-u,--user", credentials_.user, "Whom limits are counted for")
         ->type_name("NAME")
         ->capture_default_str();
@@ -114,14 +129,14 @@ class CommandLine {
     CLI::App* sub =
         Add("firewall", "Print what the firewalls of clients have to let out to reach this server",
             [this] { return RunFirewall(firewall_); });
-    AddSource(sub, firewall_.source.file, firewall_.source.overrides);
+    AddSourceOfService(sub, firewall_.source);
     AddFormat(sub, firewall_.format);
   }
 
   void AddDoctor() {
     CLI::App* sub = Add("doctor", "Look for what is wrong with this host and its configuration",
                         [this] { return is_watch_ ? Watch() : RunDoctor(doctor_); });
-    AddSource(sub, doctor_.source.file, doctor_.source.overrides);
+    AddSourceOfService(sub, doctor_.source);
     AddFormat(sub, doctor_.format);
     sub->add_option("--stun", doctor_.stun,
                     "A STUN server outside, to ask how the world sees this host")
@@ -161,7 +176,7 @@ class CommandLine {
     constexpr std::uint32_t kMaxTtlSeconds = 7 * 86400;
     CLI::App* sub =
         Add("dns", "Print the DNS records of this server", [this] { return RunDns(dns_); });
-    AddSource(sub, dns_.source.file, dns_.source.overrides);
+    AddSourceOfService(sub, dns_.source);
     sub->add_flag("--external-dns", dns_.is_external_dns,
                   "As DNSEndpoint for external-dns, instead of a zone file");
     sub->add_option("--ttl", dns_.ttl_seconds, "How long resolvers keep them, in seconds")
@@ -288,6 +303,7 @@ class CommandLine {
 
   CLI::App app_;
   std::function<int()> command_ = [] { return kExitUsage; };
+  ConfigSource* of_the_service_ = nullptr;  // of the command that was chosen, if it has such a one
   ServeOptions serve_;
   std::string check_file_;
   std::vector<std::string> check_overrides_;

@@ -351,7 +351,8 @@ std::vector<MetricRow> ProcessRows() {
                  [](const MetricsSnapshot& snapshot) { return Single(snapshot.process.open_fds); }),
       ProcessRow("process_max_fds", MetricType::kGauge, "",
                  "Most file descriptors that may be open",
-                 "Must exceed relay_ports_limit by the number of connections expected.",
+                 "Should exceed limits.allocations (twice that if clients ask for both "
+                 "families) by 256 and the connections expected.",
                  [](const MetricsSnapshot& snapshot) { return Single(snapshot.process.max_fds); }),
       ProcessRow("process_start_time_seconds", MetricType::kGauge, "seconds",
                  "When the process started, in seconds since the epoch", "A change is a restart.",

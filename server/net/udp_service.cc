@@ -111,7 +111,7 @@ void UdpService::ReadErrors(RelaySocket& relay) {
   const std::size_t count = ReadErrorQueue(relay.socket, errors);
   for (const DeliveryError& error : std::span(errors).first(count)) {
     // What of it is for the client counts towards its limits, as what peers send does.
-    const Forwarder::Arrival arrival(forwarder_, {}, &relay);
+    const Forwarder::Arrival arrival(forwarder_, {}, &relay, Forwarder::Arrival::As::kError);
     // The indication is built where a datagram of the peer would be.
     engine_->OnPeerUnreachable({relay.socket}, {error.destination}, error.icmp,
                                batch_.Scratch(used_++), clock_.now());

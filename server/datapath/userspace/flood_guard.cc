@@ -37,11 +37,12 @@ void FloodGuard::Forget(const FlowGauge& gauge) {
 }
 
 void FloodGuard::Step() {
+  const std::vector<Flow> before = flows_;
+  for (Flow& flow : flows_) flow.keep = KeepOf(flow);
+  ShareAmongClients();
   std::vector<int> changed;
-  for (Flow& flow : flows_) {
-    const std::uint32_t keep = KeepOf(flow);
-    if (keep != flow.keep) changed.push_back(flow.socket);
-    flow.keep = keep;
+  for (std::size_t i = 0; i < flows_.size(); ++i) {
+    if (flows_[i].keep != before[i].keep) changed.push_back(flows_[i].socket);
   }
   // A flood that is not filtered yet is seen again at its next packet.
   std::erase_if(flows_, [](const Flow& flow) { return flow.keep == FloodSource::kAll; });
@@ -49,6 +50,16 @@ void FloodGuard::Step() {
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
   for (const int socket : changed) Apply(socket);
+}
+
+void FloodGuard::ShareAmongClients() {
+  for (Flow& one : flows_) {
+    for (const Flow& other : flows_) {
+      const bool is_same = one.client && one.client == other.client && one.socket == other.socket;
+      const bool are_filtered = std::max(one.keep, other.keep) != FloodSource::kAll;
+      if (is_same && are_filtered) one.keep = std::max(one.keep, other.keep);
+    }
+  }
 }
 
 void FloodGuard::Clear() {
@@ -83,14 +94,10 @@ std::vector<FloodSource> FloodGuard::SourcesOf(int socket) const {
   std::vector<FloodSource> sources;
   for (const Flow& flow : flows_) {
     if (flow.socket != socket || flow.keep == FloodSource::kAll) continue;
-    // A client with relays of both families may flood both.
-    const auto same =
-        std::find_if(sources.begin(), sources.end(),
-                     [&flow](const FloodSource& source) { return source.client == flow.client; });
-    if (same == sources.end())
-      sources.push_back({flow.client, flow.keep});
-    else
-      same->keep = std::max(same->keep, flow.keep);
+    const bool is_known =
+        std::any_of(sources.begin(), sources.end(),
+                    [&flow](const FloodSource& source) { return source.client == flow.client; });
+    if (!is_known) sources.push_back({flow.client, flow.keep});
   }
   return sources;
 }
@@ -99,11 +106,12 @@ void FloodGuard::Apply(int socket) {
   before_change_(socket);
   std::erase(filtered_, socket);
   const std::vector<FloodSource> sources = SourcesOf(socket);
-  if (SetFloodFilter(socket, sources)) {
+  const auto set = [&] { return SetFloodFilter(socket, sources); };
+  // Where there is no room for two (net.core.optmem_max), the old one goes first.
+  if (set() || (SetFloodFilter(socket, {}) && set())) {
     if (!sources.empty()) filtered_.push_back(socket);
     return;
   }
-  SetFloodFilter(socket, {});
   for (Flow& flow : flows_) {
     if (flow.socket == socket) flow.keep = FloodSource::kAll;
   }

@@ -22,8 +22,8 @@ struct FlowGauge {
 // at random, and twice what the limits let through: they, and not this, decide about the rate, and
 // a flood that ends is seen.
 //
-// Only what a filter can tell apart may be shown to this: ChannelData over plain UDP, and what
-// peers send.
+// Only what a filter can tell apart may be shown to this: ChannelData over plain UDP, and datagrams
+// of peers.
 //
 // A period is the time between two calls of Step, some tenths of a second. One thread.
 class FloodGuard {
@@ -63,6 +63,9 @@ class FloodGuard {
   std::vector<Flow>::iterator Find(const FlowGauge& gauge);
   void Watch(FlowGauge& gauge, int socket, const std::optional<FloodClient>& client);
   static std::uint32_t KeepOf(const Flow& flow);
+  // A client with relays of both families may flood both, and the filter knows one from the other
+  // only by their client: the larger part is kept of each.
+  void ShareAmongClients();
   std::vector<FloodSource> SourcesOf(int socket) const;
   // What is to be filtered there has changed. Where the system has no room for it, nothing is.
   void Apply(int socket);

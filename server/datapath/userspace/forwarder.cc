@@ -263,6 +263,14 @@ void Forwarder::SendToPeer(int socket, const turn::PeerAddress& peer, base::Byte
   queue_.Add(socket, destination, payload, nullptr, rest);
 }
 
+bool Forwarder::AdmitArrived(std::size_t bytes, base::MonotonicTime now) {
+  if (arrived_at_ == nullptr) return true;
+  // An error does not come by the filter of the socket, which would take datagrams instead.
+  if (arrived_as_ == Arrival::As::kError)
+    return Admit(*arrived_at_, Direction::kPeerToClient, bytes, now);
+  return AdmitToClient(*arrived_at_, bytes, now);
+}
+
 bool Forwarder::AdmitToClient(RelaySocket& relay, std::size_t bytes, base::MonotonicTime now) {
   FlowGauge& gauge = relay.gauges[LabelIndex(Direction::kPeerToClient)];
   if (!Admit(relay, Direction::kPeerToClient, bytes, now)) {

@@ -107,11 +107,14 @@ class Forwarder final : public Datapath {
   // fields: for what goes through the engine, which knows nothing of IP.
   class Arrival {
    public:
-    // `relay`: at whose socket it arrived, if it came from a peer.
-    Arrival(Forwarder& forwarder, const IpFields& fields, RelaySocket* relay = nullptr)
+    enum class As : std::uint8_t { kDatagram, kError };
+    // `relay`: at whose socket it arrived, if it came from a peer, or from who complains of one.
+    Arrival(Forwarder& forwarder, const IpFields& fields, RelaySocket* relay = nullptr,
+            As as = As::kDatagram)
         : forwarder_(forwarder) {
       forwarder_.arrived_ = fields;
       forwarder_.arrived_at_ = relay;
+      forwarder_.arrived_as_ = as;
     }
     ~Arrival() {
       forwarder_.arrived_ = {};
@@ -129,9 +132,7 @@ class Forwarder final : public Datapath {
                   bool dont_fragment, bool from_stream, base::MonotonicTime now);
   // Whether so many octets of what has arrived may go on to the client now; counts a drop if not.
   // To be asked when it is clear that they are meant to: strangers use nothing up.
-  bool AdmitArrived(std::size_t bytes, base::MonotonicTime now) {
-    return arrived_at_ == nullptr || AdmitToClient(*arrived_at_, bytes, now);
-  }
+  bool AdmitArrived(std::size_t bytes, base::MonotonicTime now);
 
   // A message to a client over plain UDP: copied, or where it lies until the flush. False: dropped.
   void SendToClient(const turn::Client& client, base::Bytes message);
@@ -190,6 +191,7 @@ class Forwarder final : public Datapath {
   FloodGuard floods_{[this](int socket) { SettleReceiveDrops(socket); }};
   IpFields arrived_;                   // of what the engine is working on
   RelaySocket* arrived_at_ = nullptr;  // nullptr: not from a peer
+  Arrival::As arrived_as_ = Arrival::As::kDatagram;
 };
 
 }  // namespace relay

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/network_namespace.h"
 #include "tests/support/udp_socket.h"
 
 namespace relay::flood_guard_test {
@@ -176,7 +178,53 @@ TEST_F(FloodGuardTest, AClientWithTwoFloodsHasTheLargerShare) {
   Period(500, 14'500);
   EXPECT_GT(TakenOf(client_), 300);
   guard_.Forget(other);
+  Period(500, 5500);  // of the same flood, with 40 of a hundred kept
   EXPECT_LT(TakenOf(client_), 150);
+}
+
+// What each period tells is told by what was really kept.
+TEST_F(FloodGuardTest, OfTwoFloodsTheLargerOneKeepsWhatIsItsOwn) {
+  FlowGauge other;
+  guard_.OnRefused(other, listener_.descriptor(), Of(client_));
+  other = {.admitted = 300, .refused = 2'700};  // 22 of a hundred are meant
+  Period(300, 14'700);                          // 4 of a hundred
+  for (int i = 0; i < 5; ++i) {
+    other = {.admitted = 300, .refused = 350};
+    Period(300, 2'950);
+  }
+  guard_.Forget(other);
+  const int taken = TakenOf(client_);
+  EXPECT_GT(taken, 120);
+  EXPECT_LT(taken, 350);
+}
+
+TEST(FloodGuard, WhereThereIsNoRoomForTwoFiltersTheOldOneGoesFirst) {
+  const auto space = test_support::NetworkNamespace::Make();
+  if (!space) GTEST_SKIP() << "network namespaces need root";
+  const test_support::NetworkNamespace::Visit visit(*space);
+  const UdpSocket listener("::1");
+  FloodGuard guard{[](int) {}};
+  std::vector<FlowGauge> gauges(FloodGuard::kMostFlows);
+  const auto period = [&](std::uint32_t refused) {
+    FloodClient somebody{{*base::IpAddress::Parse("2001:db8::1"), 1024},
+                         *base::IpAddress::Parse("2001:db8::2")};
+    for (FlowGauge& gauge : gauges) {
+      ++somebody.source.port;
+      guard.OnRefused(gauge, listener.descriptor(), somebody);
+      gauge = {.admitted = 500, .refused = refused};
+    }
+    guard.Step();
+  };
+  // As little memory for a socket's options as one filter of so many clients needs.
+  for (int kib = 2; kib <= 64 && !guard.Filters(listener.descriptor()); ++kib) {
+    const std::string bytes = std::to_string(kib * 1024);
+    if (!space->Run("echo " + bytes + " >/proc/sys/net/core/optmem_max"))
+      GTEST_SKIP() << "net.core.optmem_max belongs to the whole host before Linux 6.8";
+    period(5'000);
+  }
+  ASSERT_TRUE(guard.Filters(listener.descriptor()));
+  period(100'000);
+  EXPECT_TRUE(guard.Filters(listener.descriptor()));
 }
 
 TEST_F(FloodGuardTest, WhereTheSystemHasNoRoomNothingIsFiltered) {

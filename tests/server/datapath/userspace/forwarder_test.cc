@@ -145,6 +145,21 @@ TEST_F(ForwarderTest, TURN_26_SendIndicationsBringNoFilter) {
   EXPECT_EQ(ReceiveDrops::Ask(listener_.descriptor()), 0U);
 }
 
+TEST_F(ForwarderTest, TURN_26_ErrorsAboutPeersBringNoFilter) {
+  forwarder_.SetLimits(
+      {.allocation = {.bytes_per_second = 0, .packets_per_second = 1}, .shared = {}});
+  RelaySocket* const relay = forwarder_.FindRelay(relay_.descriptor());
+  {
+    const Forwarder::Arrival arrival(forwarder_, {}, relay, Forwarder::Arrival::As::kError);
+    EXPECT_TRUE(forwarder_.AdmitArrived(0, kNow));
+    for (std::uint64_t i = 0; i < 10 * FloodGuard::kLeastRefused; ++i)
+      EXPECT_FALSE(forwarder_.AdmitArrived(0, kNow));
+  }
+  forwarder_.StepFloods();
+  for (int i = 0; i < 100; ++i) peer_.SendTo(relay_.endpoint(), "x");
+  EXPECT_EQ(ReceiveDrops::Ask(relay_.descriptor()), 0U);
+}
+
 TEST_F(ForwarderTest, TURN_26_WhoTakesASocketOverTakesWhatItLostForGranted) {
   const std::vector<FloodSource> all{{.client = std::nullopt, .keep = 0}};
   ASSERT_TRUE(SetFloodFilter(listener_.descriptor(), all));
