@@ -90,12 +90,16 @@ EngineModel::Granted* EngineModel::OfClient(const base::FiveTuple& client) {
   return nullptr;
 }
 
-EngineModel::Granted* EngineModel::EndedOf(const base::FiveTuple& client) {
-  for (auto& [id, granted] : granted_) {
+std::vector<const EngineModel::Granted*> EngineModel::EndedOf(const base::FiveTuple& client) const {
+  std::vector<const Granted*> ended;
+  for (const auto& [id, granted] : granted_) {
     const bool is_his = granted.client == client || granted.next_clients.contains(client);
-    if (is_his && !seen_.contains(id)) return &granted;
+    if (is_his && !seen_.contains(id)) ended.push_back(&granted);
   }
-  return nullptr;
+  for (const Granted& granted : step_->passing) {
+    if (granted.client == client) ended.push_back(&granted);
+  }
+  return ended;
 }
 
 EngineModel::Granted* EngineModel::OfRelay(const base::Endpoint& relay) {
@@ -207,7 +211,12 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
     return std::ranges::any_of(relayed, [&](const auto& one) { return relays.contains(one); });
   });
   if (found == seen_.end()) {
-    CHECK(step_->is_late);  // it has ended in the same step
+    CHECK(step_->is_late);
+    Granted& passing = step_->passing.emplace_back();
+    passing.subject = asked.user->subject;
+    passing.relays_only = asked.user->relays_only;
+    passing.client = client.five_tuple;
+    passing.relays = std::move(relays);
     return;
   }
   const auto& [id, seen] = *found;
@@ -289,6 +298,10 @@ void EngineModel::LearnPeers(const turn::Client& client, const Asked& asked) {
   for (auto& [id, granted] : granted_) {
     if (MayBeOf(client.five_tuple, id) && granted.subject == asked.user->subject)
       candidates.push_back(&granted);
+  }
+  for (Granted& passing : step_->passing) {
+    if (passing.client == client.five_tuple && passing.subject == asked.user->subject)
+      candidates.push_back(&passing);
   }
   CHECK(!candidates.empty() || step_->is_late);
   const bool is_clear = candidates.size() == 1 && !step_->is_late && !step_->may_end;

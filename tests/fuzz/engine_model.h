@@ -126,6 +126,7 @@ class EngineModel {
     std::optional<FromPeer> from_peer;
     bool may_end = false;
     bool is_late = false;
+    std::vector<Granted> passing;  // allocations that came and went in it
   };
 
   struct Seen {
@@ -155,7 +156,7 @@ class EngineModel {
   void CheckRoutes();
   void ForgetEnded();
   Granted* OfClient(const base::FiveTuple& client);
-  Granted* EndedOf(const base::FiveTuple& client);  // in this step
+  std::vector<const Granted*> EndedOf(const base::FiveTuple& client) const;  // in this step
   Granted* OfRelay(const base::Endpoint& relay);
   bool IsRelay(const base::Endpoint& endpoint) const;
   bool MayReach(std::size_t shard, const Granted& granted, const base::Endpoint& peer) const;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "protocol/base/check.h"
 #include "tests/fuzz/engine_model.h"
@@ -100,21 +101,22 @@ void EngineModel::CheckToPeers() {
     for (const auto& sent : shards_[shard].effects.to_peer) {
       CHECK(step_->message || step_->is_late);
       const base::Endpoint& peer = sent.peer.endpoint;
-      const Granted* granted = OfClient(sent.client.five_tuple);
+      std::vector<const Granted*> senders = {OfClient(sent.client.five_tuple)};
       const auto& sockets = shards_[shard].effects.sockets;
       if (const auto socket = sockets.find(sent.relay); socket == sockets.end()) {
         // What had waited for it sent first and ended it then.
         CHECK(step_->is_late);
-        granted = EndedOf(sent.client.five_tuple);
+        senders = EndedOf(sent.client.five_tuple);
       } else {
         const base::Endpoint& relay = socket->second.address.endpoint;
-        CHECK(granted != nullptr && granted->relays.contains(relay));
+        CHECK(senders.front() != nullptr && senders.front()->relays.contains(relay));
         CHECK(relay.address.family() == peer.address.family());
       }
-      CHECK(granted != nullptr);
-      const auto permission = granted->permissions.find(peer.address);
-      CHECK(permission != granted->permissions.end() && permission->second > now());
-      CHECK(MayReach(shard, *granted, peer));
+      CHECK(std::ranges::any_of(senders, [&](const Granted* granted) {
+        const auto permission = granted->permissions.find(peer.address);
+        return permission != granted->permissions.end() && permission->second > now() &&
+               MayReach(shard, *granted, peer);
+      }));
       if (step_->is_late) continue;
       const auto plain = ReadPlainMessage(step_->message->octets);
       CHECK(plain && plain->Find(kPlainData) != nullptr);
