@@ -23,7 +23,7 @@ STRANGER_COUNT = ipaddress.ip_network(STRANGERS).num_addresses
 FIRST_RELAY_PORT, RELAY_PORTS = 49152, 16384
 ICMP, PORT_UNREACHABLE = 1, (3, 3)
 SOURCE_AT, SOURCE_PORT_AT, DESTINATION_PORT_AT, IP_CHECKSUM_AT = 14 + 12, 14 + 20, 14 + 22, 14 + 10
-BATCH = 25  # in one go, as long as it is not late
+BATCH = 5  # in one go, as long as it is not late
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,10 @@ class Faults:
             with self._site.client.inside():
                 return UdpTransport((SERVER, PORT))
 
-        for kind in forged.kinds(PORT, DTLS_PORT, a_client):
+        kinds = forged.kinds(PORT, DTLS_PORT, a_client)
+        chosen = [kind for kind in kinds if self._arguments.kind in kind.name]
+        assert chosen, f"no such kind; there are: {', '.join(kind.name for kind in kinds)}"
+        for kind in chosen:
             row = self._suffer(kind)
             print(f"{row.kind}: {row.sent:,} in {row.seconds:.0f} s, {row.grown_kib:+} KiB, calls lost {row.calls_lost} of "
                   f"{row.calls_sent:,}, p99 {round_trips(row)}", file=sys.stderr, flush=True)  # fmt: skip
@@ -193,6 +196,7 @@ def main() -> int:
     parser.add_argument("--packets", type=int, default=1_000_000, help="of each kind (default: 1000000)")
     parser.add_argument("--rate", type=float, default=30_000, help="a second, at most (default: 30000)")
     parser.add_argument("--datapath", choices=("userspace", "tc"), default="userspace")
+    parser.add_argument("--kind", default="", help="only those whose name has this in it, such as ChannelData")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults", help="folder of faults.json and faults.md")
     arguments = parser.parse_args()
     if arguments.packets < 1000 or arguments.rate <= 0:
