@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -106,7 +107,9 @@ void EngineModel::CheckToPeers() {
       if (const auto socket = sockets.find(sent.relay); socket == sockets.end()) {
         // What had waited for it sent first and ended it then.
         CHECK(step_->is_late);
-        senders = EndedOf(sent.client.five_tuple);
+        // Or it has come again, and got the same port, so that nothing tells one from the other.
+        if (senders.front() == nullptr) senders.clear();
+        std::ranges::copy(EndedOf(sent.client.five_tuple), std::back_inserter(senders));
       } else {
         const base::Endpoint& relay = socket->second.address.endpoint;
         CHECK(senders.front() != nullptr && senders.front()->relays.contains(relay));
