@@ -199,6 +199,26 @@ void EngineModel::LearnSuccess(std::size_t shard, const turn::Client& client,
   }
 }
 
+// Whether the allocation that has these relays is not the one that was asked for, which has come
+// and gone in this step, but one that got its ports.
+bool EngineModel::IsOfAnother(const Seen& seen, const base::FiveTuple& client, const Asked& asked,
+                              const std::set<base::Endpoint>& relays) const {
+  if (!step_->is_late) return false;
+  if (seen.summary.subject != asked.user->subject) return true;
+  const base::FiveTuple& owner = seen.summary.client.five_tuple;
+  if (owner == client) return false;
+  for (const std::size_t shard : {0u, 1u}) {
+    for (const auto& sent : shards_[shard].effects.to_client) {
+      const auto plain = ReadPlainMessage(sent.octets);
+      if (sent.client.five_tuple != owner || !plain || plain->type != (kAllocate | kSuccess))
+        continue;
+      const auto& values = plain->attributes.at(kPlainXorRelayedAddress);
+      if (relays.contains(ReadPlainAddress(*plain, values.front())->endpoint)) return true;
+    }
+  }
+  return false;
+}
+
 void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& answer,
                                 const Asked& asked) {
   const auto values = answer.attributes.find(kPlainXorRelayedAddress);
@@ -210,7 +230,7 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
     const auto& relayed = each.second.summary.relayed;
     return std::ranges::any_of(relayed, [&](const auto& one) { return relays.contains(one); });
   });
-  if (found == seen_.end()) {
+  if (found == seen_.end() || IsOfAnother(found->second, client.five_tuple, asked, relays)) {
     CHECK(step_->is_late);
     Granted& passing = step_->passing.emplace_back();
     passing.subject = asked.user->subject;
@@ -223,6 +243,8 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
   const std::set have(seen.summary.relayed.begin(), seen.summary.relayed.end());
   CHECK(step_->is_late ? std::ranges::includes(relays, have) : relays == have);
   CHECK(seen.summary.client.five_tuple == client.five_tuple || step_->is_late);
+  const seconds lifetime{answer.U32(kPlainLifetime).value()};
+  CHECK(lifetime <= seconds(3600));
   const auto [place, is_new] = granted_.try_emplace(id);
   Granted& granted = place->second;
   if (is_new) {
@@ -238,13 +260,15 @@ void EngineModel::LearnAllocate(const turn::Client& client, const PlainMessage& 
     granted.relays_only = asked.user->relays_only;
     granted.client = client.five_tuple;
     granted.relays = relays;
-    const seconds lifetime{answer.U32(kPlainLifetime).value()};
-    CHECK(lifetime <= seconds(3600));
     for (const base::Endpoint& relay : relays)
       granted.ends[relay.address.family()] = {asked.at + lifetime, now() + lifetime};
   } else {
-    // The same again, to the same.
+    // The same again, to the same; or another one with the same ports.
     CHECK(granted.subject == asked.user->subject && granted.client == client.five_tuple);
+    for (auto& [family, ends] : granted.ends) {
+      if (!step_->is_late) continue;
+      ends = {std::min(ends.first, asked.at + lifetime), std::max(ends.second, now() + lifetime)};
+    }
   }
   if (const auto* ticket = answer.Find(kPlainMobilityTicket)) granted.tickets.insert(*ticket);
 }

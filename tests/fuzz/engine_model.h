@@ -142,6 +142,8 @@ class EngineModel {
   void LearnSuccess(std::size_t shard, const turn::Client& client, const PlainMessage& answer,
                     const Asked& asked);
   void LearnAllocate(const turn::Client& client, const PlainMessage& answer, const Asked& asked);
+  bool IsOfAnother(const Seen& seen, const base::FiveTuple& client, const Asked& asked,
+                   const std::set<base::Endpoint>& relays) const;
   bool MayBeOf(const base::FiveTuple& client, std::uint64_t id) const;
   void LearnRefresh(const turn::Client& client, const PlainMessage& answer, const Asked& asked);
   void LearnPeers(const turn::Client& client, const Asked& asked);
