@@ -345,8 +345,14 @@ void EngineModel::LearnPeers(const turn::Client& client, const Asked& asked) {
       auto& peers = granted.channels[static_cast<std::uint16_t>(number)];
       std::erase_if(peers, [&](const auto& each) { return each.second <= now(); });
       // Never another than the one that it has.
-      CHECK(!is_clear || peers.empty() || peers.contains(peer->endpoint));
-      if (is_clear) peers.clear();
+      CHECK(!is_clear || peers.empty() || peers.contains(peer->endpoint) ||
+            granted.unclear_channels.contains(static_cast<std::uint16_t>(number)));
+      if (is_clear) {
+        peers.clear();
+        granted.unclear_channels.erase(static_cast<std::uint16_t>(number));
+      } else {
+        granted.unclear_channels.insert(static_cast<std::uint16_t>(number));
+      }
       peers[peer->endpoint] = now() + kChannelLifetime;
       break;  // it has one peer
     }

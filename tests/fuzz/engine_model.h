@@ -96,6 +96,7 @@ class EngineModel {
     // The peers that each may have, and until when: several only while it is not clear whose
     // allocation a request was about.
     std::map<std::uint16_t, std::map<base::Endpoint, Time>> channels;
+    std::set<std::uint16_t> unclear_channels;  // of which it may be that it has none
     std::set<std::vector<std::uint8_t>> tickets;
 
     // Time::min(): it is not bound to that peer.
