@@ -24,8 +24,10 @@ const CoturnOption* FindCoturnOption(std::string_view name) {
 const CoturnOption& NearestCoturnOption(std::string_view name) {
   const auto all = CoturnOptions();
   std::vector<std::string_view> names;
+  names.reserve(all.size());
   for (const CoturnOption* option : all) names.push_back(option->name);
-  return *all[FindNearest(name, names).place];
+  const CoturnOption* const nearest = all[FindNearest(name, names).place];
+  return *nearest;
 }
 
 }  // namespace relay
