@@ -55,7 +55,7 @@ class AllocationTable {
  private:
   // Hashes and compares allocations by their 5-tuples, and with one.
   struct ByFiveTuple {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the table asks for it
     static const base::FiveTuple& Of(const base::FiveTuple& five_tuple) { return five_tuple; }
     static const base::FiveTuple& Of(const Allocation* each) { return each->client.five_tuple; }
     template <typename Any>

@@ -97,10 +97,11 @@ base::Result<KernelPath::Opened> KernelPath::Open(
   auto opened = KernelDatapath::Open(options, std::move(inherited));
   if (opened.ok()) return InKernel(choice, std::move(opened).value());
   std::string why = opened.error().message;
-  if ((GivenUpCapabilities() & (BitOf(CAP_NET_ADMIN) | BitOf(CAP_BPF))) != 0)
+  if ((GivenUpCapabilities() & (BitOf(CAP_NET_ADMIN) | BitOf(CAP_BPF))) != 0) {
     why +=
         "; they were given up at the start, which was without the kernel: restart "
         "(process.sandbox)";
+  }
   if (choice == Choice::kAuto) return InUserspace(choice, why);
   return base::Error{"relay.datapath: " + why};
 }

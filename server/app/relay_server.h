@@ -73,7 +73,7 @@ class RelayServer final : public RelayControl {
   }
   void RefreshCertificates() override;
   base::Result<void> Reconfigure(const Config& config) override;
-  void SetRevocations(std::shared_ptr<const turn::Revocations> revocations) override {
+  void SetRevocations(const std::shared_ptr<const turn::Revocations>& revocations) override {
     shards_->SetRevocations(revocations);
   }
   void SetDraining(bool is_draining) override;

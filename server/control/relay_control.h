@@ -76,7 +76,7 @@ class RelayControl {
   virtual base::Result<void> Reconfigure(const Config& config) = 0;
 
   // Who is refused from now on, and whose allocations end; in place of those before.
-  virtual void SetRevocations(std::shared_ptr<const turn::Revocations> /*revocations*/) {}
+  virtual void SetRevocations(const std::shared_ptr<const turn::Revocations>& /*revocations*/) {}
 
   // From now on new Allocate requests are refused (or no longer); existing allocations go on.
   virtual void SetDraining(bool is_draining) = 0;

@@ -27,7 +27,7 @@ RegionalFleet::RegionalFleet(EventLoop& loop, Options options)
       settle_(loop, [this] { Settle(); }) {
   ReadSaved();
   const auto add = [this](const RedisAddress& address, bool is_own) {
-    FleetLink::Hooks hooks{[this](std::vector<Revocation> read) { OnRead(std::move(read)); }, {}};
+    FleetLink::Hooks hooks{[this](const std::vector<Revocation>& read) { OnRead(read); }, {}};
     if (is_own && options_.on_counts) {
       hooks.on_counts = [this](turn::QuotaCounts counts) {
         counted_at_ = base::ReadClocks().monotonic;
@@ -132,7 +132,7 @@ void RegionalFleet::Revoke(const Revocation& revocation,
   SettleSoon();
 }
 
-void RegionalFleet::OnRead(std::vector<Revocation> revocations) {
+void RegionalFleet::OnRead(const std::vector<Revocation>& revocations) {
   const base::WallTime now = base::ReadClocks().wall;
   bool is_news = false;
   for (const Revocation& each : revocations) {

@@ -54,7 +54,7 @@ class RegionalFleet final : public Fleet {
  private:
   void Beat();
   void ForgetOldCounts();
-  void OnRead(std::vector<auth::Revocation> revocations);
+  void OnRead(const std::vector<auth::Revocation>& revocations);
   void AddHere(const auth::Revocation& revocation);
   // Once what has come together is over: tells the callee, saves, and answers who waits for that.
   void SettleSoon();

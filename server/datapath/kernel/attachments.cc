@@ -64,6 +64,7 @@ void Attachments::SwitchInherited() {
 
 std::vector<std::uint32_t> Attachments::InheritedInterfaces() const {
   std::vector<std::uint32_t> indices;
+  indices.reserve(inherited_.size());
   for (const KernelLink& each : inherited_) indices.push_back(each.interface_index);
   return indices;
 }

@@ -110,7 +110,7 @@ bool SetFloodFilter(int socket, std::span<const FloodSource> sources) {
   if (!is_from_anybody) program.TakeAllButChannelData();
   for (const FloodSource& source : sources) program.KeepInPart(source);
   program.TakeTheRest();
-  const sock_fprog attached{static_cast<unsigned short>(program.instructions().size()),
+  const sock_fprog attached{static_cast<decltype(sock_fprog::len)>(program.instructions().size()),
                             program.instructions().data()};
   return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof(attached)) == 0;
 }

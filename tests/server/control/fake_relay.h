@@ -40,8 +40,8 @@ class FakeRelay final : public RelayControl {
     configs.push_back(config);
     return {};
   }
-  void SetRevocations(std::shared_ptr<const turn::Revocations> value) override {
-    revocations = std::move(value);
+  void SetRevocations(const std::shared_ptr<const turn::Revocations>& value) override {
+    revocations = value;
   }
   void SetDraining(bool value) override { is_draining = value; }
   void CollectUsage(const std::function<void(std::vector<UsageRecord>)>& sink) override {
