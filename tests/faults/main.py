@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,6 +35,7 @@ QUIET_SECONDS = 5.0
 BEFORE_COUNTING = 3000
 MOST_GROWTH_KIB = 1024
 FILTERED_PART = 4  # of the flood: a quarter
+WITHOUT_STRANGERS = f"chain prerouting {{\ntype filter hook prerouting priority raw\nip saddr {forged.STRANGERS} drop\n}}"
 HAS_FILTER = shutil.which("nft") is not None  # else that figure is missing
 
 
@@ -128,7 +128,7 @@ class Faults:
             row.quiet_p99_us = self._calls_during(lambda: time.sleep(QUIET_SECONDS), row)
             row.beside_p99_us = self._calls_during(the_whole, row)
             if HAS_FILTER:
-                with self._without_strangers():
+                with self._site.server.packet_filter(WITHOUT_STRANGERS):
                     row.filtered_p99_us = self._calls_during(a_part, row)
         finally:
             flood.close()
@@ -150,16 +150,6 @@ class Faults:
         row.calls_sent += echo["sent"]
         row.calls_lost += echo["lost"]
         return echo["latency_us"]["p99"]
-
-    @contextmanager
-    def _without_strangers(self) -> Iterator[None]:
-        host = self._site.server
-        host.run("nft", "table ip strangers {\nchain prerouting {\ntype filter hook prerouting priority raw\n"
-                        f"ip saddr {forged.STRANGERS} drop\n}}\n}}")  # fmt: skip
-        try:
-            yield
-        finally:
-            host.run("nft", "delete table ip strangers")
 
     def _came_in(self) -> int:
         """Datagrams and ICMP messages that the server's host took for its own, whether anybody listened or not."""

@@ -12,7 +12,7 @@ import os
 import shutil
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -74,13 +74,10 @@ def flood_to_the_firewall(site: Site) -> Iterator[None]:
         site.client: f"chain output {{\ntype filter hook output priority mangle\nudp length {channel_data} udp dport set {DISCARD}\n}}",
         site.server: f"chain prerouting {{\ntype filter hook prerouting priority raw\nudp dport {DISCARD} drop\n}}",
     }
-    for host, chain in rules.items():
-        host.run("nft", f"table ip flood {{\n{chain}\n}}")
-    try:
+    with ExitStack() as filters:
+        for host, chain in rules.items():
+            filters.enter_context(host.packet_filter(chain))
         yield
-    finally:
-        for host in rules:
-            host.run("nft", "delete table ip flood")
 
 
 def round_trips(measured: list[dict]) -> str:

@@ -74,6 +74,15 @@ class Host:
             os.close(before)
             os.close(there)
 
+    @contextlib.contextmanager
+    def packet_filter(self, chain: str) -> Iterator[None]:
+        """A chain of nft, for IPv4, which is there meanwhile."""
+        self.run("nft", f"table ip meanwhile {{\n{chain}\n}}")
+        try:
+            yield
+        finally:
+            self.run("nft", "delete table ip meanwhile")
+
     def set_feature(self, device: str, feature: Feature, is_on: bool) -> None:
         value = ctypes.create_string_buffer(struct.pack("=II", feature, is_on))
         request = struct.pack("16sP8x", device.encode(), ctypes.addressof(value))
