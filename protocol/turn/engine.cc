@@ -102,6 +102,10 @@ void Engine::SetRevocations(std::shared_ptr<const Revocations> revocations, cons
 
 std::size_t Engine::allocation_count() const { return state_->allocations().size(); }
 
+bool Engine::HasAllocation(const base::FiveTuple& client) const {
+  return state_->allocations().Find(client) != nullptr;
+}
+
 void Engine::ForEachAllocation(const base::Now& now,
                                const std::function<void(const AllocationSummary&)>& visit) const {
   state_->allocations().ForEach(

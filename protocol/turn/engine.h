@@ -117,6 +117,7 @@ class Engine {
     std::vector<RelayHandle> relays;  // in the order of `relayed`
   };
   std::size_t allocation_count() const;
+  bool HasAllocation(const base::FiveTuple& client) const;
   // In any order.
   std::vector<std::uint64_t> ListAllocationIds() const;
   // nullopt: no such allocation. Views live until the next call that is not const.

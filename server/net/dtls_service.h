@@ -49,6 +49,10 @@ class DtlsService {
   void OnDatagram(const turn::Client& carrier, base::MutableBytes datagram);
 
   bool Has(turn::ClientHandle handle) const { return associations_.contains(handle.value); }
+  // Over what is a 5-tuple of UDP.
+  bool HasAssociation(const base::FiveTuple& carrier) const {
+    return by_carrier_.contains(carrier);
+  }
   // To a client of ours; dropped when it is gone.
   void SendControl(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }
   void SendData(turn::ClientHandle handle, base::Bytes message) { Send(handle, message); }

@@ -71,15 +71,29 @@ bool PacketPoller::Round() {
   const int count =
       ::epoll_wait(epoll_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
   ++round_;
-  if (count <= 0) return false;
-  had_packets_ = true;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+  const std::size_t ready = count > 0 ? static_cast<std::size_t>(count) : 0;
+  if (ready == 0 && !has_more_) return false;
+  if (ready > 0) had_packets_ = true;
+  for (std::size_t i = 0; i < ready; ++i)
     ready_[i] = {events_[i].data.fd, (events_[i].events & EPOLLERR) != 0};
-  datagrams_ +=
-      on_ready_(std::span<const Ready>(ready_.data(), static_cast<std::size_t>(count)), round_);
+  const Served served = on_ready_(std::span<const Ready>(ready_.data(), ready), round_);
+  datagrams_ += served.datagrams;
+  has_more_ = served.has_more;
   return true;
 }
 
-void PacketPoller::ServeOnce() { Round(); }
+void PacketPoller::ServeOnce() {
+  Round();
+  FinishLater();
+}
+
+void PacketPoller::FinishLater() {
+  if (!has_more_ || is_finishing_) return;
+  is_finishing_ = true;
+  boost::asio::post(epoll_.get_executor(), [this] {
+    is_finishing_ = false;
+    if (has_more_) ServeOnce();
+  });
+}
 
 }  // namespace relay

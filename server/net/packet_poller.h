@@ -24,9 +24,13 @@ class PacketPoller {
     bool has_errors;  // about earlier datagrams, in its error queue
   };
   static constexpr std::size_t kReadyPerRound = 64;
+  struct Served {
+    std::size_t datagrams = 0;
+    bool has_more = false;  // to do, also if no socket is readable
+  };
   // Rounds are numbered; between two with consecutive numbers there was no look that found nothing.
-  // Returns how many datagrams it read.
-  using OnReady = std::function<std::size_t(std::span<const Ready> sockets, std::uint8_t round)>;
+  // Without sockets it is called as long as it has more to do.
+  using OnReady = std::function<Served(std::span<const Ready> sockets, std::uint8_t round)>;
 
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most
   // kRounds rounds run before other handlers of the io_context get their turn.
@@ -39,7 +43,8 @@ class PacketPoller {
   void Remove(int socket);
 
   void Start();
-  // Serves what is readable now, in one round. For handlers of the io_context that take long.
+  // Serves what is readable now, in one round, and what is left to do then soon. For handlers of
+  // the io_context that take long.
   void ServeOnce();
 
  private:
@@ -52,8 +57,10 @@ class PacketPoller {
   void RunLater();
   // Whether to look once more before it waits.
   bool IsSpinning();
-  // False: nothing was readable.
+  // False: nothing was readable, and nothing left to do.
   bool Round();
+  // Goes on with what a round of ServeOnce has left: Run may wait for a socket.
+  void FinishLater();
   // Whether there was a load, so that others shall run before it waits to be woken.
   bool Yields();
 
@@ -62,6 +69,8 @@ class PacketPoller {
   const std::chrono::microseconds busy_poll_;
   base::MonotonicTime spin_until_{};
   bool had_packets_ = false;  // since spin_until_ was set
+  bool has_more_ = false;     // to do, as the last round said
+  bool is_finishing_ = false;
   std::uint8_t round_ = 0;
   std::size_t datagrams_ = 0;  // since it last had nothing to read
   std::array<epoll_event, kReadyPerRound> events_{};

@@ -42,9 +42,9 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
                  clock_),
       poller_(io_, options.busy_poll,
               [this](std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
-                const std::size_t datagrams = ServeDatagrams(sockets, round);
+                const PacketPoller::Served served = ServeDatagrams(sockets, round);
                 StepHandovers();
-                return datagrams;
+                return served;
               }),
       usage_([this, &meters](turn::RelayHandle relay, std::uint64_t allocation_id) {
         RelayTraffic traffic = routes_.TakeTraffic(relay);
@@ -66,7 +66,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
   tcp_relays_.SetEngine(&engine_);
   forwarder_.SetOnUnrouted(
       [this](const base::FiveTuple& client, const stun::ChannelDataView& message) {
-        return engine_.OnUnroutedChannelData(client, message.channel, message.data, clock_.now());
+        return OnUnrouted(client, message);
       });
   streams_.SetEngine(&engine_);
   streams_.SetServeDatagrams([this] { poller_.ServeOnce(); });
@@ -111,10 +111,18 @@ void Shard::Tick() {
   });
 }
 
-std::size_t Shard::ServeDatagrams(std::span<const PacketPoller::Ready> sockets,
-                                  std::uint8_t round) {
+PacketPoller::Served Shard::ServeDatagrams(std::span<const PacketPoller::Ready> sockets,
+                                           std::uint8_t round) {
   const Forwarder::Round in_hand(forwarder_);
   return datagrams_.OnReady(sockets, round);
+}
+
+turn::Unrouted Shard::OnUnrouted(const base::FiveTuple& client,
+                                 const stun::ChannelDataView& message) {
+  const bool has_asked = datagrams_.AnswerBefore(client);
+  const turn::Unrouted answer =
+      engine_.OnUnroutedChannelData(client, message.channel, message.data, clock_.now());
+  return has_asked && answer == turn::Unrouted::kNobodys ? turn::Unrouted::kRouted : answer;
 }
 
 void Shard::StepHandovers() {

@@ -149,7 +149,10 @@ class Shard {
   void AbandonListeners();
   void StepSessions(const std::shared_ptr<SessionCollector>& collector);
   // Lets the kernel go on with routes whose packets came by here, now and until that is done.
-  std::size_t ServeDatagrams(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
+  PacketPoller::Served ServeDatagrams(std::span<const PacketPoller::Ready> sockets,
+                                      std::uint8_t round);
+  // ChannelData that no route is there for.
+  turn::Unrouted OnUnrouted(const base::FiveTuple& client, const stun::ChannelDataView& message);
   void StepHandovers();
 
   boost::asio::io_context io_;

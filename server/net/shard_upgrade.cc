@@ -12,7 +12,7 @@
 namespace relay {
 
 void Shard::Hold(StandStill& held) {
-  clock_.Refresh();
+  datagrams_.AnswerStrangers();
   queue_.Flush();
   forwarder_.ForgetFloods();
   ShardImage image = TakeImage();

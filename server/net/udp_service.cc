@@ -1,5 +1,7 @@
 #include "server/net/udp_service.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 
@@ -33,7 +35,8 @@ UdpService::UdpService(std::span<const UdpListener> listeners, Forwarder& forwar
   }
 }
 
-std::size_t UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round) {
+PacketPoller::Served UdpService::OnReady(std::span<const PacketPoller::Ready> sockets,
+                                         std::uint8_t round) {
   clock_.Refresh();
   used_ = 0;
   received_ = 0;
@@ -57,7 +60,31 @@ std::size_t UdpService::OnReady(std::span<const PacketPoller::Ready> sockets, st
     for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i, round);
   }
   Flush();
-  return received_;
+  // A burst: who waits for this processor, such as who is in a call, goes first.
+  if (strangers_.size() > kStrangersPerRound) ::sched_yield();
+  AnswerSome();
+  return {received_, !strangers_.empty()};
+}
+
+void UdpService::AnswerSome() {
+  if (strangers_.empty()) return;
+  for (std::size_t i = 0; i < kStrangersPerRound && !strangers_.empty(); ++i) {
+    const StrangerQueue::Datagram& oldest = strangers_.Pop();
+    const stun::PacketKind kind = stun::Classify(oldest.octets, last_channel_first_octet_);
+    Serve(oldest.listener, oldest.client, kind, oldest.octets, oldest.fields);
+  }
+  Flush();
+}
+
+void UdpService::AnswerStrangers() {
+  clock_.Refresh();
+  while (!strangers_.empty()) AnswerSome();
+}
+
+bool UdpService::AnswerBefore(const base::FiveTuple& client) {
+  if (!strangers_.HasOf(client)) return false;
+  while (!strangers_.empty()) AnswerSome();
+  return true;
 }
 
 void UdpService::Flush() {
@@ -123,23 +150,53 @@ void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet
   if (packet.is_to_group) return CountDrop(counters_, turn::DropReason::kClientDenied);
   const std::optional<turn::Client> client = ClientOf(index, packet);
   if (!client) return CountDrop(counters_, turn::DropReason::kMalformed);
-  const bool takes_clear = listeners_[index].takes_clear;
-  switch (stun::Classify(packet.payload, last_channel_first_octet_)) {
+  const stun::PacketKind kind = stun::Classify(packet.payload, last_channel_first_octet_);
+  if (IsStranger(*client, kind)) return Defer(index, *client, packet);
+  Serve(index, *client, kind, packet.payload, packet.fields);
+}
+
+bool UdpService::IsStranger(const turn::Client& client, stun::PacketKind kind) const {
+  switch (kind) {
+    case stun::PacketKind::kStun:
+      return !engine_->HasAllocation(client.five_tuple) || strangers_.HasOf(client.five_tuple);
+    case stun::PacketKind::kDtls:
+      return !dtls_.HasAssociation(client.five_tuple) || strangers_.HasOf(client.five_tuple);
     case stun::PacketKind::kChannelData:
-      if (!takes_clear) break;
-      if (const auto data = stun::ParseChannelData(packet.payload))
-        return forwarder_.FromClient(client->five_tuple, *data, clock_.now().monotonic,
-                                     packet.fields);
+    case stun::PacketKind::kOther:
+      break;  // quickly done
+  }
+  return false;
+}
+
+void UdpService::Defer(std::uint32_t index, const turn::Client& client,
+                       PacketBatch::Packet& packet) {
+  if (packet.payload.size() > StrangerQueue::kMostOctets) {
+    AnswerBefore(client.five_tuple);
+    const stun::PacketKind kind = stun::Classify(packet.payload, last_channel_first_octet_);
+    return Serve(index, client, kind, packet.payload, packet.fields);
+  }
+  if (strangers_.full()) AnswerSome();
+  strangers_.Add({index, client, packet.fields, packet.payload});
+}
+
+void UdpService::Serve(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,
+                       base::MutableBytes octets, const IpFields& fields) {
+  const UdpListener& listener = listeners_[index];
+  switch (kind) {
+    case stun::PacketKind::kChannelData:
+      if (!listener.takes_clear) break;
+      if (const auto data = stun::ParseChannelData(octets))
+        return forwarder_.FromClient(client.five_tuple, *data, clock_.now().monotonic, fields);
       break;
     case stun::PacketKind::kStun: {
-      if (!takes_clear) break;
-      const Forwarder::Arrival arrival(forwarder_, packet.fields);
-      engine_->OnMessage(*client, packet.payload, clock_.now());
+      if (!listener.takes_clear) break;
+      const Forwarder::Arrival arrival(forwarder_, fields);
+      engine_->OnMessage(client, octets, clock_.now());
       return;
     }
     case stun::PacketKind::kDtls:
-      if (!listeners_[index].takes_dtls) break;
-      return dtls_.OnDatagram(*client, packet.payload);
+      if (!listener.takes_dtls) break;
+      return dtls_.OnDatagram(client, octets);
     case stun::PacketKind::kOther:
       break;
   }

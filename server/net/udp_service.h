@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "protocol/stun/demux.h"
 #include "protocol/turn/engine.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/datapath/userspace/packet_batch.h"
@@ -16,6 +17,7 @@
 #include "server/net/packet_poller.h"
 #include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
+#include "server/net/stranger_queue.h"
 
 namespace relay {
 
@@ -33,7 +35,7 @@ struct UdpListener {
 
 // Reads the UDP sockets of one shard, listeners and relays, in batches, and says what each datagram
 // is: ChannelData goes to the forwarder, STUN to the engine, DTLS to its service, a peer's datagram
-// along its route or to the engine. Shard's thread only.
+// along its route or to the engine. Strangers come last, some of them a round. Shard's thread only.
 class UdpService {
  public:
   // All must outlive the service. Listeners are numbered as the forwarder has them.
@@ -43,13 +45,21 @@ class UdpService {
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
 
-  // Descriptors that are readable. All that is read has left when it returns, and nothing refers to
-  // the batch any more. Returns how many datagrams that were.
-  std::size_t OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
+  // Descriptors that are readable. All that is read has left when it returns, but for strangers
+  // that wait for the next call, and nothing refers to the batch any more.
+  PacketPoller::Served OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
+  // Lets no stranger wait any longer.
+  void AnswerStrangers();
+  // If one with this 5-tuple waits, answers them all: what it has asked for comes before what it
+  // sends now. Returns whether there was one.
+  bool AnswerBefore(const base::FiveTuple& client);
 
  private:
   // How often a listener that has more is read before the next socket gets its turn.
   static constexpr int kReadsPerTurn = 4;
+  // Strangers that are answered between two looks at the sockets: the longest that a call's packet
+  // waits for them.
+  static constexpr std::size_t kStrangersPerRound = 8;
   // Errors of one relay socket that are read before the next socket gets its turn.
   static constexpr std::size_t kErrorsPerTurn = 16;
 
@@ -64,6 +74,14 @@ class UdpService {
   // What ICMP says about datagrams to peers.
   void ReadErrors(RelaySocket& relay);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
+  // Also one that is none any more, as long as something of it waits: its order is kept.
+  bool IsStranger(const turn::Client& client, stun::PacketKind kind) const;
+  // Its turn comes after all that is here already.
+  void Defer(std::uint32_t index, const turn::Client& client, PacketBatch::Packet& packet);
+  void Serve(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,
+             base::MutableBytes octets, const IpFields& fields);
+  // The oldest ones, and what they are told leaves.
+  void AnswerSome();
   // Whose packet it is. nullopt: a proxy does not say so.
   std::optional<turn::Client> ClientOf(std::uint32_t index, PacketBatch::Packet& packet);
   void OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet);
@@ -81,6 +99,7 @@ class UdpService {
   turn::Engine* engine_ = nullptr;
   std::uint8_t last_channel_first_octet_ = 0x4f;
   PacketBatch batch_;
+  StrangerQueue strangers_;
   std::size_t received_ = 0;  // in this round
   std::size_t used_ = 0;      // of the batch: packets whose octets may be in the queue
 };

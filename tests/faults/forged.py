@@ -23,7 +23,6 @@ STRANGER_COUNT = ipaddress.ip_network(STRANGERS).num_addresses
 FIRST_RELAY_PORT, RELAY_PORTS = 49152, 16384
 ICMP, PORT_UNREACHABLE = 1, (3, 3)
 SOURCE_AT, SOURCE_PORT_AT, DESTINATION_PORT_AT, IP_CHECKSUM_AT = 14 + 12, 14 + 20, 14 + 22, 14 + 10
-BATCH = 5  # in one go, as long as it is not late
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,11 @@ def allocate() -> Builder:
 class Flood:
     """Frames on the link towards the server, each from another address and port. `number` goes on from call to call."""
 
-    def __init__(self, host: Host, server_link_address: bytes, kind: Kind):
+    def __init__(self, host: Host, server_link_address: bytes, kind: Kind, burst: int = 5):
+        """`burst`: so many in one go, as long as it is not late."""
         self._packets = host.packet_socket("uplink")
         self._kind = kind
+        self._burst = burst
         link = server_link_address, host.link_address("uplink")
         make = self._icmp if kind.is_icmp else self._udp
         self._frames = [bytearray(frame(*link, make(payload))) for payload in kind.payloads]
@@ -76,11 +77,11 @@ class Flood:
     def send(self, count: int, rate: float, meanwhile: Callable[[], None] = lambda: None) -> float:
         """So many, at so many a second or as fast as it goes; how many seconds it took."""
         began = time.monotonic()
-        for sent in range(0, count, BATCH):
-            for _ in range(min(BATCH, count - sent)):
+        for sent in range(0, count, self._burst):
+            for _ in range(min(self._burst, count - sent)):
                 self._packets.send(self._next())
             meanwhile()
-            ahead = began + (sent + BATCH) / rate - time.monotonic()
+            ahead = began + (sent + self._burst) / rate - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
         return time.monotonic() - began

@@ -108,7 +108,7 @@ class Faults:
     def _suffer(self, kind: forged.Kind) -> Row:
         packets, rate = self._arguments.packets, self._arguments.rate
         host = self._site.client if kind.sender == "client" else self._site.peer
-        flood = forged.Flood(host, self._links[kind.sender], kind)
+        flood = forged.Flood(host, self._links[kind.sender], kind, self._arguments.burst)
         row = Row(kind.name, packets, 0.0, 0, 0, 0, 0.0, 0.0, None, 0, 0)
 
         def the_whole() -> None:
@@ -185,11 +185,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/faults/run", description=__doc__.split("\n")[0])
     parser.add_argument("--packets", type=int, default=1_000_000, help="of each kind (default: 1000000)")
     parser.add_argument("--rate", type=float, default=30_000, help="a second, at most (default: 30000)")
+    parser.add_argument("--burst", type=int, default=5, help="so many in one go (default: 5)")
     parser.add_argument("--datapath", choices=("userspace", "tc"), default="userspace")
     parser.add_argument("--kind", default="", help="only those whose name has this in it, such as ChannelData")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults", help="folder of faults.json and faults.md")
     arguments = parser.parse_args()
-    if arguments.packets < 1000 or arguments.rate <= 0:
+    if arguments.packets < 1000 or arguments.rate <= 0 or arguments.burst < 1:
         parser.error("a flood has a thousand packets at least, and a pace")
     with tempfile.TemporaryDirectory(prefix="senso-turn-faults-") as directory:
         faults = Faults(arguments, Path(directory))

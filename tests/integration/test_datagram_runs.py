@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 
 import pytest
@@ -27,16 +24,6 @@ SIZES = {
 
 def payload(number: int, size: int) -> bytes:
     return bytes((number * 31 + place * 7) % 251 for place in range(size))
-
-
-@contextlib.contextmanager
-def held(server):
-    """The server finds at once what arrives while it is held."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def pair(connect, make_peer, listener: str, place: str, **options):
@@ -63,7 +50,7 @@ def ends(request, connect, make_peer):
 def test_CHAN_22_a_burst_reaches_the_peer_as_it_was_sent(server, ends, sizes):
     client, peer = ends
     sent = [payload(number, size) for number, size in enumerate(sizes)]
-    with held(server):
+    with server.held():
         for octets in sent:
             client.send_channel(CHANNEL, octets)
     assert [peer.receive_from() for _ in sent] == [(octets, client.relayed) for octets in sent]
@@ -74,7 +61,7 @@ def test_CHAN_22_a_burst_reaches_the_peer_as_it_was_sent(server, ends, sizes):
 def test_DATA_11_a_burst_reaches_the_client_as_it_was_sent(server, ends, sizes):
     client, peer = ends
     sent = [payload(number, size) for number, size in enumerate(sizes)]
-    with held(server):
+    with server.held():
         for octets in sent:
             peer.send(octets, client.relayed)
     assert [client.receive_channel_data().payload for _ in sent] == sent
@@ -84,7 +71,7 @@ def test_DATA_11_a_burst_reaches_the_client_as_it_was_sent(server, ends, sizes):
 def test_DATA_11_bursts_of_many_flows_keep_their_order_each(server, connect, make_peer):
     flows = [pair(connect, make_peer, LISTENER, PEER) for _ in range(6)]
     sent = [payload(number, 60 if number % 5 else 30) for number in range(25)]
-    with held(server):
+    with server.held():
         for octets in sent:
             for client, peer in flows:
                 client.send_channel(CHANNEL, octets)
@@ -104,7 +91,7 @@ def test_DATA_11_a_burst_for_a_tls_client_comes_with_one_message_in_each_record(
     client.allocate()
     client.channel_bind(CHANNEL, peer.endpoint)
     sent = [payload(number, size) for number, size in enumerate(sizes)]
-    with held(server):
+    with server.held():
         for octets in sent:
             peer.send(octets, client.relayed)
     client.transport.socket.settimeout(ANSWER_SECONDS)
@@ -117,7 +104,7 @@ def test_DATA_11_a_burst_for_a_tls_client_comes_with_one_message_in_each_record(
 def test_CHAN_22_channels_and_indications_of_one_peer_keep_their_order(server, connect, make_peer):
     client, peer = pair(connect, make_peer, LISTENER, PEER)
     sent = [payload(number, 50) for number in range(20)]
-    with held(server):
+    with server.held():
         for number, octets in enumerate(sent):
             if number % 3:
                 client.send_channel(CHANNEL, octets)
@@ -143,7 +130,7 @@ def test_DATA_11_a_burst_of_datagrams_longer_than_the_path_takes_arrives(server,
     sent = [payload(number, 700 if number != 12 else 100) for number in range(30)]
     before = server.metric("senso_turn_dropped_packets_total", reason="send_failed")
     for _ in range(3):
-        with held(server):
+        with server.held():
             for octets in sent:
                 peer.send(octets, client.relayed)
         assert [client.receive_channel_data().payload for _ in sent] == sent

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 
 from waiting import eventually
 
 CHANNEL = 0x4000
 OCTETS = 1000
 MORE_THAN_FITS = 6000  # a relay socket asks for a megabyte
-
-
-@contextlib.contextmanager
-def held(server):
-    """The server finds at once what arrives while it is held."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def relayed(server) -> float:
@@ -39,7 +26,7 @@ def test_what_a_relay_socket_loses_for_want_of_room_is_counted(server, connect, 
         client.channel_bind(CHANNEL, peer.endpoint)
         before = relayed(server) + lost(server)
         lost_before = lost(server)
-        with held(server):
+        with server.held():
             for _ in range(MORE_THAN_FITS):
                 peer.send(bytes(OCTETS), client.relayed)
         sent = MORE_THAN_FITS

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "tests/support/seeded_random.h"
 
@@ -130,6 +134,89 @@ TEST_F(RelayPortPoolTest, TURN_30_ANearlyFullPoolStillDrawsAtRandom) {
   }
   EXPECT_EQ(counts.size(), 3u);
   for (const auto& [port, count] : counts) EXPECT_GT(count, 40) << port;
+}
+
+// What the pool promises, kept as plainly as it can be.
+class Model {
+ public:
+  using Request = RelayPortPool::Request;
+  static constexpr base::MonotonicTime kRested = base::MonotonicTime::min();
+
+  void Add(std::uint16_t port) { free_[port] = kRested; }
+  bool IsFree(int port) const { return free_.contains(static_cast<std::uint16_t>(port)); }
+  // When what the request would take from here has rested; nullopt: it cannot.
+  std::optional<base::MonotonicTime> RestsUntil(std::uint16_t port, Request request) const {
+    if (!IsFree(port) || (request != Request::kAny && port % 2 != 0)) return std::nullopt;
+    if (request != Request::kEvenPair) return free_.at(port);
+    if (!IsFree(port + 1)) return std::nullopt;
+    return std::max(free_.at(port), free_.at(static_cast<std::uint16_t>(port + 1)));
+  }
+  // The same of the port that is best to take.
+  std::optional<base::MonotonicTime> Best(Request request) const {
+    std::optional<base::MonotonicTime> best;
+    for (const auto& [port, unused] : free_) {
+      const auto rests_until = RestsUntil(port, request);
+      if (rests_until && (!best || *rests_until < *best)) best = rests_until;
+    }
+    return best;
+  }
+  void Take(std::uint16_t port) {
+    free_.erase(port);
+    taken_.push_back(port);
+  }
+  void Return(std::uint16_t port, base::MonotonicTime rests_until) {
+    free_[port] = rests_until;
+    std::erase(taken_, port);
+  }
+  void WakeUp(base::MonotonicTime now) {
+    for (auto& [port, rests_until] : free_) {
+      if (rests_until <= now) rests_until = kRested;
+    }
+  }
+  const std::vector<std::uint16_t>& taken() const { return taken_; }
+
+ private:
+  std::map<std::uint16_t, base::MonotonicTime> free_;
+  std::vector<std::uint16_t> taken_;
+};
+
+TEST_F(RelayPortPoolTest, TURN_06_TakesWhatTheRulesSayWhateverHasHappened) {
+  for (const std::uint16_t min : {std::uint16_t{50000}, std::uint16_t{50001}}) {
+    const std::uint16_t max = 50030;
+    RelayPortPool pool = Make(min, max, {50007, 50012});
+    Model model;
+    for (std::uint16_t port = min; port <= max; ++port) {
+      if (port != 50007 && port != 50012) model.Add(port);
+    }
+    for (int step = 0; step < 50'000; ++step) {
+      now_ += std::chrono::milliseconds(random_.Below(400));
+      model.WakeUp(now_);
+      const std::uint32_t what = random_.Below(10);
+      if (what < 5) {
+        const auto request = static_cast<Request>(random_.Below(3));
+        const auto best = model.Best(request);
+        const auto port = pool.Take(request, random_, now_);
+        ASSERT_EQ(port.has_value(), best.has_value());
+        if (!port) continue;
+        ASSERT_EQ(model.RestsUntil(*port, request), best) << *port;
+        model.Take(*port);
+        if (request == Request::kEvenPair) model.Take(static_cast<std::uint16_t>(*port + 1));
+      } else if (what < 6) {
+        const auto port = static_cast<std::uint16_t>(min - 1u + random_.Below(33));
+        const bool is_free = model.IsFree(port);
+        ASSERT_EQ(pool.Claim(port), is_free) << port;
+        if (is_free) model.Take(port);
+      } else if (!model.taken().empty()) {
+        const std::size_t count = model.taken().size();
+        const std::uint16_t port = model.taken()[random_.Below(static_cast<std::uint32_t>(count))];
+        const bool is_foreign = what == 9;
+        is_foreign ? pool.ReturnForeign(port, now_) : pool.Return(port, now_);
+        model.Return(port, now_ + (is_foreign ? RelayPortPool::kForeignQuarantine
+                                              : RelayPortPool::kQuarantine));
+      }
+      ASSERT_EQ(pool.in_use(), model.taken().size());
+    }
+  }
 }
 
 TEST_F(RelayPortPoolTest, D11_AHundredThousandEvenPortCyclesLeaveThePoolWhole) {

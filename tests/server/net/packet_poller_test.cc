@@ -36,7 +36,8 @@ class PacketPollerTest : public testing::Test {
             if (::recv(ready.socket, &octet, 1, MSG_DONTWAIT) == 1) ++packets_;
           }
           rounds_.push_back(round);
-          return datagrams_in_a_round_;
+          if (sockets.empty()) --to_do_;
+          return PacketPoller::Served{datagrams_in_a_round_, to_do_ > 0};
         });
     ASSERT_TRUE(poller_->Add(ends_[0]));
     poller_->Start();
@@ -55,6 +56,7 @@ class PacketPollerTest : public testing::Test {
   int packets_ = 0;
   std::vector<std::uint8_t> rounds_;
   std::size_t datagrams_in_a_round_ = 1;
+  int to_do_ = 0;  // rounds without a socket
 };
 
 TEST_F(PacketPollerTest, WaitsToBeWokenWithoutBusyPolling) {
@@ -133,6 +135,33 @@ TEST_F(PacketPollerTest, LooksOnceMoreAfterALoadBeforeItWaits) {
   EXPECT_EQ(rounds_[1] - rounds_[0], 3);
   EXPECT_EQ(rounds_[2] - rounds_[1], 3);
   EXPECT_EQ(rounds_[3] - rounds_[2], 2);
+}
+
+TEST_F(PacketPollerTest, GoesOnWhileThereIsMoreToDo) {
+  Start(kNever);
+  to_do_ = 20;  // more than the rounds before others have their turn
+  SendPacket();
+  RunAll();
+  EXPECT_EQ(to_do_, 0);
+  EXPECT_EQ(rounds_.size(), 21u);
+  SendPacket();
+  RunAll();
+  EXPECT_EQ(packets_, 2);
+}
+
+TEST_F(PacketPollerTest, WhatServingOnceLeavesIsDoneWithoutAnotherPacket) {
+  Start(kNever);
+  to_do_ = 3;
+  SendPacket();
+  poller_->ServeOnce();
+  EXPECT_EQ(packets_, 1);
+  EXPECT_EQ(to_do_, 3);
+  poller_->ServeOnce();
+  EXPECT_EQ(to_do_, 2);
+  RunAll();
+  EXPECT_EQ(to_do_, 0);
+  EXPECT_EQ(rounds_.size(), 4u);
+  EXPECT_FALSE(Step());
 }
 
 TEST_F(PacketPollerTest, ForgetsASocketThatWasRemoved) {
