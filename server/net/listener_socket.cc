@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -24,13 +25,21 @@ bool Enable(int socket, int level, int option, int value = 1) {
   return ::setsockopt(socket, level, option, &value, sizeof(value)) == 0;
 }
 
+// Needs CAP_NET_ADMIN. Who has not got it, or has given it up, never gets it again: no relay socket
+// asks in vain.
+std::atomic<bool> may_force_buffers = true;
+
+void SetBuffer(int socket, int force_option, int option, int bytes) {
+  if (may_force_buffers.load(std::memory_order_relaxed)) {
+    if (Enable(socket, SOL_SOCKET, force_option, bytes)) return;
+    if (errno == EPERM) may_force_buffers.store(false, std::memory_order_relaxed);
+  }
+  Enable(socket, SOL_SOCKET, option, bytes);
+}
+
 void SetBuffers(int socket, int receive_bytes, int send_bytes) {
-  if (!Enable(socket, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes)) {
-    Enable(socket, SOL_SOCKET, SO_RCVBUF, receive_bytes);
-  }
-  if (!Enable(socket, SOL_SOCKET, SO_SNDBUFFORCE, send_bytes)) {
-    Enable(socket, SOL_SOCKET, SO_SNDBUF, send_bytes);
-  }
+  SetBuffer(socket, SO_RCVBUFFORCE, SO_RCVBUF, receive_bytes);
+  SetBuffer(socket, SO_SNDBUFFORCE, SO_SNDBUF, send_bytes);
 }
 
 base::Error Failure(const char* what, const ListenerAddress& address) {

@@ -63,12 +63,15 @@ std::optional<turn::RelayHandle> ShardEffects::OpenRelay(
   // Without them what is relayed has the system's defaults.
   const int family = address.endpoint.address.is_v4() ? AF_INET : AF_INET6;
   EnableIpFields(opened.descriptor.get(), family, hop_limits_);
-  return turn::RelayHandle{opened.descriptor.Release()};
+  newest_ = {opened.descriptor.Release()};
+  return newest_;
 }
 
 void ShardEffects::StartRelay(turn::RelayHandle relay, const turn::RelayedTransportAddress& address,
                               turn::UserNumber user) {
-  forwarder_.AddRelay(relay.value, address, user);
+  const bool is_new = relay == std::exchange(newest_, {});
+  forwarder_.AddRelay(relay.value, address, user,
+                      is_new ? Forwarder::Origin::kNew : Forwarder::Origin::kTakenOver);
   poller_.Add(relay.value);
 }
 
@@ -80,6 +83,7 @@ void ShardEffects::StopRelay(turn::RelayHandle relay) {
 }
 
 void ShardEffects::CloseRelay(turn::RelayHandle relay) {
+  if (relay == newest_) newest_ = {};
   forwarder_.RemoveRelay(relay.value);
   // Closing would take it out of the poller's set, unless another process has the socket as well:
   // one that was to take over, and has not ended yet.

@@ -73,6 +73,7 @@ class ShardEffects final : public turn::Effects {
   const HopLimits hop_limits_;
   UsageMeter& usage_;
   AllocationMeters& meters_;
+  turn::RelayHandle newest_;  // opened and not started yet; a value below 0: none
   AllocationLog log_;
 };
 

@@ -27,7 +27,6 @@ class DontFragmentScope {
   int socket_;
 };
 
-// One that was another shard's or process's may have a filter, and has lost some already.
 ReceiveDrops TakeOver(int socket) {
   SetFloodFilter(socket, {});
   return ReceiveDrops(ReceiveDrops::Ask(socket).value_or(0));
@@ -56,14 +55,14 @@ void Forwarder::Start() {
 }
 
 void Forwarder::AddRelay(int socket, const turn::RelayedTransportAddress& address,
-                         turn::UserNumber user) {
+                         turn::UserNumber user, Origin origin) {
   const auto index = static_cast<std::size_t>(socket);
   if (index >= relays_.size()) relays_.resize(index + 1);
   auto relay = std::make_unique<RelaySocket>();
   relay->socket = socket;
   relay->address = address;
   relay->user = user;
-  relay->receive_drops = TakeOver(socket);
+  if (origin == Origin::kTakenOver) relay->receive_drops = TakeOver(socket);
   relays_[index] = std::move(relay);
   own_relays_.Add(address.endpoint, {.socket = socket, .is_in_round = &is_in_round_});
 }

@@ -44,8 +44,10 @@ class Forwarder final : public Datapath {
   void SetOnUnrouted(OnUnrouted on_unrouted) { on_unrouted_ = std::move(on_unrouted); }
 
   // A relay socket of this shard, known by its descriptor. The socket itself belongs to the caller.
+  // One that was another shard's or process's may have a filter, and has lost some already.
+  enum class Origin : std::uint8_t { kNew, kTakenOver };
   void AddRelay(int socket, const turn::RelayedTransportAddress& address,
-                turn::UserNumber user = {});
+                turn::UserNumber user = {}, Origin origin = Origin::kTakenOver);
   // Sends what is queued for the socket first. Unknown sockets are ignored.
   void RemoveRelay(int socket);
   // From now on this relay has these limits, too, as long as it is here.
