@@ -16,8 +16,8 @@ namespace turn {
 // even ports and even/odd pairs on request, and a quarantine in which a returned port rests so that
 // late datagrams for its last owner die out. Rest is a preference: when nothing else is free, the
 // port that rested longest is given out. Every port has one owner. A port is found in constant
-// time, however many there are and whatever they do; even ones and pairs are looked for when there
-// are few. Not thread-safe.
+// time (amortised), however many there are and whatever they do; even ones and pairs are looked for
+// when there are few. Not thread-safe.
 class RelayPortPool {
  public:
   enum class Request : std::uint8_t {

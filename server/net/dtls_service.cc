@@ -80,6 +80,7 @@ void DtlsService::Enqueue(const turn::Client& carrier, base::Bytes hello) {
 }
 
 void DtlsService::ServeHello() {
+  if (hellos_.empty()) return;  // EndAll has been called meanwhile
   WaitingHello hello = std::move(hellos_.front());
   hellos_.pop_front();
   if (!hellos_.empty()) boost::asio::post(io_, [this] { ServeHello(); });

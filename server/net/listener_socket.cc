@@ -25,8 +25,8 @@ bool Enable(int socket, int level, int option, int value = 1) {
   return ::setsockopt(socket, level, option, &value, sizeof(value)) == 0;
 }
 
-// Needs CAP_NET_ADMIN. Who has not got it, or has given it up, never gets it again: no relay socket
-// asks in vain.
+// Needs CAP_NET_ADMIN. Who has not got it, or has given it up, never gets it again, and asks in
+// vain only once.
 std::atomic<bool> may_force_buffers = true;
 
 void SetBuffer(int socket, int force_option, int option, int bytes) {

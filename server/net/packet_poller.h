@@ -28,8 +28,8 @@ class PacketPoller {
     std::size_t datagrams = 0;
     bool has_more = false;  // to do, also if no socket is readable
   };
-  // Rounds are numbered; between two with consecutive numbers there was no look that found nothing.
-  // Without sockets it is called as long as it has more to do.
+  // Rounds are numbered; between two with sockets and consecutive numbers there was no look that
+  // found nothing. Without sockets it is called as long as it has more to do.
   using OnReady = std::function<Served(std::span<const Ready> sockets, std::uint8_t round)>;
 
   // `on_ready` is called on the io_context's thread with the descriptors that are readable. At most

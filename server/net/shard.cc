@@ -119,7 +119,7 @@ PacketPoller::Served Shard::ServeDatagrams(std::span<const PacketPoller::Ready> 
 
 turn::Unrouted Shard::OnUnrouted(const base::FiveTuple& client,
                                  const stun::ChannelDataView& message) {
-  const bool has_asked = datagrams_.AnswerBefore(client);
+  const bool has_asked = datagrams_.AnswerOwn(client);
   const turn::Unrouted answer =
       engine_.OnUnroutedChannelData(client, message.channel, message.data, clock_.now());
   return has_asked && answer == turn::Unrouted::kNobodys ? turn::Unrouted::kRouted : answer;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "protocol/stun/channel_data.h"
 #include "protocol/stun/demux.h"
@@ -60,31 +61,54 @@ PacketPoller::Served UdpService::OnReady(std::span<const PacketPoller::Ready> so
     for (std::uint32_t i = 0; i < listeners_.size(); ++i) ReadListener(i, round);
   }
   Flush();
-  // A burst: who waits for this processor, such as who is in a call, goes first.
-  if (strangers_.size() > kStrangersPerRound) ::sched_yield();
+  return {received_, AnswerStrangersInTurn()};
+}
+
+bool UdpService::AnswerStrangersInTurn() {
+  const bool is_burst = strangers_.size() > kStrangersPerRound;
+  // Who waits for this processor, such as who is in a call, goes first, and is looked for again.
+  if (is_burst && !std::exchange(has_yielded_, true)) {
+    ::sched_yield();
+    return true;
+  }
+  if (!is_burst) has_yielded_ = false;
   AnswerSome();
-  return {received_, !strangers_.empty()};
+  return !strangers_.empty();
 }
 
 void UdpService::AnswerSome() {
-  if (strangers_.empty()) return;
-  for (std::size_t i = 0; i < kStrangersPerRound && !strangers_.empty(); ++i) {
-    const StrangerQueue::Datagram& oldest = strangers_.Pop();
-    const stun::PacketKind kind = stun::Classify(oldest.octets, last_channel_first_octet_);
-    Serve(oldest.listener, oldest.client, kind, oldest.octets, oldest.fields);
+  for (std::size_t i = 0; i < kStrangersPerRound; ++i) {
+    const StrangerQueue::Datagram* const oldest = strangers_.Take();
+    if (oldest == nullptr) break;
+    Answer(*oldest);
+    // It may be a client now, which waits for nobody.
+    const turn::Client client = oldest->client;
+    if (!IsStranger(client, stun::PacketKind::kStun)) AnswerOwn(client.five_tuple);
   }
   Flush();
+}
+
+void UdpService::Answer(const StrangerQueue::Datagram& stranger) {
+  // The proxy's clients may have become too many meanwhile.
+  if (!proxied_.Has(stranger.client.handle))
+    return CountDrop(counters_, turn::DropReason::kClientDenied);
+  Serve(stranger.listener, stranger.client,
+        stun::Classify(stranger.octets, last_channel_first_octet_), stranger.octets,
+        stranger.fields);
+}
+
+bool UdpService::AnswerOwn(const base::FiveTuple& client) {
+  bool has_answered = false;
+  while (const StrangerQueue::Datagram* const own = strangers_.TakeOf(client)) {
+    Answer(*own);
+    has_answered = true;
+  }
+  return has_answered;
 }
 
 void UdpService::AnswerStrangers() {
   clock_.Refresh();
   while (!strangers_.empty()) AnswerSome();
-}
-
-bool UdpService::AnswerBefore(const base::FiveTuple& client) {
-  if (!strangers_.HasOf(client)) return false;
-  while (!strangers_.empty()) AnswerSome();
-  return true;
 }
 
 void UdpService::Flush() {
@@ -151,16 +175,16 @@ void UdpService::OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet
   const std::optional<turn::Client> client = ClientOf(index, packet);
   if (!client) return CountDrop(counters_, turn::DropReason::kMalformed);
   const stun::PacketKind kind = stun::Classify(packet.payload, last_channel_first_octet_);
-  if (IsStranger(*client, kind)) return Defer(index, *client, packet);
+  if (IsStranger(*client, kind) && Defer(index, *client, kind, packet)) return;
   Serve(index, *client, kind, packet.payload, packet.fields);
 }
 
 bool UdpService::IsStranger(const turn::Client& client, stun::PacketKind kind) const {
   switch (kind) {
     case stun::PacketKind::kStun:
-      return !engine_->HasAllocation(client.five_tuple) || strangers_.HasOf(client.five_tuple);
+      return !engine_->HasAllocation(client.five_tuple);
     case stun::PacketKind::kDtls:
-      return !dtls_.HasAssociation(client.five_tuple) || strangers_.HasOf(client.five_tuple);
+      return !dtls_.HasAssociation(client.five_tuple);
     case stun::PacketKind::kChannelData:
     case stun::PacketKind::kOther:
       break;  // quickly done
@@ -168,15 +192,18 @@ bool UdpService::IsStranger(const turn::Client& client, stun::PacketKind kind) c
   return false;
 }
 
-void UdpService::Defer(std::uint32_t index, const turn::Client& client,
-                       PacketBatch::Packet& packet) {
+bool UdpService::Defer(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,
+                       const PacketBatch::Packet& packet) {
   if (packet.payload.size() > StrangerQueue::kMostOctets) {
-    AnswerBefore(client.five_tuple);
-    const stun::PacketKind kind = stun::Classify(packet.payload, last_channel_first_octet_);
-    return Serve(index, client, kind, packet.payload, packet.fields);
+    AnswerOwn(client.five_tuple);
+    return false;
   }
-  if (strangers_.full()) AnswerSome();
+  if (strangers_.full()) {
+    AnswerSome();
+    if (!IsStranger(client, kind)) return false;  // an answer has made it a client
+  }
   strangers_.Add({index, client, packet.fields, packet.payload});
+  return true;
 }
 
 void UdpService::Serve(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,

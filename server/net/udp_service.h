@@ -50,15 +50,15 @@ class UdpService {
   PacketPoller::Served OnReady(std::span<const PacketPoller::Ready> sockets, std::uint8_t round);
   // Lets no stranger wait any longer.
   void AnswerStrangers();
-  // If one with this 5-tuple waits, answers them all: what it has asked for comes before what it
-  // sends now. Returns whether there was one.
-  bool AnswerBefore(const base::FiveTuple& client);
+  // What this client has asked for, and waits, comes before what it sends now. Returns whether
+  // there was something. What it is told leaves with the next flush.
+  bool AnswerOwn(const base::FiveTuple& client);
 
  private:
   // How often a listener that has more is read before the next socket gets its turn.
   static constexpr int kReadsPerTurn = 4;
-  // Strangers that are answered between two looks at the sockets: the longest that a call's packet
-  // waits for them.
+  // Strangers that are answered between two looks at the sockets, as long as not more of them come
+  // than may wait.
   static constexpr std::size_t kStrangersPerRound = 8;
   // Errors of one relay socket that are read before the next socket gets its turn.
   static constexpr std::size_t kErrorsPerTurn = 16;
@@ -74,14 +74,18 @@ class UdpService {
   // What ICMP says about datagrams to peers.
   void ReadErrors(RelaySocket& relay);
   void OnClientPacket(std::uint32_t index, PacketBatch::Packet& packet);
-  // Also one that is none any more, as long as something of it waits: its order is kept.
   bool IsStranger(const turn::Client& client, stun::PacketKind kind) const;
-  // Its turn comes after all that is here already.
-  void Defer(std::uint32_t index, const turn::Client& client, PacketBatch::Packet& packet);
+  // Its turn comes after all that is here already. False: it is to be served now.
+  bool Defer(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,
+             const PacketBatch::Packet& packet);
   void Serve(std::uint32_t index, const turn::Client& client, stun::PacketKind kind,
              base::MutableBytes octets, const IpFields& fields);
-  // The oldest ones, and what they are told leaves.
+  // When everything else has been done in a round. Returns whether some are left.
+  bool AnswerStrangersInTurn();
+  // The oldest ones, and what they are told leaves. Who becomes a client by that has nothing that
+  // waits any more.
   void AnswerSome();
+  void Answer(const StrangerQueue::Datagram& stranger);
   // Whose packet it is. nullopt: a proxy does not say so.
   std::optional<turn::Client> ClientOf(std::uint32_t index, PacketBatch::Packet& packet);
   void OnPeerPacket(RelaySocket& relay, PacketBatch::Packet& packet);
@@ -100,6 +104,7 @@ class UdpService {
   std::uint8_t last_channel_first_octet_ = 0x4f;
   PacketBatch batch_;
   StrangerQueue strangers_;
+  bool has_yielded_ = false;  // since more than a few began to wait
   std::size_t received_ = 0;  // in this round
   std::size_t used_ = 0;      // of the batch: packets whose octets may be in the queue
 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -11,9 +12,12 @@ from collections.abc import Callable
 
 import pytest
 
+import client_hello
 from server_fixture import binary, is_sanitized, run_command
 from sessions import sessions
-from turn_client import Peer, TurnClient
+from stun_message import Builder, Method
+from transports import needs_dtls
+from turn_client import Peer, TurnClient, UdpTransport
 from upgrade_fixtures import CHANNEL, assert_passes, call, counts
 from upgrade_fixtures import connect, server, start  # noqa: F401
 from upgrading import UpgradableServer, say
@@ -247,6 +251,40 @@ def test_packets_are_not_lost(server, connect, make_peer, shards):
     sent = sum(flow.sent for flow in flows)
     print(f"\n{shards} shards: {sum(lost)} of {sent} datagrams were lost in three upgrades")
     assert sum(lost) == 0
+
+
+@needs_dtls
+def test_strangers_who_wait_do_not_disturb(start, connect, make_peer):
+    """All is handed over while requests and ClientHellos wait for their turn (ADR 20)."""
+    server = start(limits={"challenges_per_source": {"rate": 0}})
+    client, peer = connect(server), make_peer()
+    call(client, peer)
+    end = threading.Event()
+    suites = (client_hello.ECDHE_ECDSA_AES128_GCM,)
+    hello = client_hello.body(suites, version=client_hello.DTLS_1_2, cookie=b"none of yours")
+
+    def send(place: str, octets: bytes) -> None:
+        with contextlib.closing(UdpTransport(server.endpoint(place))) as stranger:
+            while not end.is_set():
+                for _ in range(50):
+                    stranger.send(octets)
+                time.sleep(0.001)
+
+    crowd = [
+        threading.Thread(target=send, args=("dtls", client_hello.over_dtls(hello))),
+        threading.Thread(target=send, args=("udp", Builder(Method.BINDING).build())),
+    ]
+    for each in crowd:
+        each.start()
+    try:
+        for _ in range(3):
+            time.sleep(0.2)
+            server.upgrade()
+    finally:
+        end.set()
+        for each in crowd:
+            each.join()
+    assert_passes(client, peer)
 
 
 def test_quotas_go_over(start, connect, make_peer):
