@@ -37,10 +37,11 @@ base::Result<IssuedCredential> CredentialIssuer::Issue(const CredentialHolder& h
     rest += separator;
     rest += part;
   }
-  return Sign(std::move(rest), ttl, now);
+  return Sign(rest, ttl, now);
 }
 
-base::Result<IssuedCredential> CredentialIssuer::Sign(std::string rest, std::chrono::seconds ttl,
+base::Result<IssuedCredential> CredentialIssuer::Sign(const std::string& rest,
+                                                      std::chrono::seconds ttl,
                                                       base::WallTime now) const {
   constexpr std::size_t kMaxUsernameOctets = 508;
   const auto expires_at = std::chrono::floor<std::chrono::seconds>(now) + ttl;

@@ -42,7 +42,7 @@ class CredentialIssuer {
                                        base::WallTime now) const;
 
  private:
-  base::Result<IssuedCredential> Sign(std::string rest, std::chrono::seconds ttl,
+  base::Result<IssuedCredential> Sign(const std::string& rest, std::chrono::seconds ttl,
                                       base::WallTime now) const;
 
   SharedSecret secret_;

@@ -8,6 +8,7 @@ namespace {
 // As words of the command line: "-c", "--config".
 std::vector<std::string> NamesOf(const CommandOption& option) {
   std::vector<std::string> names;
+  names.reserve(option.short_names.size() + option.long_names.size());
   for (const std::string& name : option.short_names) names.push_back("-" + name);
   for (const std::string& name : option.long_names) names.push_back("--" + name);
   return names;
@@ -38,6 +39,7 @@ const CommandOption* PositionalOf(const CommandNode& command) {
 
 std::vector<std::string> CommandNames(const CommandNode& program) {
   std::vector<std::string> names;
+  names.reserve(program.commands.size());
   for (const CommandNode& command : program.commands) names.push_back(command.name);
   return names;
 }
