@@ -74,7 +74,7 @@ def await_stamps(receiver: socket.socket) -> None:
     assert eventually(is_stamped_early)
 
 
-def test_A1_what_calls_send_overtakes_the_strangers_before_it(server, connect, peer, stranger):
+def test_what_calls_send_overtakes_the_strangers_before_it(server, connect, peer, stranger):
     client = connect("udp")
     client.allocate()
     client.channel_bind(CHANNEL, peer.endpoint)
@@ -95,7 +95,7 @@ def test_A1_what_calls_send_overtakes_the_strangers_before_it(server, connect, p
     assert before <= STRANGERS // 4, f"{before} strangers were answered before the call's packet was relayed"
 
 
-def test_A1_more_strangers_than_may_wait_are_all_answered(server, stranger):
+def test_more_strangers_than_may_wait_are_all_answered(server, stranger):
     requests = [Builder(Method.BINDING).build() for _ in range(400)]
     with server.held():
         for request in requests:
@@ -104,7 +104,7 @@ def test_A1_more_strangers_than_may_wait_are_all_answered(server, stranger):
     assert [Message.parse(octets).transaction_id for octets in answered] == [request[8:20] for request in requests]
 
 
-def test_A1_a_long_request_comes_after_the_short_ones_before_it(server, stranger):
+def test_a_long_request_comes_after_the_short_ones_before_it(server, stranger):
     """It is too long to wait in the queue, and waits for its client's all the same."""
     short = [Builder(Method.BINDING).build() for _ in range(30)]
     long = Builder(Method.BINDING).add(Attribute.SOFTWARE, b"x" * 700).add(0xC123, bytes(800)).build()
@@ -115,7 +115,7 @@ def test_A1_a_long_request_comes_after_the_short_ones_before_it(server, stranger
     assert [Message.parse(octets).transaction_id for octets in answered] == [each[8:20] for each in (*short, long)]
 
 
-def test_A1_who_becomes_a_client_and_a_stranger_again_is_served_in_order(server, hasty):
+def test_who_becomes_a_client_and_a_stranger_again_is_served_in_order(server, hasty):
     """Allocations that come and go without a wait for answers: more requests than a round reads, or answers."""
 
     def requests():
