@@ -70,7 +70,12 @@ std::optional<std::vector<std::string>> AskPages(const std::string& socket,
   std::vector<std::string> all;
   std::string after = "0";
   while (true) {
-    const auto page = AskServer(socket, "sessions " + options.format + " after " + after + user);
+    std::string request = "sessions ";
+    request += options.format;
+    request += " after ";
+    request += after;
+    request += user;
+    const auto page = AskServer(socket, request);
     if (!page) return std::nullopt;
     const std::vector<std::string_view> lines = Split(*page, '\n');
     // Titles are on every page.

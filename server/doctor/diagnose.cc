@@ -125,6 +125,7 @@ class Examination {
     Add(CheckSocketBuffers(host_));
     Add(CheckKernel(ReadKernelFacts(host_.capabilities), chains, config_.relay.datapath));
     std::vector<RelayPortFacts> ports;
+    ports.reserve(options_.relay_addresses.size());
     for (const turn::RelayAddress& address : options_.relay_addresses)
       ports.push_back(TryRelayPort(address.internal, config_));
     Add(CheckFirewall(ports, chains, config_));

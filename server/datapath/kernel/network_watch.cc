@@ -66,8 +66,8 @@ NetworkChanges NetworkWatch::Read() {
     while (const auto message = NetlinkMessage::Next(octets)) {
       if (message->type() != RTM_NEWNEIGH && message->type() != RTM_DELNEIGH) {
         changes.is_everything = true;
-      } else if (auto neighbour = ReadNeighbour(*message)) {
-        changes.neighbours.push_back(*std::move(neighbour));
+      } else if (const auto neighbour = ReadNeighbour(*message)) {
+        changes.neighbours.push_back(*neighbour);
       }
     }
   }

@@ -93,6 +93,7 @@ void NextHops::Leave(const Place& place, std::uint32_t index) {
 
 std::vector<std::uint32_t> NextHops::Interfaces() const {
   std::vector<std::uint32_t> interfaces;
+  interfaces.reserve(leaving_.size());
   for (const auto& [index, neighbours] : leaving_) interfaces.push_back(index);
   return interfaces;
 }
