@@ -148,6 +148,7 @@ HttpResponse Watch::Serve(const HttpRequest& request) const {
   if (request.path() != "/metrics") return TextResponse(404, "not found\n");
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
   std::vector<ProbeSeries> ways;
+  ways.reserve(probed_.size());
   for (const auto& probed : probed_) ways.push_back(probed->series);
   return {200, {{"Content-Type", kMetricsContentType}}, RenderProbeMetrics(ways)};
 }

@@ -195,6 +195,7 @@ class HttpClient::Impl {
                          ((flags & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
       static_cast<Impl*>(self)->Act(ready, action);
     };
+    // NOLINTNEXTLINE(google-runtime-int): libevent's type
     EventHandle event(event_new(loop_.base(), socket, static_cast<short>(events), on_ready, this));
     CHECK(event != nullptr && event_add(event.get(), nullptr) == 0);
     watches_[socket].event = std::move(event);
@@ -222,7 +223,7 @@ class HttpClient::Impl {
       transfer->done(base::Error{what});
       return;
     }
-    long status = 0;
+    long status = 0;  // NOLINT(google-runtime-int): libcurl's type
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     transfer->answer.status = static_cast<int>(status);
     transfer->done(std::move(transfer->answer));

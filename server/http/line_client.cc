@@ -74,7 +74,7 @@ base::Result<void> FollowLines(const std::string& socket_path, std::string_view 
                                std::chrono::milliseconds silence,
                                const std::function<void(std::string_view)>& on_line) {
   std::string waiting;
-  const auto done = Exchange(socket_path, line, silence, [&](std::string_view piece) {
+  auto done = Exchange(socket_path, line, silence, [&](std::string_view piece) {
     waiting += piece;
     for (std::size_t end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n')) {
       on_line(std::string_view(waiting).substr(0, end));

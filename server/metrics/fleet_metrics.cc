@@ -28,6 +28,7 @@ std::vector<MetricRow> FleetRows() {
           "Calls go on without it, but nodes that come and revocations of others are not heard of.",
           [](const MetricsSnapshot& snapshot) {
             std::vector<Sample> samples;
+            samples.reserve(snapshot.fleet.registries_up.size());
             for (const bool is_up : snapshot.fleet.registries_up)
               samples.push_back({{std::to_string(samples.size())}, is_up ? 1.0 : 0.0});
             return samples;
