@@ -173,6 +173,7 @@ class HttpClient::Impl {
     return 0;
   }
 
+  // NOLINTNEXTLINE(google-runtime-int): libcurl's type
   static int OnTimer(CURLM* /*multi*/, long milliseconds, void* user) {
     Timer& timer = static_cast<Impl*>(user)->timer_;
     if (milliseconds < 0) {

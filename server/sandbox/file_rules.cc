@@ -122,11 +122,11 @@ std::string WhyNotOpened(const std::string& path, int error) {
   std::string why = std::strerror(error);
   // Rules forbid to open, not to ask: whoever could, were it not for them, has met one.
   if (error == EACCES && is_restricted &&
-      ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0)
+      ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0) {
     why +=
         " since the start: the process keeps to the folders of the files that it began with; a "
-        "restart "
-        "takes this one in (process.sandbox)";
+        "restart takes this one in (process.sandbox)";
+  }
   return why;
 }
 

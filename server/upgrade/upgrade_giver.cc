@@ -275,8 +275,9 @@ base::Result<void> UpgradeGiver::Introduce(UpgradeChannel& channel,
 base::Result<UpgradeCounts> UpgradeGiver::SendState(UpgradeChannel& channel, const HeldStill& held,
                                                     base::MonotonicTime deadline) {
   UpgradeCounts counts;
-  for (std::uint16_t shard = 0; shard < held.images().size(); ++shard) {
-    const ShardImage& image = *held.images()[shard];
+  for (std::size_t index = 0; index < held.images().size(); ++index) {
+    const auto shard = static_cast<std::uint16_t>(index);
+    const ShardImage& image = *held.images()[index];
     for (const ConnectionImage& each : image.connections) {
       const auto sent = Send(channel, UpgradeFrame::kConnection,
                              Encode(UpgradeConnection{shard, each}), {each.socket}, deadline);

@@ -78,6 +78,7 @@ base::Result<void> UpgradeTaker::HearIntroduction() {
 
 std::vector<std::string> UpgradeTaker::ListServices() const {
   std::vector<std::string> names;
+  names.reserve(services_.size());
   for (const auto& [name, descriptor] : services_) names.push_back(name);
   return names;
 }
