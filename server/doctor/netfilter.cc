@@ -11,6 +11,7 @@
 #include <charconv>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "server/net/listener_socket.h"
 
@@ -105,6 +106,7 @@ std::optional<std::string> OutputOf(const char* path, std::vector<std::string> a
   posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   ::pid_t child = -1;
@@ -146,7 +148,7 @@ std::vector<NetfilterChain> ReadRuleset(const std::string& text) {
           NetfilterChain{table, std::string(Trim(line.substr(6, line.size() - 7))), "", false, {}};
       is_in_chain = true;
     } else if (is_in_chain && line == "}") {
-      if (!chain.hook.empty()) chains.push_back(std::move(chain));
+      if (!chain.hook.empty()) chains.push_back(std::exchange(chain, {}));
       is_in_chain = false;
     } else if (is_in_chain && line.starts_with("type ")) {
       chain.hook = WordAfter(line, " hook ");
