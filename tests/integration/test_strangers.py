@@ -10,7 +10,7 @@ import pytest
 
 from server_fixture import ALICE
 from stun_message import UDP, Attribute, Builder, Endpoint, Message, Method
-from turn_client import ANSWER_SECONDS, TurnClient, UdpTransport
+from turn_client import ANSWER_SECONDS, Peer, TurnClient, UdpTransport
 from waiting import eventually
 
 # Of a burst in one socket; with more shards it would be spread.
@@ -49,6 +49,16 @@ def signed_allocate(client: TurnClient) -> Builder:
 def signed_channel_bind(client: TurnClient, peer: Endpoint) -> Builder:
     number = struct.pack(">HH", CHANNEL, 0)
     return client.signed(Method.CHANNEL_BIND, lambda m: m.add(Attribute.CHANNEL_NUMBER, number).add_peer(peer))
+
+
+def ask_behind(others: int, stranger: UdpTransport, client: TurnClient, peer: Peer) -> list[Builder]:
+    """After so many requests of a stranger, the client asks for a relay and a channel, without a wait."""
+    for _ in range(others):
+        stranger.send(Builder(Method.BINDING).build())
+    requests = [signed_allocate(client), signed_channel_bind(client, peer.endpoint)]
+    for request in requests:
+        client.send_raw(request.build())
+    return requests
 
 
 def arrived_at(receiver: socket.socket) -> tuple[bytes, int]:
@@ -135,13 +145,9 @@ def test_who_becomes_a_client_and_a_stranger_again_is_served_in_order(server, ha
 
 def test_DATA_11_who_has_become_a_client_keeps_its_order(server, peer, hasty, stranger):
     """What waited comes before what is relayed without a wait, by whatever way."""
-    allocate, bind = signed_allocate(hasty), signed_channel_bind(hasty, peer.endpoint)
     # Six before its own two: the round ends when the client has its channel, but not its turn for the rest.
     with server.held():
-        for _ in range(6):
-            stranger.send(Builder(Method.BINDING).build())
-        hasty.send_raw(allocate.build())
-        hasty.send_raw(bind.build())
+        ask_behind(6, stranger, hasty, peer)
         for number in range(100):
             hasty.send_indication(peer.endpoint, b"indication %d" % number)
         for number in range(300):
@@ -154,14 +160,10 @@ def test_DATA_11_who_has_become_a_client_keeps_its_order(server, peer, hasty, st
 
 def test_CHAN_22_a_stranger_that_waits_for_no_answer_keeps_its_order(server, peer, hasty, stranger):
     """Its requests wait, and the ChannelData after them, which does not, must not come before them."""
-    allocate, bind = signed_allocate(hasty), signed_channel_bind(hasty, peer.endpoint)
     with server.held():
-        for _ in range(50):
-            stranger.send(Builder(Method.BINDING).build())
-        hasty.send_raw(allocate.build())
-        hasty.send_raw(bind.build())
+        requests = ask_behind(50, stranger, hasty, peer)
         hasty.send_channel(CHANNEL, b"early")
     assert peer.receive() == b"early"
-    assert hasty.wait_for_response(allocate.transaction_id).is_success
-    assert hasty.wait_for_response(bind.transaction_id).is_success
+    for request in requests:
+        assert hasty.wait_for_response(request.transaction_id).is_success
     hasty.refresh(0)
