@@ -23,6 +23,7 @@ class GatheredData {
   void Clear() { count_ = bytes_ = 0; }
 
   bool empty() const { return count_ == 0; }
+  std::size_t bytes() const { return bytes_; }
   std::span<const base::Bytes> messages() const { return std::span(messages_).first(count_); }
   // All messages in a row; valid until the next call of Add or Joined.
   base::Bytes Joined();

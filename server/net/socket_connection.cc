@@ -111,9 +111,13 @@ void SocketConnection::SendControl(base::Bytes message) {
 
 void SocketConnection::SendData(base::Bytes message) { service_.Gather(client().handle, message); }
 
+// Under TLS each message has a record of its own: turnutils_uclient, for one, takes what a record
+// holds for one message.
 void SocketConnection::SendGathered(GatheredData& data) {
-  if (socket_.is_tls()) return SendRecords(data.messages());
-  std::size_t taken = HasWaiting() ? 0 : WriteAtOnce(data.Joined());
+  std::size_t taken = 0;
+  if (!HasWaiting()) {
+    taken = socket_.is_tls() ? WriteRecords(data) : WriteAtOnce(data.Joined());
+  }
   for (const base::Bytes message : data.messages()) {
     if (taken >= message.size()) {
       taken -= message.size();
@@ -126,22 +130,8 @@ void SocketConnection::SendGathered(GatheredData& data) {
   if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
 }
 
-// turnutils_uclient, for one, takes what a record holds for one message.
-void SocketConnection::SendRecords(std::span<const base::Bytes> messages) {
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const base::Bytes message = messages[i];
-    if (HasWaiting()) {
-      Count(output_.AddData(message, service_.now().monotonic));
-    } else if (const std::size_t taken = WriteAtOnce(message, i + 1 < messages.size());
-               taken < message.size()) {
-      output_.Begin(message, taken);
-    }
-  }
-  if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
-}
-
-std::size_t SocketConnection::WriteAtOnce(base::Bytes octets, bool more_follow) {
-  const StreamOutcome outcome = socket_.Write(octets, more_follow);
+std::size_t SocketConnection::WriteAtOnce(base::Bytes octets) {
+  const StreamOutcome outcome = socket_.Write(octets);
   if (outcome.status == Status::kDone) return outcome.bytes;
   if (MustWait(outcome)) {
     output_.Begin(octets, 0);
@@ -150,6 +140,20 @@ std::size_t SocketConnection::WriteAtOnce(base::Bytes octets, bool more_follow) 
     End(true);
   }
   return octets.size();
+}
+
+std::size_t SocketConnection::WriteRecords(const GatheredData& data) {
+  const StreamOutcome outcome = socket_.WriteEach(data.messages());
+  if (outcome.status != Status::kDone && !MustWait(outcome)) {
+    End(true);
+    return data.bytes();
+  }
+  if (socket_.has_unsent()) {
+    WaitToWrite(StreamSocket::Direction::kWrite);
+  } else if (MustWait(outcome)) {
+    WaitToWrite(DirectionOf(outcome));
+  }
+  return outcome.bytes;
 }
 
 void SocketConnection::OnWritable() {
@@ -162,18 +166,15 @@ void SocketConnection::OnWritable() {
 
 void SocketConnection::WriteWaiting() {
   Count(output_.DropExpired(service_.now().monotonic));
-  for (base::Bytes next = output_.Next(); !next.empty(); next = output_.Next()) {
-    const StreamOutcome outcome = socket_.Write(next);
-    if (MustWait(outcome)) {
-      WaitToWrite(DirectionOf(outcome));
-      return;
-    }
-    if (outcome.status != Status::kDone) {
-      End(true);
-      return;
-    }
+  StreamOutcome outcome = socket_.SendUnsent();
+  while (outcome.status == Status::kDone) {
+    const base::Bytes next = output_.Next();
+    if (next.empty()) break;
+    outcome = socket_.Write(next);
     output_.Consume(outcome.bytes);
   }
+  if (MustWait(outcome)) return WaitToWrite(DirectionOf(outcome));
+  if (outcome.status != Status::kDone) return End(true);
   if (is_ending_) service_.ScheduleClose(client().handle);
 }
 
@@ -210,7 +211,8 @@ void SocketConnection::End(bool immediately) {
   if (is_ending_ && !immediately) return;
   is_ending_ = true;
   stream_.Stop();
-  if (immediately || output_.empty()) service_.ScheduleClose(client().handle);
+  const bool has_unsent = !output_.empty() || socket_.has_unsent();
+  if (immediately || !has_unsent) service_.ScheduleClose(client().handle);
 }
 
 }  // namespace relay

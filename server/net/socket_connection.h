@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "server/net/gathered_data.h"
@@ -58,12 +57,13 @@ class SocketConnection final : public StreamConnection {
   void OnWritable();
   ReadResult ReadOnce();
   // Whether a message would have to wait behind others.
-  bool HasWaiting() const { return !output_.empty() || read_wants_write_; }
+  bool HasWaiting() const { return !output_.empty() || read_wants_write_ || socket_.has_unsent(); }
   // Offers octets to the system, which needs that nothing waits, and says how many are done with.
   // All are if the system takes none: they are in front of the output then.
-  std::size_t WriteAtOnce(base::Bytes octets, bool more_follow = false);
-  // Each message in a TLS record of its own, and all of them in as few segments as they fit into.
-  void SendRecords(std::span<const base::Bytes> messages);
+  std::size_t WriteAtOnce(base::Bytes octets);
+  // The same of messages, each in a TLS record of its own, and all of them in one go. What is not
+  // done with may be offered later or not at all.
+  std::size_t WriteRecords(const GatheredData& data);
   // Writes what waits, as far as the system takes it.
   void WriteWaiting();
   // Ends once what waits has left (immediately: without waiting).

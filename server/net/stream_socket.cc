@@ -64,11 +64,19 @@ StreamOutcome StreamSocket::Read(base::MutableBytes into) {
   return Judge(::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT), Status::kWantRead);
 }
 
-StreamOutcome StreamSocket::Write(base::Bytes octets, bool more_follow) {
+StreamOutcome StreamSocket::Write(base::Bytes octets) {
   if (!socket_.is_open()) return {Status::kFailed};
-  if (tls_ != nullptr) return tls_->Write(octets, more_follow);
-  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more_follow ? MSG_MORE : 0);
-  return Judge(::send(descriptor(), octets.data(), octets.size(), flags), Status::kWantWrite);
+  if (tls_ != nullptr) return tls_->Write(octets);
+  return Judge(::send(descriptor(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
+               Status::kWantWrite);
+}
+
+StreamOutcome StreamSocket::WriteEach(std::span<const base::Bytes> messages) {
+  return tls_ != nullptr ? tls_->WriteEach(messages) : StreamOutcome{Status::kFailed};
+}
+
+StreamOutcome StreamSocket::SendUnsent() {
+  return tls_ != nullptr ? tls_->SendUnsent() : StreamOutcome{Status::kDone};
 }
 
 void StreamSocket::EndWriting() {

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "protocol/base/bytes.h"
@@ -35,9 +36,12 @@ class StreamSocket {
   bool has_tls_grease() const { return tls_->has_grease(); }
 
   StreamOutcome Read(base::MutableBytes into);
-  // After kWantWrite or kWantRead the same octets must be offered again. When more follow at once,
-  // the system may wait for them before it sends.
-  StreamOutcome Write(base::Bytes octets, bool more_follow = false);
+  // After kWantWrite or kWantRead the same octets must be offered again.
+  StreamOutcome Write(base::Bytes octets);
+  // Only under TLS: as TlsSession says.
+  StreamOutcome WriteEach(std::span<const base::Bytes> messages);
+  bool has_unsent() const { return tls_ != nullptr && tls_->has_unsent(); }
+  StreamOutcome SendUnsent();
   // Whether Read gives octets though the system has none.
   bool has_buffered() const { return tls_ != nullptr && tls_->has_buffered(); }
 

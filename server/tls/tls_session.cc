@@ -4,9 +4,13 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
+#include "protocol/base/check.h"
 #include "server/tls/openssl_handles.h"
 
 namespace relay {
@@ -28,8 +32,34 @@ class SocketPort {
     return AttachPort(session, method, this);
   }
 
-  // Whether what is written next goes out together with what follows it.
-  void SetMoreFollow(bool more_follow) { more_flag_ = more_follow ? MSG_MORE : 0; }
+  // From now on what is written is added to `records`, which never refuses, and goes nowhere.
+  // Only while nothing waits.
+  void Gather(std::vector<std::uint8_t>& records) {
+    CHECK(unsent_.empty());
+    gathered_ = &records;
+  }
+  // What has been gathered goes now, as far as the system takes it; the rest waits. False: the
+  // socket is of no further use.
+  bool Release() {
+    const std::vector<std::uint8_t>& records = *std::exchange(gathered_, nullptr);
+    const ssize_t count = Send(records.data(), records.size());
+    if (count < 0 && !IsBusy()) return false;
+    unsent_.assign(records.begin() + std::max<ssize_t>(count, 0), records.end());
+    return true;
+  }
+  bool has_unsent() const { return !unsent_.empty(); }
+  // kDone: nothing waits any more.
+  StreamOutcome SendUnsent() {
+    if (unsent_.empty()) return {StreamOutcome::Status::kDone};
+    const ssize_t count = Send(unsent_.data(), unsent_.size());
+    if (count < 0) {
+      return {IsBusy() ? StreamOutcome::Status::kWantWrite : StreamOutcome::Status::kFailed};
+    }
+    unsent_.erase(unsent_.begin(), unsent_.begin() + count);
+    if (!unsent_.empty()) return {StreamOutcome::Status::kWantWrite};
+    unsent_ = {};  // its memory, too
+    return {StreamOutcome::Status::kDone};
+  }
   bool has_received() const { return has_received_; }
   bool is_at_end() const { return is_at_end_; }
 
@@ -43,23 +73,38 @@ class SocketPort {
     do {
       count = ::recv(port.socket_, into, static_cast<std::size_t>(size), MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_read(bio);
+    if (count < 0 && IsBusy()) BIO_set_retry_read(bio);
     if (count > 0) port.has_received_ = true;
     if (count == 0) port.is_at_end_ = true;
     return static_cast<int>(count);
   }
 
   static int WriteToPort(BIO* bio, const char* octets, int size) {
-    const SocketPort& port = PortOf(bio);
+    SocketPort& port = PortOf(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t count;
-    do {
-      count = ::send(port.socket_, octets, static_cast<std::size_t>(size),
-                     MSG_DONTWAIT | MSG_NOSIGNAL | port.more_flag_);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
+    if (port.gathered_ != nullptr) {
+      port.gathered_->insert(port.gathered_->end(), octets, octets + size);
+      return size;
+    }
+    if (const StreamOutcome earlier = port.SendUnsent();
+        earlier.status != StreamOutcome::Status::kDone) {
+      if (earlier.status == StreamOutcome::Status::kWantWrite) BIO_set_retry_write(bio);
+      return -1;
+    }
+    const ssize_t count = port.Send(octets, static_cast<std::size_t>(size));
+    if (count < 0 && IsBusy()) BIO_set_retry_write(bio);
     return static_cast<int>(count);
   }
+
+  // What send(2) says, errno included.
+  ssize_t Send(const void* octets, std::size_t size) const {
+    ssize_t count;
+    do {
+      count = ::send(socket_, octets, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    return count;
+  }
+  static bool IsBusy() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
   // Says no to BIO_CTRL_EOF on purpose: OpenSSL would take an end without close_notify for an
   // attack and spoil the other direction, too.
@@ -69,7 +114,8 @@ class SocketPort {
   }
 
   int socket_;
-  int more_flag_ = 0;
+  std::vector<std::uint8_t>* gathered_ = nullptr;
+  std::vector<std::uint8_t> unsent_;
   bool has_received_ = false;
   bool is_at_end_ = false;
 };
@@ -120,15 +166,47 @@ StreamOutcome TlsSession::Peek(base::MutableBytes into) {
   return result == 1 ? outcome : Judge(result);
 }
 
-StreamOutcome TlsSession::Write(base::Bytes octets, bool more_follow) {
+StreamOutcome TlsSession::Write(base::Bytes octets) {
   if (handle_->has_failed) return kFailure;
   StreamOutcome outcome{StreamOutcome::Status::kDone};
   if (octets.empty()) return outcome;
   ERR_clear_error();
-  handle_->port.SetMoreFollow(more_follow);
   const int result = SSL_write_ex(handle_->ssl.get(), octets.data(), octets.size(), &outcome.bytes);
-  handle_->port.SetMoreFollow(false);
   return result == 1 ? outcome : Judge(result);
+}
+
+StreamOutcome TlsSession::WriteEach(std::span<const base::Bytes> messages) {
+  if (handle_->has_failed) return kFailure;
+  thread_local std::vector<std::uint8_t> records;
+  records.clear();
+  handle_->port.Gather(records);
+  ERR_clear_error();
+  std::size_t done = 0;
+  int result = 1;
+  for (base::Bytes rest : messages) {
+    while (result == 1 && !rest.empty()) {
+      std::size_t written = 0;
+      result = SSL_write_ex(handle_->ssl.get(), rest.data(), rest.size(), &written);
+      rest = rest.subspan(written);
+      done += written;
+    }
+  }
+  StreamOutcome outcome = result == 1 ? StreamOutcome{StreamOutcome::Status::kDone} : Judge(result);
+  if (!handle_->port.Release()) {
+    handle_->has_failed = true;
+    return kFailure;
+  }
+  outcome.bytes = done;
+  return outcome;
+}
+
+bool TlsSession::has_unsent() const { return handle_->port.has_unsent(); }
+
+StreamOutcome TlsSession::SendUnsent() {
+  if (handle_->has_failed) return kFailure;
+  const StreamOutcome outcome = handle_->port.SendUnsent();
+  handle_->has_failed = outcome.status == StreamOutcome::Status::kFailed;
+  return outcome;
 }
 
 // SSL_has_pending would be true for a part of a record, too, of which Read can give nothing yet.

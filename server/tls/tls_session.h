@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "protocol/base/bytes.h"
 #include "server/tls/tls_context.h"
@@ -38,9 +39,16 @@ class TlsSession {
   // The same octets without taking them.
   StreamOutcome Peek(base::MutableBytes into);
   // Up to 16 KiB make one record. May take fewer octets than offered. After kWantRead or kWantWrite
-  // the next call must offer the same octets again, at least as many; they may lie elsewhere. When
-  // more follow at once, the system may wait for them before it sends.
-  StreamOutcome Write(base::Bytes octets, bool more_follow = false);
+  // the next call must offer the same octets again, at least as many; they may lie elsewhere.
+  StreamOutcome Write(base::Bytes octets);
+  // Each message in records of its own, which all leave together. What the system has no room for
+  // waits here: only while nothing does. `bytes` is what is done with, from the front of the first
+  // message on; what is not, because of kWantRead, needs not be offered again.
+  StreamOutcome WriteEach(std::span<const base::Bytes> messages);
+  // Whether parts of records wait to be sent. They go before anything else that is written.
+  bool has_unsent() const;
+  // Sends them: kDone once none wait.
+  StreamOutcome SendUnsent();
   // Whether decrypted octets are waiting, so that Read gives some though the socket has none.
   bool has_buffered() const;
   // After the handshake: whether the client offered a reserved cipher suite (RFC 8701), as browsers

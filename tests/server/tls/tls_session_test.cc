@@ -37,6 +37,37 @@ class TlsSessionTest : public testing::TestWithParam<int> {
     return pair_.server.Read(into).status;
   }
   StreamOutcome Write(std::string_view text) { return pair_.server.Write(base::AsBytes(text)); }
+  StreamOutcome WriteEach(const std::vector<std::string>& texts) {
+    std::vector<base::Bytes> messages(texts.size());
+    std::ranges::transform(texts, messages.begin(),
+                           [](const std::string& text) { return base::AsBytes(text); });
+    return pair_.server.WriteEach(messages);
+  }
+  // Until parts of records wait; everything that was written.
+  std::string FillUp() {
+    const std::vector<std::string> texts = {std::string(1000, 'a'), "b", std::string(2000, 'c')};
+    std::string written;
+    while (!pair_.server.has_unsent()) {
+      const StreamOutcome outcome = WriteEach(texts);
+      EXPECT_EQ(outcome.status, Status::kDone);
+      EXPECT_EQ(outcome.bytes, 3001u);
+      if (outcome.status != Status::kDone) break;
+      written += texts[0] + texts[1] + texts[2];
+    }
+    return written;
+  }
+
+  // What the client reads until it has so much; the server does nothing meanwhile.
+  std::string ReadAtClient(std::size_t size) {
+    std::string received;
+    while (received.size() < size) {
+      const std::string piece = pair_.client.Read();
+      EXPECT_FALSE(piece.empty());
+      if (piece.empty()) break;
+      received += piece;
+    }
+    return received;
+  }
 
   TlsPair pair_{NewContext()};
 };
@@ -171,11 +202,7 @@ TEST_P(TlsSessionTest, AFullSocketIsWaitedForAndTheSameOctetsMayLieElsewhere) {
       received += pair_.client.Read();
     }
   }
-  while (received.size() < sent.size()) {
-    const std::string piece = pair_.client.Read();
-    ASSERT_FALSE(piece.empty());
-    received += piece;
-  }
+  received += ReadAtClient(sent.size() - received.size());
   EXPECT_TRUE(received == sent);
 }
 
@@ -185,6 +212,81 @@ TEST_P(TlsSessionTest, AWriteTakesPartOfWhatIsOffered) {
   EXPECT_EQ(outcome.status, Status::kDone);
   EXPECT_GT(outcome.bytes, 0u);
   EXPECT_LT(outcome.bytes, 100'000u);
+}
+
+TEST_P(TlsSessionTest, EachMessageIsARecordOfItsOwn) {
+  Shake();
+  const StreamOutcome outcome = WriteEach({"one", "", "three", "four"});
+  EXPECT_EQ(outcome.status, Status::kDone);
+  EXPECT_EQ(outcome.bytes, 12u);
+  EXPECT_FALSE(pair_.server.has_unsent());
+  for (const std::string_view expected : {"one", "three", "four"}) {
+    std::array<char, 100> record;
+    const int count = SSL_read(pair_.client.ssl(), record.data(), record.size());
+    ASSERT_GT(count, 0);
+    EXPECT_EQ(std::string_view(record.data(), static_cast<std::size_t>(count)), expected);
+  }
+}
+
+TEST_P(TlsSessionTest, AMessageOfSeveralRecordsIsTakenAsAWhole) {
+  Shake();
+  const std::string text = std::string(40'000, 'a') + std::string(25'000, 'b');
+  EXPECT_EQ(WriteEach({text}).bytes, text.size());
+  EXPECT_TRUE(pair_.client.Read() == text);
+}
+
+TEST_P(TlsSessionTest, NoMessageIsNothing) {
+  Shake();
+  EXPECT_EQ(WriteEach({}).status, Status::kDone);
+  EXPECT_EQ(pair_.server.SendUnsent().status, Status::kDone);
+  EXPECT_EQ(pair_.client.Read(), "");
+}
+
+TEST_P(TlsSessionTest, WhatTheSocketHasNoRoomForGoesBeforeAnythingElse) {
+  Shake();
+  std::string written = FillUp();
+  EXPECT_EQ(pair_.server.SendUnsent().status, Status::kWantWrite);
+  EXPECT_EQ(Write("last words").status, Status::kWantWrite);
+  EXPECT_TRUE(pair_.server.has_unsent());
+
+  std::string received;
+  while (pair_.server.SendUnsent().status == Status::kWantWrite) {
+    received += ReadAtClient(1);
+  }
+  EXPECT_FALSE(pair_.server.has_unsent());
+  EXPECT_EQ(Write("last words").status, Status::kDone);
+  written += "last words";
+  received += ReadAtClient(written.size() - received.size());
+  EXPECT_TRUE(received == written);
+}
+
+TEST_P(TlsSessionTest, AWriteTakesWhatWaitsAlong) {
+  Shake();
+  std::string written = FillUp();
+  EXPECT_EQ(Write("last words").status, Status::kWantWrite);
+  written += "last words";
+  std::string received;
+  while (Write("last words").status == Status::kWantWrite) {
+    received += ReadAtClient(1);
+  }
+  received += ReadAtClient(written.size() - received.size());
+  EXPECT_TRUE(received == written);
+}
+
+TEST_P(TlsSessionTest, MessagesForAClientThatIsGoneFail) {
+  Shake();
+  pair_.sockets.CloseClient();
+  EXPECT_EQ(WriteEach({"one", "two"}).status, Status::kFailed);
+  EXPECT_EQ(Write("three").status, Status::kFailed);
+  EXPECT_EQ(WriteEach({"four"}).status, Status::kFailed);
+}
+
+TEST_P(TlsSessionTest, WhatWaitsForAClientThatIsGoneFails) {
+  Shake();
+  FillUp();
+  pair_.sockets.CloseClient();
+  EXPECT_EQ(pair_.server.SendUnsent().status, Status::kFailed);
+  EXPECT_EQ(ReadStatus(), Status::kFailed);
 }
 
 TEST_P(TlsSessionTest, CloseNotifyOfTheClientIsTheEnd) {
