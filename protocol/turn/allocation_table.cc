@@ -32,9 +32,10 @@ AllocationTable::RelayOwner AllocationTable::FindByRelay(RelayHandle relay) cons
 }
 
 Allocation& AllocationTable::Insert(std::unique_ptr<Allocation> allocation) {
-  Allocation& inserted = *allocation;
-  const bool is_new = by_id_.emplace(inserted.id, std::move(allocation)).second;
+  const std::uint64_t id = allocation->id;
+  const auto [place, is_new] = by_id_.emplace(id, std::move(allocation));
   CHECK(is_new);
+  Allocation& inserted = *place->second;
   if (!inserted.is_detached()) {
     const bool is_free = by_five_tuple_.insert(&inserted).second;
     CHECK(is_free);

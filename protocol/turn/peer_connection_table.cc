@@ -38,9 +38,10 @@ std::size_t PeerConnectionTable::CountOf(const Allocation& allocation) const {
 }
 
 PeerConnection& PeerConnectionTable::Insert(std::unique_ptr<PeerConnection> connection) {
-  PeerConnection& inserted = *connection;
-  const auto [place, is_new] = by_id_.emplace(inserted.id.value, std::move(connection));
+  const std::uint32_t id = connection->id.value;
+  const auto [place, is_new] = by_id_.emplace(id, std::move(connection));
   CHECK(is_new);
+  PeerConnection& inserted = *place->second;
   by_handle_[inserted.handle.value] = &inserted;
   by_allocation_[&inserted.allocation].push_back(&inserted);
   return inserted;

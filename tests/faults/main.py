@@ -1,14 +1,16 @@
 """A million forged packets of each kind, with real calls beside them. Started by ./run.
 
 For each kind: the calls alone, beside the flood, and beside a part of the same flood that the host's packet filter drops:
-what the machine, and the sender that shares its cores, take from the calls without a server. What the server's memory has
-grown by, what the calls have lost, and their round trips. The figures are those of docs/reliability.md."""
+what the machine, and the sender that shares its cores, take from the calls without a server; all that in turns, if asked.
+What the server's memory has grown by, what the calls have lost, and the medians of their round trips over the turns. The
+figures are those of docs/reliability.md."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -34,7 +36,7 @@ QUIET_SECONDS = 5.0
 # Of each kind, at least: what is made at the first time is there before memory is compared.
 BEFORE_COUNTING = 3000
 MOST_GROWTH_KIB = 1024
-FILTERED_PART = 4  # of the flood: a quarter
+FILTERED_PART = 4  # of a turn: a quarter
 WITHOUT_STRANGERS = f"chain prerouting {{\ntype filter hook prerouting priority raw\nip saddr {forged.STRANGERS} drop\n}}"
 HAS_FILTER = shutil.which("nft") is not None  # else that figure is missing
 
@@ -106,32 +108,41 @@ class Faults:
             yield row
 
     def _suffer(self, kind: forged.Kind) -> Row:
-        packets, rate = self._arguments.packets, self._arguments.rate
+        packets, rate, turns = self._arguments.packets, self._arguments.rate, self._arguments.turns
         host = self._site.client if kind.sender == "client" else self._site.peer
         flood = forged.Flood(host, self._links[kind.sender], kind, self._arguments.burst)
-        row = Row(kind.name, packets, 0.0, 0, 0, 0, 0.0, 0.0, None, 0, 0)
+        row = Row(kind.name, 0, 0.0, 0, 0, 0, 0.0, 0.0, None, 0, 0)
+        memory: list[int] = []
+        alone, beside, filtered = [], [], []
 
         def the_whole() -> None:
-            flood.send(max(BEFORE_COUNTING, packets // 50), rate)
-            before, came_in = self._server.resident_kib(), self._came_in()
-            row.seconds = flood.send(packets, rate)
-            row.grown_kib = self._server.resident_kib() - before
-            row.came_in = self._came_in() - came_in
-            row.left_over = int(self._server.metric("senso_turn_allocations")) - CALLS
+            if not memory:
+                flood.send(max(BEFORE_COUNTING, packets // 50), rate)
+                memory.append(self._server.resident_kib())
+            came_in = self._came_in()
+            row.seconds += flood.send(packets // turns, rate)
+            row.sent += packets // turns
+            memory.append(self._server.resident_kib())
+            row.came_in += self._came_in() - came_in
+            row.left_over += int(self._server.metric("senso_turn_allocations")) - CALLS
 
         def a_part() -> None:
-            before = self._came_in()
-            flood.send(packets // FILTERED_PART, rate)
-            assert self._came_in() - before < packets // FILTERED_PART, "the packet filter has let the flood pass"
+            before, part = self._came_in(), packets // turns // FILTERED_PART
+            flood.send(part, rate)
+            assert self._came_in() - before < part, "the packet filter has let the flood pass"
 
         try:
-            row.quiet_p99_us = self._calls_during(lambda: time.sleep(QUIET_SECONDS), row)
-            row.beside_p99_us = self._calls_during(the_whole, row)
-            if HAS_FILTER:
-                with self._site.server.packet_filter(WITHOUT_STRANGERS):
-                    row.filtered_p99_us = self._calls_during(a_part, row)
+            for _ in range(turns):
+                alone.append(self._calls_during(lambda: time.sleep(QUIET_SECONDS), row))
+                beside.append(self._calls_during(the_whole, row))
+                if HAS_FILTER:
+                    with self._site.server.packet_filter(WITHOUT_STRANGERS):
+                        filtered.append(self._calls_during(a_part, row))
         finally:
             flood.close()
+        row.grown_kib = memory[-1] - memory[0]
+        row.quiet_p99_us, row.beside_p99_us = statistics.median(alone), statistics.median(beside)
+        row.filtered_p99_us = statistics.median(filtered) if filtered else None
         return row
 
     def _calls_during(self, what: Callable[[], None], row: Row) -> float:
@@ -186,12 +197,13 @@ def main() -> int:
     parser.add_argument("--packets", type=int, default=1_000_000, help="of each kind (default: 1000000)")
     parser.add_argument("--rate", type=float, default=30_000, help="a second, at most (default: 30000)")
     parser.add_argument("--burst", type=int, default=5, help="so many in one go (default: 5)")
+    parser.add_argument("--turns", type=int, default=1, help="in so many parts, with the calls alone between them (default: 1)")
     parser.add_argument("--datapath", choices=("userspace", "tc"), default="userspace")
     parser.add_argument("--kind", default="", help="only those whose name has this in it, such as ChannelData")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults", help="folder of faults.json and faults.md")
     arguments = parser.parse_args()
-    if arguments.packets < 1000 or arguments.rate <= 0 or arguments.burst < 1:
-        parser.error("a flood has a thousand packets at least, and a pace")
+    if arguments.rate <= 0 or arguments.burst < 1 or arguments.turns < 1 or arguments.packets < 1000 * arguments.turns:
+        parser.error("each turn of a flood has a thousand packets at least, and a pace")
     with tempfile.TemporaryDirectory(prefix="senso-turn-faults-") as directory:
         faults = Faults(arguments, Path(directory))
         rows: list[Row] = []

@@ -14,6 +14,13 @@
 // written again, which must then parse to the same.
 namespace {
 
+// What OpenSSL writes looks to MemorySanitizer as if nobody had.
+#if __has_feature(memory_sanitizer)
+constexpr bool kMayUseOpenSsl = false;
+#else
+constexpr bool kMayUseOpenSsl = true;
+#endif
+
 void DecodeInEveryWay(const stun::MessageView& message, const stun::Attribute& attribute) {
   const base::Bytes value = attribute.value;
   CHECK(value.data() >= message.octets().data());
@@ -72,14 +79,17 @@ void WriteAgain(const stun::MessageView& message) {
   CHECK(next == attributes.size());
 }
 
+void CheckIntegrity(const stun::MessageView& message) {
+  const base::Bytes key = base::AsBytes("a key that no seed was signed with");
+  CHECK(!stun::VerifyMessageIntegrity(message, key));
+  CHECK(!stun::VerifyMessageIntegritySha256(message, key));
+}
+
 void Exercise(const stun::MessageView& message) {
   message.ForEach([&](const stun::Attribute& attribute) { DecodeInEveryWay(message, attribute); });
   CheckFindAgreesWithForEach(message);
   stun::CheckFingerprint(message);
-  CHECK(
-      !stun::VerifyMessageIntegrity(message, base::AsBytes("a key that no seed was signed with")));
-  CHECK(!stun::VerifyMessageIntegritySha256(message,
-                                            base::AsBytes("a key that no seed was signed with")));
+  if (kMayUseOpenSsl) CheckIntegrity(message);
   WriteAgain(message);
 }
 

@@ -240,7 +240,8 @@ def choose(steps: list[Step], suites: list[str]) -> list[Step]:
     wanted = {step.name for step in steps if any(step.name == suite or step.name.startswith(f"{suite}-") for suite in suites)}
     unknown = [suite for suite in suites if not any(name == suite or name.startswith(f"{suite}-") for name in wanted)]
     if unknown:
-        sys.exit(f"dev test: no suite named {', '.join(unknown)}; there are: {' '.join(step.name for step in steps)}")
+        sys.exit(f"dev test: no suite named {', '.join(unknown)} here (more with --all); there are: "
+                 f"{' '.join(step.name for step in steps)}")  # fmt: skip
     presets = {step.preset for step in steps if step.name in wanted}
     return [step for step in steps if step.name in wanted or step.name.removeprefix("build-") in presets]
 
