@@ -20,12 +20,12 @@ base::IpAddress AddressOf(std::uint32_t number) {
 
 RouteEntry EntryOf(std::uint32_t number) {
   RouteEntry entry{};
-  entry.route.client.five_tuple = {{AddressOf(number), 40000},
-                                   {base::IpAddress::FromV4({192, 0, 2, 1}), 3478},
-                                   base::Transport::kUdp};
-  entry.route.channel = stun::ChannelNumber{0x4000};
-  entry.route.relay = {static_cast<std::int32_t>(number)};
-  entry.route.peer = {{base::IpAddress::FromV4({198, 51, 100, 1}), 5000}};
+  entry.client.five_tuple = {{AddressOf(number), 40000},
+                             {base::IpAddress::FromV4({192, 0, 2, 1}), 3478},
+                             base::Transport::kUdp};
+  entry.channel = stun::ChannelNumber{0x4000};
+  entry.handle = {static_cast<std::int32_t>(number)};
+  entry.peer = {{base::IpAddress::FromV4({198, 51, 100, 1}), 5000}};
   return entry;
 }
 
@@ -52,7 +52,7 @@ void FindByChannel(benchmark::State& state) {
   for (const RouteEntry& entry : entries) table.Install(entry);
   Turns turns(entries.size());
   for (auto _ : state) {
-    const turn::Route& wanted = entries[turns.Next()].route;
+    const RouteEntry& wanted = entries[turns.Next()];
     benchmark::DoNotOptimize(table.FindByChannel(wanted.client.five_tuple, wanted.channel));
   }
 }
@@ -64,8 +64,8 @@ void FindByPeer(benchmark::State& state) {
   for (const RouteEntry& entry : entries) table.Install(entry);
   Turns turns(entries.size());
   for (auto _ : state) {
-    const turn::Route& wanted = entries[turns.Next()].route;
-    benchmark::DoNotOptimize(table.FindByPeer(wanted.relay, wanted.peer.endpoint));
+    const RouteEntry& wanted = entries[turns.Next()];
+    benchmark::DoNotOptimize(table.FindByPeer(wanted.handle, wanted.peer.endpoint));
   }
 }
 BENCHMARK(FindByPeer)->Arg(1)->Arg(16)->Arg(1000)->Arg(10000)->Arg(100000);
@@ -77,8 +77,7 @@ void RemoveAndInstall(benchmark::State& state) {
   Turns turns(entries.size());
   for (auto _ : state) {
     const RouteEntry& entry = entries[turns.Next()];
-    const turn::Route& route = entry.route;
-    table.Remove({route.client, route.channel, route.relay, route.peer});
+    table.Remove({entry.client, entry.channel, entry.handle, entry.peer});
     table.Install(entry);
   }
 }

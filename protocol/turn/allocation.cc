@@ -1,32 +1,43 @@
 #include "protocol/turn/allocation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/base/check.h"
 
 namespace turn {
 namespace {
 
-std::size_t IndexOf(base::AddressFamily family) {
-  return family == base::AddressFamily::kIpv4 ? 0 : 1;
+bool IsOf(base::AddressFamily family, const Relay& relay) {
+  return relay.address.endpoint.address.family() == family;
 }
 
 }  // namespace
 
-Relay* Allocation::FindRelay(base::AddressFamily family) { return relays_[IndexOf(family)].get(); }
-
 const Relay* Allocation::FindRelay(base::AddressFamily family) const {
-  return relays_[IndexOf(family)].get();
+  if (first_relay_ && IsOf(family, *first_relay_)) return &*first_relay_;
+  if (second_relay_ != nullptr && IsOf(family, *second_relay_)) return second_relay_.get();
+  return nullptr;
+}
+
+Relay* Allocation::FindRelay(base::AddressFamily family) {
+  return const_cast<Relay*>(std::as_const(*this).FindRelay(family));
 }
 
 Relay& Allocation::AddRelay(const Relay& relay) {
-  std::unique_ptr<Relay>& place = relays_[IndexOf(relay.address.endpoint.address.family())];
-  CHECK(place == nullptr);
-  place = std::make_unique<Relay>(relay);
-  return *place;
+  CHECK(FindRelay(relay.address.endpoint.address.family()) == nullptr);
+  if (!first_relay_) return first_relay_.emplace(relay);
+  second_relay_ = std::make_unique<Relay>(relay);
+  return *second_relay_;
 }
 
-void Allocation::RemoveRelay(base::AddressFamily family) { relays_[IndexOf(family)].reset(); }
+void Allocation::RemoveRelay(base::AddressFamily family) {
+  if (first_relay_ && IsOf(family, *first_relay_)) {
+    first_relay_.reset();
+  } else if (second_relay_ != nullptr && IsOf(family, *second_relay_)) {
+    second_relay_.reset();
+  }
+}
 
 base::MonotonicTime Allocation::LatestExpiry() const {
   base::MonotonicTime latest{};

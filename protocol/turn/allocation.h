@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,21 +41,23 @@ class Allocation : public ExpiryWheel::Entry {
  public:
   Allocation() : Entry(ExpiryWheel::Kind::kAllocation) {}
 
-  std::uint64_t id = 0;
-  Client client;
+  // In an order that leaves no gaps: there are many of it.
   RelayProtocol protocol = RelayProtocol::kUdp;
   bool relays_only = false;  // as the credential that it was made with
-  std::string username;
-  Owner owner;      // whom each relay is charged to
-  UserNumber user;  // of the owner, for datapaths
-  // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
-  // name. Its mac_key signs what comes without a token.
-  std::unique_ptr<const Credential> token;
+  UserNumber user;           // of the owner, for datapaths
+  std::uint64_t id = 0;
+  Client client;
 
   // What a retransmission of the Allocate request is answered with.
   stun::TransactionId transaction_id{};
   std::optional<stun::ReservationToken> reservation_token;
   std::optional<AddressError> address_error;
+
+  std::string username;
+  Owner owner;  // whom each relay is charged to
+  // The access token that it was made or last refreshed with (RFC 7635); nullptr: made with a user
+  // name. Its mac_key signs what comes without a token.
+  std::unique_ptr<const Credential> token;
 
   std::unique_ptr<Mobility> mobility;  // nullptr: without a ticket
   // Without a client until a ticket gives it one. `client` is the last one then.
@@ -73,13 +74,13 @@ class Allocation : public ExpiryWheel::Entry {
   const Relay* FindRelay(base::AddressFamily family) const;
   Relay& AddRelay(const Relay& relay);
   void RemoveRelay(base::AddressFamily family);
-  bool HasRelay() const { return relays_[0] != nullptr || relays_[1] != nullptr; }
+  bool HasRelay() const { return first_relay_.has_value() || second_relay_ != nullptr; }
 
   // Calls `visit(relay)` for each relay, IPv4 first.
   template <typename Visitor>
   void ForEachRelay(Visitor&& visit) const {
-    for (const std::unique_ptr<Relay>& relay : relays_) {
-      if (relay) visit(*relay);
+    for (const auto family : {base::AddressFamily::kIpv4, base::AddressFamily::kIpv6}) {
+      if (const Relay* const relay = FindRelay(family)) visit(*relay);
     }
   }
 
@@ -103,7 +104,9 @@ class Allocation : public ExpiryWheel::Entry {
   bool MayBeRenewedWith(const Credential& credential) const;
 
  private:
-  std::array<std::unique_ptr<Relay>, 2> relays_;  // IPv4, IPv6; most have one
+  // Most have one, which is in here.
+  std::optional<Relay> first_relay_;
+  std::unique_ptr<Relay> second_relay_;
 };
 
 // Whom an allocation made with the credential is charged to.

@@ -218,8 +218,7 @@ void Shard::SetKernelDatapath(std::shared_ptr<Datapath> kernel) {
 void Shard::ShowRoutesToKernel() {
   constexpr std::size_t kAtOnce = 32;
   for (std::size_t i = 0; i < kAtOnce && !unshown_routes_.empty(); ++i) {
-    if (const turn::Route* const route = forwarder_.FindRoute(unshown_routes_.back()))
-      routes_.ShowKernel(*route);
+    if (const auto route = forwarder_.FindRoute(unshown_routes_.back())) routes_.ShowKernel(*route);
     unshown_routes_.pop_back();
   }
   if (unshown_routes_.empty()) return;

@@ -105,23 +105,35 @@ RelayTraffic Forwarder::TakeTraffic(turn::RelayHandle relay) {
   return found == nullptr ? RelayTraffic{} : std::exchange(found->carried, {});
 }
 
-const turn::Route* Forwarder::FindRoute(const turn::RouteKey& key) {
+std::optional<turn::Route> Forwarder::FindRoute(const turn::RouteKey& key) {
   const RouteEntry* const entry = routes_.FindByChannel(key.client.five_tuple, key.channel);
-  const bool is_same =
-      entry != nullptr && entry->route.relay == key.relay && entry->route.peer == key.peer;
-  return is_same ? &entry->route : nullptr;
+  if (entry == nullptr || entry->handle != key.relay || entry->peer != key.peer) return {};
+  const RelaySocket* const relay = FindRelay(key.relay.value);
+  if (relay == nullptr) return {};
+  return turn::Route{.client = entry->client,
+                     .channel = entry->channel,
+                     .relay = entry->handle,
+                     .relayed = relay->address,
+                     .peer = entry->peer,
+                     .peer_is_own_relay = entry->peer_is_own_relay,
+                     .is_limited = relay->is_limited,
+                     .user = relay->user,
+                     .deadline = entry->deadline};
 }
 
 void Forwarder::Install(const turn::Route& route) {
   RelaySocket* relay = FindRelay(route.relay.value);
   CHECK(relay != nullptr);
-  RouteEntry entry{
-      .route = route, .relay = relay, .peer_address = {}, .client_path = {}, .kernel = {}};
-  entry.peer_address = ToSocketAddress(route.peer.endpoint);
-  if (route.client.five_tuple.transport == base::Transport::kUdp)
-    entry.client_path = PathOf(route.client);
+  RouteEntry entry{.client = route.client,
+                   .channel = route.channel,
+                   .peer_is_own_relay = route.peer_is_own_relay,
+                   .handle = route.relay,
+                   .peer = route.peer,
+                   .deadline = route.deadline,
+                   .relay = relay,
+                   .kernel = {}};
   if (RouteEntry* old = routes_.FindByChannel(route.client.five_tuple, route.channel)) {
-    if (old->route.relay == route.relay && old->route.peer == route.peer)
+    if (old->handle == route.relay && old->peer == route.peer)
       entry.kernel = old->kernel;
     else
       Unshare(*old);
@@ -148,9 +160,8 @@ void Forwarder::SetShare(const turn::RouteKey& key, const std::optional<KernelSh
   relay.peer_to_client.ShareWith(share->buckets[LabelIndex(Direction::kPeerToClient)]);
   entry->kernel = std::make_shared<KernelRoute>(KernelRoute{
       .share = *share,
-      .sockets = {entry->client_path.socket, relay.socket},
-      .own_relay = entry->route.peer_is_own_relay ? std::optional(entry->route.peer.endpoint)
-                                                  : std::nullopt});
+      .sockets = {PathOf(entry->client).socket, relay.socket},
+      .own_relay = entry->peer_is_own_relay ? std::optional(entry->peer.endpoint) : std::nullopt});
   handovers_.Add(entry->kernel, Direction::kClientToPeer);
   handovers_.Add(entry->kernel, Direction::kPeerToClient);
 }
@@ -159,7 +170,7 @@ void Forwarder::Unshare(RouteEntry& entry) {
   if (entry.kernel == nullptr) return;
   entry.kernel->is_removed = true;
   entry.kernel.reset();
-  RelaySocket* relay = FindRelay(entry.route.relay.value);
+  RelaySocket* relay = FindRelay(entry.handle.value);
   if (relay == nullptr || --relay->kernel_routes != 0) return;
   relay->client_to_peer.ShareWith(nullptr);
   relay->peer_to_client.ShareWith(nullptr);
@@ -168,12 +179,12 @@ void Forwarder::Unshare(RouteEntry& entry) {
 void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDataView& message,
                            base::MonotonicTime now, const IpFields& arrived) {
   RouteEntry* entry = routes_.FindByChannel(client, message.channel);
-  if (entry == nullptr || now >= entry->route.deadline) {
+  if (entry == nullptr || now >= entry->deadline) {
     entry = OnMissingRoute(client, message, now);
     if (entry == nullptr) return;
   }
   if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kClientToPeer);
-  if (entry->route.peer_is_own_relay && !ledger_.IsLive(entry->route.peer.endpoint)) {
+  if (entry->peer_is_own_relay && !ledger_.IsLive(entry->peer.endpoint)) {
     CountDrop(counters_, turn::DropReason::kPolicy);
     return;
   }
@@ -182,14 +193,14 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
   FlowGauge& gauge = entry->relay->gauges[LabelIndex(Direction::kClientToPeer)];
   if (!Admit(*entry->relay, Direction::kClientToPeer, message.data.size(), now)) {
     // Not by way of a proxy, which may put a header before each.
-    const bool is_direct = entry->route.client.handle.value < listeners_.size();
-    if (is_direct && entry->client_path.socket >= 0)
-      floods_.OnRefused(gauge, entry->client_path.socket,
+    const std::size_t listener = entry->client.handle.value;
+    if (client.transport == base::Transport::kUdp && listener < listeners_.size())
+      floods_.OnRefused(gauge, listeners_[listener].socket,
                         FloodClient{client.client, client.server.address});
     return;
   }
   ++gauge.admitted;
-  queue_.Add(entry->relay->socket, entry->peer_address, message.data, nullptr,
+  queue_.Add(entry->relay->socket, ToSocketAddress(entry->peer.endpoint), message.data, nullptr,
              BeyondOption(*entry->relay, *fields));
   CountRelayed(counters_, Direction::kClientToPeer, base::IsStream(client.transport),
                message.data.size());
@@ -204,7 +215,7 @@ RouteEntry* Forwarder::OnMissingRoute(const base::FiveTuple& client,
   if (answer == turn::Unrouted::kTaken) return nullptr;
   if (answer == turn::Unrouted::kRouted) {
     RouteEntry* entry = routes_.FindByChannel(client, message.channel);
-    if (entry != nullptr && now < entry->route.deadline) return entry;
+    if (entry != nullptr && now < entry->deadline) return entry;
   }
   CountDrop(counters_, turn::DropReason::kNoChannel);
   return nullptr;
@@ -215,17 +226,22 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
                                            base::MonotonicTime now, const turn::Client** client,
                                            base::MutableBytes* message) {
   RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
-  if (entry == nullptr || now >= entry->route.deadline) return PeerVerdict::kToEngine;
+  if (entry == nullptr || now >= entry->deadline) return PeerVerdict::kToEngine;
   if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kPeerToClient);
-  const base::Transport transport = entry->route.client.five_tuple.transport;
+  const base::Transport transport = entry->client.five_tuple.transport;
   // To a connection nothing of the header goes along (RFC 8656 section 16).
   const bool is_udp = transport == base::Transport::kUdp;
   const std::optional<IpFields> fields = is_udp ? PassOn(arrived) : IpFields{};
   if (!fields) return PeerVerdict::kDone;
   if (!AdmitToClient(relay, payload.size(), now)) return PeerVerdict::kDone;
+  const ClientPath path = is_udp ? PathOf(entry->client) : ClientPath{};
+  if (is_udp && path.socket < 0) {
+    CountDrop(counters_, turn::DropReason::kSendFailed);
+    return PeerVerdict::kDone;
+  }
   base::MutableBytes framed{payload.data() - stun::kChannelDataHeaderBytes,
                             payload.size() + stun::kChannelDataHeaderBytes};
-  stun::WriteChannelDataHeader(framed, entry->route.channel, payload.size());
+  stun::WriteChannelDataHeader(framed, entry->channel, payload.size());
   const bool is_stream = base::IsStream(transport);
   CountToClient(is_stream, payload.size());
   relay.carried[LabelIndex(Direction::kPeerToClient)].Count(payload.size());
@@ -233,10 +249,9 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
     const std::size_t padding = is_stream ? stun::StreamPadding(payload.size()) : 0;
     for (std::size_t i = 0; i < padding; ++i) payload.data()[payload.size() + i] = 0;
     *message = {framed.data(), framed.size() + padding};
-    *client = &entry->route.client;
+    *client = &entry->client;
     return PeerVerdict::kToConnection;
   }
-  const ClientPath& path = entry->client_path;
   queue_.Add(path.socket, path.destination, framed, path.source ? &*path.source : nullptr, *fields);
   return PeerVerdict::kDone;
 }

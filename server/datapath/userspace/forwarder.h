@@ -85,8 +85,8 @@ class Forwarder final : public Datapath {
 
   std::size_t route_count() const { return routes_.size(); }
   std::vector<turn::RouteKey> ListRoutes() const { return routes_.ListKeys(); }
-  // nullptr: there is none, or another one by now. Good until the next Install or Remove.
-  const turn::Route* FindRoute(const turn::RouteKey& key);
+  // nullopt: there is none, or another one by now.
+  std::optional<turn::Route> FindRoute(const turn::RouteKey& key);
 
   // ChannelData from a client. Without a live route it is dropped and counted (RFC 8656
   // section 12.6). `arrived` are the fields of the datagram that it came in; of what a connection

@@ -22,25 +22,23 @@ RouteTable::PeerKey RouteTable::MakeKey(turn::RelayHandle relay, const base::End
 }
 
 void RouteTable::Install(const RouteEntry& entry) {
-  const turn::Route& route = entry.route;
-  if (RouteEntry* const old = FindByChannel(route.client.five_tuple, route.channel)) {
-    if (old->route.relay == route.relay && old->route.peer == route.peer) {
+  if (RouteEntry* const old = FindByChannel(entry.client.five_tuple, entry.channel)) {
+    if (old->handle == entry.handle && old->peer == entry.peer) {
       *old = entry;
       return;
     }
     // The channel was bound anew to another peer: the old direction back goes.
-    Remove({old->route.client, old->route.channel, old->route.relay, old->route.peer});
+    Remove(KeyOf(*old));
   }
   const auto [place, is_new] = by_channel_.insert(std::make_unique<RouteEntry>(entry));
-  by_peer_.erase(MakeKey(route.relay, route.peer.endpoint));
+  by_peer_.erase(MakeKey(entry.handle, entry.peer.endpoint));
   by_peer_.insert(place->get());
 }
 
 void RouteTable::Remove(const turn::RouteKey& key) {
   const auto found = by_channel_.find(MakeKey(key.client.five_tuple, key.channel));
   if (found == by_channel_.end()) return;
-  const turn::Route& route = (*found)->route;
-  by_peer_.erase(MakeKey(route.relay, route.peer.endpoint));
+  by_peer_.erase(MakeKey((*found)->handle, (*found)->peer.endpoint));
   by_channel_.erase(found);
 }
 
@@ -57,10 +55,7 @@ RouteEntry* RouteTable::FindByPeer(turn::RelayHandle relay, const base::Endpoint
 std::vector<turn::RouteKey> RouteTable::ListKeys() const {
   std::vector<turn::RouteKey> keys;
   keys.reserve(size());
-  for (const auto& entry : by_channel_) {
-    const turn::Route& route = entry->route;
-    keys.push_back({route.client, route.channel, route.relay, route.peer});
-  }
+  for (const auto& entry : by_channel_) keys.push_back(KeyOf(*entry));
   return keys;
 }
 

@@ -21,20 +21,22 @@
 
 namespace relay {
 
-// An open relay socket of this shard, and how much its allocation has sent lately.
+// An open relay socket of this shard, and how much its allocation has sent lately. In an order that
+// leaves no gaps: there are many of it.
 struct RelaySocket {
   int socket;
   turn::RelayedTransportAddress address;
+  bool is_limited : 1 = false;  // Forwarder::kLimited holds, too
+  std::uint16_t kernel_routes : 15 =
+      0;  // while there are any, the meters are shared with the kernel
   turn::UserNumber user;
-  bool is_limited = false;  // Forwarder::kLimited holds, too
+  ReceiveDrops receive_drops;
   RateMeter client_to_peer;
   RateMeter peer_to_client;
-  ReceiveDrops receive_drops;
   std::array<FlowGauge, 2> gauges{};  // by LabelIndex(Direction)
   ReadLimit read_limit;
   SteadyHopLimit hop_limit;
-  std::uint32_t kernel_routes = 0;  // while there are any, the meters are shared with the kernel
-  RelayTraffic carried{};           // in userspace, since somebody asked
+  RelayTraffic carried{};  // in userspace, since somebody asked
 };
 
 // A UDP socket that clients send to.
@@ -53,12 +55,16 @@ struct ClientPath {
   std::optional<base::IpAddress> source;  // to send from, where the socket has a choice
 };
 
-// A route with what forwarding needs ready to hand.
+// What forwarding needs of a route, and no more: there is one for each channel. The rest of it is
+// known of the relay socket.
 struct RouteEntry {
-  turn::Route route;
-  RelaySocket* relay;
-  SocketAddress peer_address;
-  ClientPath client_path;  // for clients over plain UDP; the others are their connections' business
+  turn::Client client;
+  stun::ChannelNumber channel;
+  bool peer_is_own_relay = false;
+  turn::RelayHandle handle;  // of the relay; good when that is gone, too
+  turn::PeerAddress peer;
+  base::MonotonicTime deadline{};
+  RelaySocket* relay = nullptr;
   std::shared_ptr<KernelRoute> kernel;  // nullptr: the kernel does not have it
 };
 
@@ -83,13 +89,16 @@ class RouteTable {
   using ChannelKey = std::array<std::uint64_t, 5>;
   using PeerKey = std::array<std::uint64_t, 3>;
 
+  static turn::RouteKey KeyOf(const RouteEntry& entry) {
+    return {entry.client, entry.channel, entry.handle, entry.peer};
+  }
   static ChannelKey MakeKey(const base::FiveTuple& client, stun::ChannelNumber channel);
   static PeerKey MakeKey(turn::RelayHandle relay, const base::Endpoint& peer);
   static void KeyOf(const RouteEntry& entry, ChannelKey& key) {
-    key = MakeKey(entry.route.client.five_tuple, entry.route.channel);
+    key = MakeKey(entry.client.five_tuple, entry.channel);
   }
   static void KeyOf(const RouteEntry& entry, PeerKey& key) {
-    key = MakeKey(entry.route.relay, entry.route.peer.endpoint);
+    key = MakeKey(entry.handle, entry.peer.endpoint);
   }
 
   // Hashes and compares entries by one of their keys, and with such a key.

@@ -8,15 +8,15 @@ base::Endpoint At(const char* text) { return *base::Endpoint::Parse(text); }
 
 RouteEntry MakeEntry(const char* client, std::uint16_t channel, int relay, const char* peer) {
   RouteEntry entry{};
-  entry.route.client.five_tuple = {At(client), At("198.51.100.1:3478"), base::Transport::kUdp};
-  entry.route.channel = {channel};
-  entry.route.relay = {relay};
-  entry.route.peer = {At(peer)};
+  entry.client.five_tuple = {At(client), At("198.51.100.1:3478"), base::Transport::kUdp};
+  entry.channel = {channel};
+  entry.handle = {relay};
+  entry.peer = {At(peer)};
   return entry;
 }
 
 turn::RouteKey KeyOf(const RouteEntry& entry) {
-  return {entry.route.client, entry.route.channel, entry.route.relay, entry.route.peer};
+  return {entry.client, entry.channel, entry.handle, entry.peer};
 }
 
 TEST(RouteTable, FindsNothingInAnEmptyTable) {
@@ -31,7 +31,7 @@ TEST(RouteTable, FindsARouteFromBothSides) {
   RouteTable table;
   const RouteEntry entry = MakeEntry("192.0.2.1:1000", 0x4000, 7, "203.0.113.1:2000");
   table.Install(entry);
-  EXPECT_NE(table.FindByChannel(entry.route.client.five_tuple, {0x4000}), nullptr);
+  EXPECT_NE(table.FindByChannel(entry.client.five_tuple, {0x4000}), nullptr);
   EXPECT_NE(table.FindByPeer({7}, At("203.0.113.1:2000")), nullptr);
 }
 
@@ -39,16 +39,16 @@ TEST(RouteTable, EveryPartOfTheKeyCounts) {
   RouteTable table;
   const RouteEntry entry = MakeEntry("192.0.2.1:1000", 0x4000, 7, "203.0.113.1:2000");
   table.Install(entry);
-  base::FiveTuple other = entry.route.client.five_tuple;
+  base::FiveTuple other = entry.client.five_tuple;
   other.client.port = 1001;
   EXPECT_EQ(table.FindByChannel(other, {0x4000}), nullptr);
-  other = entry.route.client.five_tuple;
+  other = entry.client.five_tuple;
   other.server.port = 49152;
   EXPECT_EQ(table.FindByChannel(other, {0x4000}), nullptr);
-  other = entry.route.client.five_tuple;
+  other = entry.client.five_tuple;
   other.transport = base::Transport::kTcp;
   EXPECT_EQ(table.FindByChannel(other, {0x4000}), nullptr);
-  EXPECT_EQ(table.FindByChannel(entry.route.client.five_tuple, {0x4001}), nullptr);
+  EXPECT_EQ(table.FindByChannel(entry.client.five_tuple, {0x4001}), nullptr);
   EXPECT_EQ(table.FindByPeer({8}, At("203.0.113.1:2000")), nullptr);
   EXPECT_EQ(table.FindByPeer({7}, At("203.0.113.1:2001")), nullptr);
 }
@@ -57,10 +57,10 @@ TEST(RouteTable, InstallingAgainReplacesTheDeadline) {
   RouteTable table;
   RouteEntry entry = MakeEntry("192.0.2.1:1000", 0x4000, 7, "203.0.113.1:2000");
   table.Install(entry);
-  entry.route.deadline = base::MonotonicTime(std::chrono::seconds(5));
+  entry.deadline = base::MonotonicTime(std::chrono::seconds(5));
   table.Install(entry);
   EXPECT_EQ(table.size(), 1u);
-  EXPECT_EQ(table.FindByPeer({7}, At("203.0.113.1:2000"))->route.deadline, entry.route.deadline);
+  EXPECT_EQ(table.FindByPeer({7}, At("203.0.113.1:2000"))->deadline, entry.deadline);
 }
 
 TEST(RouteTable, AChannelBoundToAnotherPeerForgetsTheFirst) {
