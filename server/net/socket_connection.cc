@@ -39,13 +39,18 @@ void SocketConnection::WaitReadable() {
 }
 
 void SocketConnection::WaitToWrite(StreamSocket::Direction direction) {
-  if (is_waiting_to_write_) return;
-  is_waiting_to_write_ = true;
-  service_.OnceReady(socket_, direction, client().handle, [](StreamConnection& connection) {
-    auto& self = static_cast<SocketConnection&>(connection);
-    self.is_waiting_to_write_ = false;
-    self.OnWritable();
-  });
+  if (std::exchange(is_waiting_to_write_[static_cast<std::size_t>(direction)], true)) return;
+  service_.OnceReady(socket_, direction, client().handle,
+                     direction == StreamSocket::Direction::kRead
+                         ? ResumeWriting<StreamSocket::Direction::kRead>
+                         : ResumeWriting<StreamSocket::Direction::kWrite>);
+}
+
+template <StreamSocket::Direction direction>
+void SocketConnection::ResumeWriting(StreamConnection& connection) {
+  auto& self = static_cast<SocketConnection&>(connection);
+  self.is_waiting_to_write_[static_cast<std::size_t>(direction)] = false;
+  self.OnWritable();
 }
 
 void SocketConnection::OnReadable() {
@@ -127,7 +132,7 @@ void SocketConnection::SendGathered(GatheredData& data) {
       Count(output_.AddData(message, service_.now().monotonic));
     }
   }
-  if (!output_.empty() && !is_waiting_to_write_) WriteWaiting();
+  if (!output_.empty() && !IsWaitingToWrite()) WriteWaiting();
 }
 
 std::size_t SocketConnection::WriteAtOnce(base::Bytes octets) {

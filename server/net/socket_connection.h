@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -53,6 +54,10 @@ class SocketConnection final : public StreamConnection {
 
   void WaitReadable();
   void WaitToWrite(StreamSocket::Direction direction);
+  // What happens when one of those waits is over.
+  template <StreamSocket::Direction direction>
+  static void ResumeWriting(StreamConnection& connection);
+  bool IsWaitingToWrite() const { return is_waiting_to_write_[0] || is_waiting_to_write_[1]; }
   void OnReadable();
   void OnWritable();
   ReadResult ReadOnce();
@@ -71,7 +76,7 @@ class SocketConnection final : public StreamConnection {
 
   StreamSocket socket_;
   bool is_waiting_to_read_ = false;
-  bool is_waiting_to_write_ = false;
+  std::array<bool, 2> is_waiting_to_write_{};  // by StreamSocket::Direction
   // TLS has something of its own to send before it reads on (an answer to KeyUpdate), for which the
   // system has no room. Nothing else may be written before that.
   bool read_wants_write_ = false;

@@ -54,8 +54,7 @@ class Forwarder final : public Datapath {
   void LimitRelay(int socket);
   static constexpr RateLimits kLimited{.bytes_per_second = 2'000'000, .packets_per_second = 2000};
   RelaySocket* FindRelay(int socket);
-  // A way through a proxy, for clients with this handle. Routes keep the way that they were
-  // installed with.
+  // A way through a proxy, for clients with this handle.
   void SetPath(turn::ClientHandle handle, const ClientPath& path) { paths_[handle.value] = path; }
   void RemovePath(turn::ClientHandle handle) { paths_.erase(handle.value); }
   const ListenerSocket& listener(std::size_t index) const { return listeners_[index]; }
