@@ -1,13 +1,16 @@
 """Chromium at the connectivity page: it shows the truth, with everything open, without UDP, with nothing but 443, behind
-address translation and a proxy that opens TLS, and with a second browser. Keyboard only, and as wide as a phone."""
+address translation and a proxy that opens TLS, and with a second browser: next to it, and behind a translation of its own.
+Keyboard only, and as wide as a phone."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +18,8 @@ import browser
 import certificates
 import npm_packages
 import servers
-from bench import SERVER_V4, server_and_client
-from namespaces import Namespace
+from bench import CLIENT_V4, SERVER_V4, server_and_client
+from namespaces import Namespace, connect
 from outcome import PASS, Report, failed
 from servers import Listener
 
@@ -25,15 +28,24 @@ DRIVER = Path(__file__).resolve().parent / "browsers" / "check_page.mjs"
 LISTENERS = [Listener("udp", 3478), Listener("udp", 49152), Listener("tcp", 3478), Listener("edge", 443)]
 URL = f"https://{certificates.HOST}/check"
 PROXY_V4, OUTER_V4 = "10.77.0.9", "10.77.0.3"
+# The second browser's, where it is elsewhere: the server's host lets it and the first one reach each other's outer address.
+GUEST_V4, GUEST_OUTER_V4, GUEST_GATEWAY_V4 = "10.78.0.2", "10.78.0.3", "10.78.0.1"
 
 WITHOUT_UDP = "add rule inet filter output meta l4proto udp drop"
 ONLY_443 = "add rule inet filter output oifname != lo tcp dport != 443 drop\n" + WITHOUT_UDP
 
 
-def _translated(ports: str) -> str:
-    """As a router in front of the browser would: another address outside."""
+def _translated(ports: str, outer: str = OUTER_V4) -> str:
+    """As a router in front of the browser would: another address outside, and nothing comes in that was not asked for."""
     return ("add table ip nat\nadd chain ip nat out { type nat hook postrouting priority srcnat; }\n"
-            f"add rule ip nat out meta l4proto udp snat to {OUTER_V4}{ports}")
+            f"add rule ip nat out meta l4proto udp snat to {outer}{ports}\n"
+            "add chain inet filter input { type filter hook input priority 0; policy accept; }\n"
+            f"add rule inet filter input ip daddr {outer} ct state new drop")
+
+
+# Nobody out there knows a way to the addresses behind the translations.
+_APART = ("add chain inet filter forward { type filter hook forward priority 0; policy accept; }\n"
+          f"add rule inet filter forward ip daddr {{ {CLIENT_V4}, {GUEST_V4} }} drop")
 
 
 # An inspecting proxy as schools and offices have them: a certificate from an authority that the browser trusts, and
@@ -64,7 +76,8 @@ class Scene:
     judge: Callable[[dict], str | None]
     rules: str = ""
     resolve: str = ""  # where all names lead
-    has_second: bool = False
+    pairing: dict[str, str] | None = None  # with a second browser: what becomes of each way, as both see it
+    is_second_elsewhere: bool = False
 
 
 def _expect(shown: dict, ways: dict[str, str]) -> str | None:
@@ -133,8 +146,10 @@ def _judge_inspected(shown: dict) -> str | None:
 
 
 SCENES = [
-    Scene("everything open", _judge_open, has_second=True),
-    Scene("one outer port for all", _judge_translation("same"), _translated("")),
+    # What translates nothing gives no address to punch through: browsers may leave it out, and those here do.
+    Scene("everything open", _judge_open, pairing={"direct": "works"}),
+    Scene("one outer port for all", _judge_translation("same"), _translated(""),
+          pairing={"direct": "fails", "punched": "works"}, is_second_elsewhere=True),
     Scene("an outer port for each", _judge_translation("different"), _translated(":20000-60000 fully-random")),
     Scene("UDP blocked", _judge_without_udp, WITHOUT_UDP),
     Scene("nothing but 443 open", _judge_only_443, ONLY_443),
@@ -156,10 +171,29 @@ def run(directory: Path, program: Path | None, report: Report) -> None:
                                listeners=LISTENERS, certificates=[certificate], check_page=True):
             return
         client.add_address("to-server", f"{OUTER_V4}/24")
-        for scene in SCENES:
-            if scene.resolve and not _start_proxy(server, directory, certificate, report):
-                continue
-            _play(client, directory, authority, scene, report)
+        with _guest_of(server) as guest:
+            for scene in SCENES:
+                if scene.resolve and not _start_proxy(server, directory, certificate, report):
+                    continue
+                _play(client, guest, directory, authority, scene, report)
+
+
+@contextmanager
+def _guest_of(server: Namespace) -> Iterator[Namespace]:
+    """Where the second browser is if it is elsewhere, with a translation of its own."""
+    guest = Namespace("guest")
+    try:
+        connect(server, "to-guest", guest, "to-server")
+        server.add_address("to-guest", f"{GUEST_GATEWAY_V4}/24")
+        for address in (GUEST_V4, GUEST_OUTER_V4):
+            guest.add_address("to-server", f"{address}/24")
+        guest.add_default_route(GUEST_GATEWAY_V4)
+        subprocess.run(server.command("sysctl", "-qw", "net.ipv4.ip_forward=1"), check=True, timeout=20)
+        _filter(server, _APART)
+        _filter(guest, _translated("", GUEST_OUTER_V4))
+        yield guest
+    finally:
+        guest.close()
 
 
 def _start_proxy(server: Namespace, directory: Path, certificate: certificates.Certificate, report: Report) -> bool:
@@ -175,10 +209,11 @@ def _start_proxy(server: Namespace, directory: Path, certificate: certificates.C
     return True
 
 
-def _play(client: Namespace, directory: Path, authority: certificates.Authority, scene: Scene, report: Report) -> None:
+def _play(client: Namespace, guest: Namespace, directory: Path, authority: certificates.Authority, scene: Scene,
+          report: Report) -> None:
     role = scene.name.replace(" ", "-")
     _filter(client, scene.rules)
-    results = _drive(client, directory, authority, role, scene)
+    results = _drive(client, guest, directory, authority, role, scene)
     _filter(client, "")
     log = directory / f"{role}.log"
 
@@ -195,20 +230,20 @@ def _play(client: Namespace, directory: Path, authority: certificates.Authority,
          f"it is {shown['overflow']} px too wide" if shown["overflow"] > 0 else None)
     secrets = [word for word in ("~check", "credential", "username") if word in shown["report"]]
     tell("the report has no secrets", f"it has {secrets}" if secrets or not shown["report"] else None)
-    if scene.has_second:
-        _tell_pairing(results, tell)
+    if scene.pairing:
+        _tell_pairing(scene.pairing, results, tell)
     elif results.get("problem"):
         tell("the keyboard reaches everything", results["problem"])
 
 
-def _tell_pairing(results: dict, tell: Callable[[str, str | None], None]) -> None:
+def _tell_pairing(expected: dict[str, str], results: dict, tell: Callable[[str, str | None], None]) -> None:
     if results.get("problem"):
         tell("a second browser joins", results["problem"])
         return
     both = [results["host"], results["guest"]]
-    for way in ("direct", "punched"):
-        works = all(side.get(way) == "works" for side in both)
-        tell(f"a second browser joins, and the {way} path is proven on both sides", None if works else str(both))
+    for way, outcome in expected.items():
+        is_right = all(side.get(way) == outcome for side in both)
+        tell(f"a second browser joins, and both sides say that the {way} path {outcome}", None if is_right else str(both))
     wide = max(side["overflow"] for side in both + [{"overflow": results["invitationOverflow"]}])
     tell("a phone does not scroll sideways with a link", f"it is {wide} px too wide" if wide > 0 else None)
 
@@ -221,13 +256,15 @@ def _filter(client: Namespace, rules: str) -> None:
     subprocess.run(client.command("nft", "-f", "-"), input=text, text=True, check=True, timeout=20)
 
 
-def _drive(client: Namespace, directory: Path, authority: certificates.Authority, role: str, scene: Scene) -> dict:
+def _drive(client: Namespace, guest: Namespace, directory: Path, authority: certificates.Authority, role: str,
+           scene: Scene) -> dict:
     home = directory / f"home-{role}"
     (home / ".pki" / "nssdb").mkdir(parents=True)
     browser.trust(home / ".pki" / "nssdb", authority)
     order = {"chromium": shutil.which("chromium"), "packages": str(npm_packages.DIRECTORY), "url": URL,
              "profile": str(home / "profile"), "resolve": scene.resolve,
-             "second": str(home / "second") if scene.has_second else ""}
+             "second": str(home / "second") if scene.pairing else "",
+             "secondChromium": str(_browser_in(guest, home)) if scene.is_second_elsewhere else ""}
     order_file, results_file = directory / f"{role}-order.json", directory / f"{role}-results.json"
     order_file.write_text(json.dumps(order, indent=2))
     code = client.run(directory / f"{role}.log", "node", str(DRIVER), str(order_file), str(results_file),
@@ -236,3 +273,11 @@ def _drive(client: Namespace, directory: Path, authority: certificates.Authority
     if results_file.exists():
         return json.loads(results_file.read_text())
     return {"problem": f"no result; the driver ended with exit code {code}"}
+
+
+def _browser_in(namespace: Namespace, directory: Path) -> Path:
+    """A program that is Chromium in that namespace."""
+    program = directory / "chromium-elsewhere"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.command(shutil.which("chromium")))} "$@"\n')
+    program.chmod(0o755)
+    return program

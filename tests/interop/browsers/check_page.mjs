@@ -13,9 +13,9 @@ const CHECK_MS = 150000;
 const PAIR_MS = 90000;
 const PHONE = { width: 340, height: 680 };
 
-async function launch(profile) {
+async function launch(profile, executablePath) {
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: order.chromium,
+    executablePath,
     headless: true,
     timeout: 60000,
     viewport: PHONE,
@@ -77,7 +77,7 @@ const paired = (page) => page.evaluate(() => ({
 }));
 
 const results = { violations: [] };
-const first = await launch(order.profile);
+const first = await launch(order.profile, order.chromium);
 let second;
 try {
   const { page, headers } = await open(first, order.url, results.violations);
@@ -93,7 +93,7 @@ try {
     results.link = await page.evaluate(() => document.getElementById('link').href);
     results.invitationOverflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    second = await launch(order.second);
+    second = await launch(order.second, order.secondChromium || order.chromium);
     const { page: guest } = await open(second, results.link, results.violations);
     await press(guest, 'start');
     await Promise.all([settled(page, 'pairing', PAIR_MS), settled(guest, 'pairing', PAIR_MS)]);
