@@ -1,0 +1,87 @@
+"""A server in a container with little memory, beside what costs memory: it lives, and serves (B97)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+import client_hello
+from crowd import Crowd
+from memory_group import MemoryGroup, Unavailable
+from server_fixture import ALICE, Server, is_sanitized
+from stun_message import Attribute, Builder, Method
+from transports import listener_of, open_transport
+from turn_client import TurnClient, UdpTransport
+from waiting import eventually
+
+SHARDS = (1,)
+LIMIT = 64 * 1024 * 1024
+
+pytestmark = pytest.mark.skipif(is_sanitized(), reason="a sanitizer's own memory is more than the limit")
+
+
+@pytest.fixture
+def group() -> Iterator[MemoryGroup]:
+    try:
+        made = MemoryGroup(LIMIT)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def at(launch, group) -> Server:
+    # A process that begins in the group has all of its memory counted there.
+    group.add(os.getpid())
+    try:
+        return launch(limits={"connections_per_source": 0}, realm="little-memory.example.test")
+    finally:
+        group.remove(os.getpid())
+
+
+def assert_served(at: Server, *transports: str) -> None:
+    for transport in transports:
+        client = TurnClient(open_transport(transport, at.endpoint(listener_of(transport))), ALICE)
+        client.allocate()
+        assert client.refresh(0).is_success
+        client.close()
+
+
+def connect(at: Server, kind: str, count: int, say: bytes) -> list[socket.socket]:
+    opened = []
+    for _ in range(count):
+        one = socket.create_connection(at.endpoint(kind), 20)
+        one.send(say)
+        opened.append(one)
+    return opened
+
+
+def test_D20_B97_in_64_MiB_the_server_outlives_crowds(at, group, make_peer):
+    living = TurnClient(UdpTransport(at.udp), ALICE)
+    living.allocate()
+    peer = make_peer()
+    living.create_permission(peer.endpoint)
+    begun = group.used_octets()
+    hello = client_hello.over_tls((client_hello.ECDHE_ECDSA_AES128_GCM,))
+    request = Builder(Method.ALLOCATE).add(Attribute.REQUESTED_TRANSPORT, bytes([17, 0, 0, 0])).build()
+    strangers = Crowd(at.udp)
+    opened: list[socket.socket] = []
+    for part in range(4):
+        opened += connect(at, "tls", 250, hello)
+        opened += connect(at, "tcp", 500, b"\0")
+        for number in range(5000):
+            strangers.say(5000 * part + number, request)
+        living.send_indication(peer.endpoint, b"beside")
+        assert peer.receive() == b"beside"
+        assert_served(at, "udp", "tcp", "tls", "wss")
+    print(f"{begun // 1024} KiB before, {group.used_octets() // 1024} KiB beside {len(opened)} connections")
+    assert group.kills() == 0
+    for one in opened:
+        one.close()
+    assert eventually(lambda: at.metric("senso_turn_connections", transport="tcp") == 0, 30)
+    assert_served(at, "udp", "tcp", "tls", "wss")
+    assert living.refresh(0).is_success
