@@ -10,8 +10,9 @@ import time
 import pytest
 
 import client_hello
-from crowd import Crowd
+from crowd import Crowd, connect_many
 from load_generator import run_load
+from served import assert_served
 from server_fixture import ALICE, LISTENER, Server, is_sanitized
 from stun_message import Builder, Method
 from tls_transport import TlsTransport, client_context
@@ -33,20 +34,6 @@ HANDSHAKE_SECONDS = 4
 @pytest.fixture
 def at(server) -> Server:
     return server
-
-
-def assert_served(at: Server, *transports: str) -> None:
-    """New clients of these transports, with handshakes where they have any."""
-    for transport in transports:
-        if transport == "dtls" and not HAS_DTLS:
-            continue
-        local = ("127.0.0.97", 0)
-        client = TurnClient(open_transport(transport, at.endpoint(listener_of(transport)), local), ALICE)
-        client.allocate()
-        assert client.refresh(0).is_success
-        if transport == "dtls":
-            client.transport.close_with_notice()
-        client.close()
 
 
 def descriptors(at: Server) -> int:
@@ -98,22 +85,6 @@ def test_D6_spoofed_records_of_every_kind_leave_no_trace(at):
     living.refresh(0)
     living.transport.close_with_notice()
     crowd.close()
-
-
-def connect_many(to: tuple[str, int], count: int, say: bytes, every: int) -> list[socket.socket]:
-    """From several addresses, since one has only so many ports. One in `every` says something."""
-    opened = []
-    for number in range(count):
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind((f"127.0.3.{number % 20 + 1}", 0))
-        one.settimeout(20)
-        one.connect(to)
-        if number % every == 0:
-            with contextlib.suppress(OSError):
-                one.send(say)
-        opened.append(one)
-    return opened
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls"])

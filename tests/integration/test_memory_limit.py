@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 import client_hello
-from crowd import Crowd
+from crowd import Crowd, connect_many
 from memory_group import MemoryGroup, Unavailable
+from served import assert_served
 from server_fixture import ALICE, Server, is_sanitized
 from stun_message import Attribute, Builder, Method
-from transports import listener_of, open_transport
 from turn_client import TurnClient, UdpTransport
 from waiting import eventually
 
@@ -43,23 +43,6 @@ def at(launch, group) -> Server:
         group.remove(os.getpid())
 
 
-def assert_served(at: Server, *transports: str) -> None:
-    for transport in transports:
-        client = TurnClient(open_transport(transport, at.endpoint(listener_of(transport))), ALICE)
-        client.allocate()
-        assert client.refresh(0).is_success
-        client.close()
-
-
-def connect(at: Server, kind: str, count: int, say: bytes) -> list[socket.socket]:
-    opened = []
-    for _ in range(count):
-        one = socket.create_connection(at.endpoint(kind), 20)
-        one.send(say)
-        opened.append(one)
-    return opened
-
-
 def test_D20_B97_in_64_MiB_the_server_outlives_crowds(at, group, make_peer):
     living = TurnClient(UdpTransport(at.udp), ALICE)
     living.allocate()
@@ -71,8 +54,8 @@ def test_D20_B97_in_64_MiB_the_server_outlives_crowds(at, group, make_peer):
     strangers = Crowd(at.udp)
     opened: list[socket.socket] = []
     for part in range(4):
-        opened += connect(at, "tls", 250, hello)
-        opened += connect(at, "tcp", 500, b"\0")
+        opened += connect_many(at.tls, 250, hello, every=1)
+        opened += connect_many(at.tcp, 500, b"\0", every=1)
         for number in range(5000):
             strangers.say(5000 * part + number, request)
         living.send_indication(peer.endpoint, b"beside")

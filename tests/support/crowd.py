@@ -1,7 +1,8 @@
-"""Many strangers: one socket that speaks with the voice of any address of 127.0.0.0/8."""
+"""Many strangers: one socket that speaks with the voice of any address of 127.0.0.0/8, and connections of many."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 
@@ -24,3 +25,19 @@ class Crowd:
 
     def close(self) -> None:
         self.socket.close()
+
+
+def connect_many(to: tuple[str, int], count: int, say: bytes, every: int) -> list[socket.socket]:
+    """From several addresses, since one has only so many ports. One in `every` says something."""
+    opened = []
+    for number in range(count):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((f"127.0.3.{number % 20 + 1}", 0))
+        one.settimeout(20)
+        one.connect(to)
+        if number % every == 0:
+            with contextlib.suppress(OSError):
+                one.send(say)
+        opened.append(one)
+    return opened

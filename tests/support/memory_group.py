@@ -12,13 +12,23 @@ class Unavailable(Exception):
     """Why there can be none here."""
 
 
+def _own_group(base: Path, kind: str) -> Path:
+    """Of this process; where that is not to be seen, as in a container, the highest that is."""
+    lines = (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
+    path = next((each[2] for each in lines if each[1] == kind), "/")
+    group = base / path.lstrip("/")
+    return group if (group / "cgroup.procs").exists() else base
+
+
 class MemoryGroup:
-    """Of either version of control groups. Whoever is in it leaves it with close."""
+    """Of either version of control groups. Whoever leaves it is where this process began."""
 
     def __init__(self, octets: int):
         is_unified = (ROOT / "cgroup.controllers").exists()
-        self._parent = ROOT if is_unified else ROOT / "memory"
-        self._folder = self._parent / f"senso-turn-test-{os.getpid()}"
+        base = ROOT if is_unified else ROOT / "memory"
+        self._home = _own_group(base, "" if is_unified else "memory")
+        # In version 2 a group with processes in it has no groups below.
+        self._folder = (base if is_unified else self._home) / f"senso-turn-test-{os.getpid()}"
         self._limit = "memory.max" if is_unified else "memory.limit_in_bytes"
         self._events = "memory.events" if is_unified else "memory.oom_control"
         try:
@@ -35,7 +45,7 @@ class MemoryGroup:
         (self._folder / "cgroup.procs").write_text(str(pid))
 
     def remove(self, pid: int) -> None:
-        (self._parent / "cgroup.procs").write_text(str(pid))
+        (self._home / "cgroup.procs").write_text(str(pid))
 
     def kills(self) -> int:
         """How many processes the system has ended for want of memory."""
