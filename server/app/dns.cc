@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "server/app/add_once.h"
+
 namespace relay {
 namespace {
 
@@ -72,10 +74,6 @@ std::string Lower(std::string text) {
 }
 
 std::string InFull(const std::string& name) { return name + "."; }
-
-void AddOnce(std::vector<DnsRecord>& records, DnsRecord record) {
-  if (std::ranges::find(records, record) == records.end()) records.push_back(std::move(record));
-}
 
 void AddAddresses(const std::string& name, const PublicNode& node,
                   std::vector<DnsRecord>& records) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/app/add_once.h"
 #include "server/app/open_ports.h"
 
 namespace relay {
@@ -85,10 +86,6 @@ std::string Covering(const std::string& name) {
   const std::size_t dot = name.find('.');
   if (dot == std::string::npos || name.find('.', dot + 1) == std::string::npos) return name;
   return "*" + name.substr(dot);
-}
-
-void AddOnce(std::vector<std::string>& texts, std::string text) {
-  if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "protocol/base/crypto.h"
+#include "server/app/add_once.h"
 #include "server/app/state_directory.h"
 #include "server/tls/certificate.h"
 #include "server/tls/self_signed.h"
@@ -40,10 +41,6 @@ class FolderLock {
  private:
   int fd_;
 };
-
-void AddOnce(std::vector<base::IpAddress>& addresses, const base::IpAddress& address) {
-  if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
-}
 
 bool IsThere(const std::string& path) {
   struct stat status {};

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/app/add_once.h"
+
 namespace relay {
 namespace {
 
 bool IsLoopback(const base::IpAddress& address) {
   static const auto v6 = base::IpAddress::Parse("::1");
   return address == v6 || (address.is_v4() && address.v4_octets()[0] == 127);
-}
-
-void AddOnce(std::vector<std::string>& texts, std::string text) {
-  if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
 }
 
 PublicNode WithoutAddresses(const Config& config) {

@@ -1,12 +1,10 @@
 #include "server/app/relay_settings.h"
-#include "server/app/relay_addresses.h"
 
 #include <ifaddrs.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +12,8 @@
 #include "auth/credential_verifier.h"
 #include "protocol/base/check.h"
 #include "protocol/base/crypto.h"
+#include "server/app/control_group.h"
+#include "server/app/relay_addresses.h"
 #include "server/datapath/userspace/socket_address.h"
 
 namespace relay {
@@ -128,18 +128,23 @@ std::vector<std::uint16_t> PortsOfListeners(const Config& config) {
   return ports;
 }
 
-// "max 100000" or "150000 100000" (quota and period in microseconds); 0: no quota.
-std::size_t CoresOfControlGroup() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  std::uint64_t period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period == 0) return 0;
-  std::uint64_t value = 0;
-  for (const char digit : quota) {
-    if (digit < '0' || digit > '9') return 0;
-    value = value * 10 + static_cast<std::uint64_t>(digit - '0');
+// So much is not felt beside the packets that it is for, and at most a quarter of what this process
+// may have (twice of this in each shard) goes to clients that do not read.
+std::size_t CrowdedBytes(std::optional<std::uint64_t> memory, std::size_t shards) {
+  if (!memory) return StreamBacklog::kCrowdedBytes;
+  return static_cast<std::size_t>(
+      std::min<std::uint64_t>(StreamBacklog::kCrowdedBytes, *memory / 8 / shards));
+}
+
+// Its affinity mask, and the quota of its control group if that is less.
+std::size_t UsableCores(const ControlGroupLimits& group) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  std::size_t cores = 1;
+  if (::sched_getaffinity(0, sizeof(mask), &mask) == 0) {
+    cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&mask)));
   }
-  return static_cast<std::size_t>((value + period - 1) / period);
+  return std::min(cores, group.cores.value_or(cores));
 }
 
 }  // namespace
@@ -226,7 +231,9 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
                                           const std::vector<turn::RelayAddress>& relay_addresses,
                                           std::shared_ptr<const turn::Policy> policy) {
   ShardGroup::Options options;
-  options.shards = config.shards == 0 ? UsableCores() : config.shards;
+  const ControlGroupLimits group = ReadControlGroupLimits();
+  options.shards = config.shards == 0 ? UsableCores(group) : config.shards;
+  options.crowded_bytes = CrowdedBytes(group.memory, options.shards);
   for (const Config::Listener& listener : config.listeners) {
     options.listeners.push_back(
         {.kind = From(listener.transport),
@@ -275,17 +282,6 @@ turn::Ledger::Options MakeLedgerOptions(const Config& config,
   options.excluded_ports = PortsOfListeners(config);
   options.relay_addresses = relay_addresses;
   return options;
-}
-
-std::size_t UsableCores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  std::size_t cores = 1;
-  if (::sched_getaffinity(0, sizeof(mask), &mask) == 0) {
-    cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&mask)));
-  }
-  const std::size_t quota = CoresOfControlGroup();
-  return quota == 0 ? cores : std::min(cores, quota);
 }
 
 }  // namespace relay

@@ -27,7 +27,8 @@ auth::AccessTokenSettings MakeAccessTokenSettings(const Config& config);
 // "udp", "dtls", "tcp", "tls", "edge".
 std::string_view KindName(ShardGroup::ListenerKind kind);
 
-// Threads, listeners (in the order of the configuration), limits, ports. Listeners of a default
+// Threads and memory (as many and as much as this process may have), listeners (in the order of the
+// configuration), limits, ports. Listeners of a default
 // list may fail to open; those that somebody wrote may not.
 ShardGroup::Options MakeShardGroupOptions(const Config& config,
                                           const std::vector<turn::RelayAddress>& relay_addresses,
@@ -42,9 +43,5 @@ TrafficLimits MakeTrafficLimits(const Config& config);
 // The limits and ports that all shards share.
 turn::Ledger::Options MakeLedgerOptions(const Config& config,
                                         const std::vector<turn::RelayAddress>& relay_addresses);
-
-// Processors that this process may use: its affinity mask, and the quota of its control group if
-// that is less. At least 1.
-std::size_t UsableCores();
 
 }  // namespace relay

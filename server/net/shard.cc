@@ -30,7 +30,7 @@ Shard::Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census,
       routes_(forwarder_, static_cast<std::uint32_t>(forwarder_.listener_count())),
       own_shared_buckets_(options.shared_buckets),
       proxied_(forwarder_),
-      streams_(io_, forwarder_, queue_, census, counters_, clock_),
+      streams_(io_, forwarder_, queue_, census, counters_, clock_, options.crowded_bytes),
       dtls_(io_, forwarder_, queue_, proxied_, census, counters_, clock_, random_),
       joined_(
           io_, meters, options.limits, options.shared_buckets, counters_, clock_,

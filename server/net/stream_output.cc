@@ -21,36 +21,43 @@ void StreamOutput::AddControl(base::Bytes message) {
 
 StreamOutput::Dropped StreamOutput::AddData(base::Bytes message, base::MonotonicTime now) {
   Dropped dropped = DropExpired(now);
-  const std::size_t limit =
-      backlog_.bytes < kCrowdedBytes ? kMaxDataBytes : kMaxDataBytesWhenCrowded;
-  while (!data_.empty() && data_bytes_ + message.size() > limit) {
-    DropOldest();
+  const std::size_t limit = MaxDataBytes();
+  const std::size_t cost = CostOf(message);
+  while (!data_.empty() && data_bytes_ + cost > limit) {
+    TakeOldest();
     ++dropped.full;
   }
-  if (message.size() > limit) {
+  if (cost > limit) {
     ++dropped.full;
     return dropped;
   }
   data_.push_back({now, {message.begin(), message.end()}});
-  data_bytes_ += message.size();
-  backlog_.bytes += message.size();
+  data_bytes_ += cost;
+  backlog_.bytes += cost;
   return dropped;
+}
+
+std::size_t StreamOutput::MaxDataBytes() const {
+  if (backlog_.bytes < backlog_.crowded_bytes) return kMaxDataBytes;
+  if (backlog_.bytes < 2 * backlog_.crowded_bytes) return kMaxDataBytesWhenCrowded;
+  return std::min(data_bytes_, kMaxDataBytesWhenCrowded);
 }
 
 StreamOutput::Dropped StreamOutput::DropExpired(base::MonotonicTime now) {
   Dropped dropped;
   while (!data_.empty() && now - data_.front().since > kMaxDataAge) {
-    DropOldest();
+    TakeOldest();
     ++dropped.expired;
   }
   return dropped;
 }
 
-void StreamOutput::DropOldest() {
-  const std::size_t bytes = data_.front().octets.size();
-  data_bytes_ -= bytes;
-  backlog_.bytes -= bytes;
+std::vector<std::uint8_t> StreamOutput::TakeOldest() {
+  std::vector<std::uint8_t> octets = std::move(data_.front().octets);
   data_.pop_front();
+  data_bytes_ -= CostOf(octets);
+  backlog_.bytes -= CostOf(octets);
+  return octets;
 }
 
 base::Bytes StreamOutput::Next() {
@@ -60,11 +67,7 @@ base::Bytes StreamOutput::Next() {
       control_.pop_front();
       control_bytes_ -= current_->size();
     } else if (!data_.empty()) {
-      current_ = std::move(data_.front().octets);
-      data_.front().octets.clear();
-      data_.pop_front();
-      data_bytes_ -= current_->size();
-      backlog_.bytes -= current_->size();
+      current_ = TakeOldest();
     } else {
       return {};
     }
@@ -81,7 +84,7 @@ std::optional<std::vector<std::uint8_t>> StreamOutput::Take() {
 
 StreamOutput::Dropped StreamOutput::DropData() {
   Dropped dropped;
-  for (; !data_.empty(); ++dropped.full) DropOldest();
+  for (; !data_.empty(); ++dropped.full) TakeOldest();
   return dropped;
 }
 

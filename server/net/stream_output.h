@@ -12,9 +12,15 @@
 
 namespace relay {
 
-// How many octets of relayed data wait for slow readers, over all stream clients of a shard.
+// What relayed data that waits for slow readers takes of memory, over all stream clients of a
+// shard.
 struct StreamBacklog {
+  static constexpr std::size_t kCrowdedBytes = 64 * 1024 * 1024;
+
   std::size_t bytes = 0;
+  // From so much on there is little room for each client; from twice as much on, none besides what
+  // each has already.
+  std::size_t crowded_bytes = kCrowdedBytes;
 };
 
 // What waits to be written to one stream client. Answers are kept, and go before data; relayed data
@@ -23,11 +29,11 @@ struct StreamBacklog {
 // thread only.
 class StreamOutput {
  public:
-  // How much data may wait for one client, and how little when all clients of the shard together
-  // have much waiting; for how long it is worth sending.
+  // How much data may wait for one client, and how little when it is crowded; what a message costs
+  // besides its octets, so that very small ones do not come free; for how long it is worth sending.
   static constexpr std::size_t kMaxDataBytes = 2 * 1024 * 1024;
   static constexpr std::size_t kMaxDataBytesWhenCrowded = 64 * 1024;
-  static constexpr std::size_t kCrowdedBytes = 64 * 1024 * 1024;
+  static constexpr std::size_t kMessageCost = 64;
   static constexpr std::chrono::milliseconds kMaxDataAge{1000};
 
   // `backlog` must outlive the output.
@@ -51,7 +57,7 @@ class StreamOutput {
 
   bool empty() const { return !current_ && control_.empty() && data_.empty(); }
   std::size_t control_bytes() const { return control_bytes_; }
-  std::size_t data_bytes() const { return data_bytes_; }
+  std::size_t data_bytes() const { return data_bytes_; }  // with their costs
 
   // The octets that go next; empty when nothing waits. From now on their message is at the front.
   // Valid until the next call of another function.
@@ -72,7 +78,9 @@ class StreamOutput {
     base::MonotonicTime since;
     std::vector<std::uint8_t> octets;
   };
-  void DropOldest();
+  static std::size_t CostOf(base::Bytes message) { return message.size() + kMessageCost; }
+  std::size_t MaxDataBytes() const;
+  std::vector<std::uint8_t> TakeOldest();
 
   StreamBacklog& backlog_;
   std::optional<std::vector<std::uint8_t>> current_;

@@ -18,13 +18,15 @@ using boost::asio::ip::tcp;
 using Step = StreamOpening::Step;
 
 StreamService::StreamService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
-                             ConnectionCensus& census, ShardCounters& counters, ShardClock& clock)
+                             ConnectionCensus& census, ShardCounters& counters, ShardClock& clock,
+                             std::size_t crowded_bytes)
     : io_(io),
       forwarder_(forwarder),
       queue_(queue),
       census_(census),
       counters_(counters),
       clock_(clock),
+      backlog_{.crowded_bytes = crowded_bytes},
       scratch_(2 * std::size_t{stun::StreamFramer::kMaxFrameBytes}),
       edge_http_(io, clock,
                  {.on_websocket =

@@ -37,9 +37,10 @@ namespace relay {
 class StreamService {
  public:
   // All must outlive the service. The engine is told later, since it needs the effects that need
-  // this service.
+  // this service. `crowded_bytes`: of its StreamBacklog.
   StreamService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
-                ConnectionCensus& census, ShardCounters& counters, ShardClock& clock);
+                ConnectionCensus& census, ShardCounters& counters, ShardClock& clock,
+                std::size_t crowded_bytes);
   ~StreamService();
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }

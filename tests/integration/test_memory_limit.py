@@ -14,7 +14,8 @@ from memory_group import MemoryGroup, Unavailable
 from served import assert_served
 from server_fixture import ALICE, Server, is_sanitized
 from stun_message import Attribute, Builder, Method
-from turn_client import TurnClient, UdpTransport
+from transports import listener_of, open_transport
+from turn_client import Peer, TurnClient, UdpTransport
 from waiting import eventually
 
 SHARDS = (1,)
@@ -33,12 +34,19 @@ def group() -> Iterator[MemoryGroup]:
     made.close()
 
 
+def connected(at: Server, transport: str, peer: Peer, **options) -> TurnClient:
+    client = TurnClient(open_transport(transport, at.endpoint(listener_of(transport)), **options), ALICE)
+    client.allocate()
+    client.channel_bind(0x4000, peer.endpoint)
+    return client
+
+
 @pytest.fixture
-def at(launch, group) -> Server:
+def at(launch, group, request) -> Server:
     # A process that begins in the group has all of its memory counted there.
     group.add(os.getpid())
     try:
-        return launch(limits={"connections_per_source": 0}, realm="little-memory.example.test")
+        return launch(limits={"connections_per_source": 0, "allocations_per_user": 0}, realm=f"{request.node.originalname}.example.test")
     finally:
         group.remove(os.getpid())
 
@@ -68,3 +76,25 @@ def test_D20_B97_in_64_MiB_the_server_outlives_crowds(at, group, make_peer):
     assert eventually(lambda: at.metric("senso_turn_connections", transport="tcp") == 0, 30)
     assert_served(at, "udp", "tcp", "tls", "wss")
     assert living.refresh(0).is_success
+
+
+def test_D20_in_64_MiB_the_server_outlives_clients_that_do_not_read(at, group, make_peer):
+    peer, beside = make_peer(), make_peer()
+    stalled = [connected(at, ("tcp", "tls")[number % 2], peer, receive_buffer=1 << 14) for number in range(100)]
+    reader = connected(at, "tls", beside)
+    begun = group.used_octets()
+    for number in range(300):
+        for client in stalled:
+            peer.send(bytes(8000), client.relayed)
+        if number % 20 == 19:
+            beside.send(b"%d" % number, reader.relayed)
+            assert reader.receive_channel_data().payload == b"%d" % number, "who reads loses nothing"
+    most = group.most_octets()
+    print(f"{begun // 1024} KiB before, at most {most // 1024} KiB with {len(stalled)} clients that do not read")
+    assert at.metric("senso_turn_dropped_packets_total", reason="queue_full") > 0
+    assert group.kills() == 0
+    assert_served(at, "udp", "tcp", "tls", "wss")
+    for client in stalled:
+        client.close()
+    assert eventually(lambda: at.metric("senso_turn_allocations") == 1)
+    assert reader.refresh(0).is_success

@@ -56,6 +56,11 @@ class MemoryGroup:
         name = "memory.current" if self._limit == "memory.max" else "memory.usage_in_bytes"
         return int((self._folder / name).read_text())
 
+    def most_octets(self) -> int:
+        """Used at once since it began."""
+        name = "memory.peak" if self._limit == "memory.max" else "memory.max_usage_in_bytes"
+        return int((self._folder / name).read_text())
+
     def close(self) -> None:
         if not self._folder.exists():
             return

@@ -26,6 +26,12 @@ class StreamOutputTest : public testing::Test {
   }
   void AddControl(const std::string& message) { output_.AddControl(base::AsBytes(message)); }
 
+  // What takes all the room there is for one client, or half of it.
+  static constexpr std::size_t kCost = StreamOutput::kMessageCost;
+  static constexpr std::size_t kLargest = StreamOutput::kMaxDataBytes - kCost;
+  static constexpr std::size_t kHalf = StreamOutput::kMaxDataBytes / 2 - kCost;
+  static constexpr std::size_t kLargestWhenCrowded = StreamOutput::kMaxDataBytesWhenCrowded - kCost;
+
   StreamBacklog backlog_;
   StreamOutput output_{backlog_};
 };
@@ -76,17 +82,24 @@ TEST_F(StreamOutputTest, GoesOnBehindWhatHasLeftAlready) {
 }
 
 TEST_F(StreamOutputTest, DropsTheOldestDataWhenThereIsTooMuch) {
-  const std::string half(StreamOutput::kMaxDataBytes / 2, 'x');
-  EXPECT_EQ(AddData(half + "").full, 0u);
+  const std::string half(kHalf, 'x');
+  EXPECT_EQ(AddData(half).full, 0u);
   EXPECT_EQ(AddData(half).full, 0u);
   EXPECT_EQ(AddData("fresh").full, 1u);
-  EXPECT_EQ(output_.data_bytes(), half.size() + 5);
+  EXPECT_EQ(output_.data_bytes(), half.size() + kCost + 5 + kCost);
   EXPECT_EQ(TakeOne(), half);
   EXPECT_EQ(TakeOne(), "fresh");
 }
 
+TEST_F(StreamOutputTest, TheSmallestMessagesAreBoundedTooInWhatTheyCost) {
+  std::size_t dropped = 0;
+  const std::size_t fit = StreamOutput::kMaxDataBytes / (4 + kCost);
+  for (std::size_t i = 0; i < fit + 10; ++i) dropped += AddData("four").full;
+  EXPECT_EQ(dropped, 10u);
+}
+
 TEST_F(StreamOutputTest, NeverDropsWhatHasBegunNorAnswers) {
-  const std::string large(StreamOutput::kMaxDataBytes, 'x');
+  const std::string large(kLargest, 'x');
   AddData("begun");
   EXPECT_EQ(Next(), "begun");
   AddControl("answer");
@@ -108,7 +121,7 @@ TEST_F(StreamOutputTest, DropsDataThatIsTooOld) {
 }
 
 TEST_F(StreamOutputTest, TellsAgeFromSizeWhenItDrops) {
-  const std::string large(StreamOutput::kMaxDataBytes, 'x');
+  const std::string large(kLargest, 'x');
   AddData("old", 0);
   const auto dropped = AddData(large, 5000);
   EXPECT_EQ(dropped.expired, 1u);
@@ -123,25 +136,52 @@ TEST_F(StreamOutputTest, AnswersDoNotAge) {
 }
 
 TEST_F(StreamOutputTest, AllowsLittleWhenTheShardIsCrowded) {
-  StreamBacklog crowded{StreamOutput::kCrowdedBytes};
+  StreamBacklog crowded{.bytes = StreamBacklog::kCrowdedBytes};
   StreamOutput output{crowded};
-  const std::string piece(StreamOutput::kMaxDataBytesWhenCrowded, 'x');
+  const std::string piece(kLargestWhenCrowded, 'x');
   EXPECT_EQ(output.AddData(base::AsBytes(piece), At(0)).full, 0u);
   EXPECT_EQ(output.AddData(base::AsBytes(piece), At(0)).full, 1u);
-  EXPECT_EQ(output.data_bytes(), piece.size());
+  EXPECT_EQ(output.data_bytes(), piece.size() + kCost);
   EXPECT_EQ(output.AddData(base::AsBytes(piece + "x"), At(0)).full, 2u);
+}
+
+TEST_F(StreamOutputTest, IsCrowdedWhereItIsSaidToBe) {
+  StreamBacklog small{.crowded_bytes = kHalf + kCost};
+  StreamOutput first{small};
+  StreamOutput second{small};
+  first.AddData(base::AsBytes(std::string(kHalf - 1, 'x')), At(0));
+  EXPECT_EQ(second.AddData(base::AsBytes(std::string(kLargestWhenCrowded + 1, 'x')), At(0)).full,
+            0u);
+  EXPECT_EQ(second.AddData(base::AsBytes(std::string(kLargestWhenCrowded + 1, 'x')), At(0)).full,
+            2u);
+}
+
+TEST_F(StreamOutputTest, TwiceAsCrowdedTheFreshOnlyReplacesWhatThereIs) {
+  StreamBacklog full{.bytes = 2000 - 4 - kCost, .crowded_bytes = 1000};
+  StreamOutput output{full};
+  EXPECT_EQ(output.AddData(base::AsBytes("data"), At(0)).full, 0u);
+  EXPECT_EQ(output.AddData(base::AsBytes("news"), At(0)).full, 1u);
+  EXPECT_EQ(base::AsText(output.Next()), "news");
+  EXPECT_EQ(full.bytes, 2000 - 4 - kCost);
+  full.bytes = 2000;
+  StreamOutput newcomer{full};
+  EXPECT_EQ(newcomer.AddData(base::AsBytes("data"), At(0)).full, 1u);
+  EXPECT_TRUE(newcomer.empty());
+  EXPECT_EQ(full.bytes, 2000u);
+  newcomer.AddControl(base::AsBytes("answer"));
+  EXPECT_EQ(base::AsText(newcomer.Next()), "answer");
 }
 
 TEST_F(StreamOutputTest, TheBacklogIsWhatWaits) {
   AddData("four");
   AddControl("not counted");
-  EXPECT_EQ(backlog_.bytes, 4u);
+  EXPECT_EQ(backlog_.bytes, 4 + kCost);
   {
     StreamOutput other{backlog_};
     other.AddData(base::AsBytes("six..."), At(0));
-    EXPECT_EQ(backlog_.bytes, 10u);
+    EXPECT_EQ(backlog_.bytes, 10 + 2 * kCost);
   }
-  EXPECT_EQ(backlog_.bytes, 4u);
+  EXPECT_EQ(backlog_.bytes, 4 + kCost);
   TakeOne();
   TakeOne();
   EXPECT_EQ(backlog_.bytes, 0u);
