@@ -99,11 +99,10 @@ std::optional<KernelShare> KernelRoutes::ShareOf(const turn::RouteKey& key) cons
   const auto index = Find(key);
   if (!index) return std::nullopt;
   fastpath_slot& slot = maps_.slot(maps_.route(*index).slot);
+  static_assert(FASTPATH_CLIENT_TO_PEER == 0 && FASTPATH_PEER_TO_CLIENT == 1);
   return KernelShare{
-      .handovers = {&maps_.handover(*index, FASTPATH_CLIENT_TO_PEER),
-                    &maps_.handover(*index, FASTPATH_PEER_TO_CLIENT)},
-      .buckets = {&slot.meters[FASTPATH_CLIENT_TO_PEER], &slot.meters[FASTPATH_PEER_TO_CLIENT]},
-      .memory = maps_.memory()};
+      .handovers = {maps_.memory(), &maps_.handover(*index, FASTPATH_CLIENT_TO_PEER)},
+      .buckets = {&slot.meters[FASTPATH_CLIENT_TO_PEER], &slot.meters[FASTPATH_PEER_TO_CLIENT]}};
 }
 
 std::optional<std::uint32_t> KernelRoutes::Prepare(const turn::Route& route, fastpath_route record,

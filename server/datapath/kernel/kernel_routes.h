@@ -69,7 +69,7 @@ class KernelRoutes {
   struct Slot {
     turn::RelayHandle relay;
     std::uint16_t relay_port = 0;
-    std::uint32_t routes = 0;  // 0: for nothing
+    std::uint16_t routes = 0;  // channels of an allocation; 0: for nothing
     RelayTraffic told{};       // of its counters, which go on from one allocation to the next
   };
 

@@ -150,20 +150,27 @@ void Forwarder::Remove(const turn::RouteKey& key) {
 void Forwarder::SetShare(const turn::RouteKey& key, const std::optional<KernelShare>& share) {
   RouteEntry* entry = routes_.FindByChannel(key.client.five_tuple, key.channel);
   if (entry == nullptr) return;
-  if (share && entry->kernel != nullptr && entry->kernel->share.handovers == share->handovers)
-    return;
+  if (share && entry->kernel != nullptr && entry->kernel->handovers == share->handovers) return;
   Unshare(*entry);
   if (!share) return;
   RelaySocket& relay = *entry->relay;
   ++relay.kernel_routes;
   relay.client_to_peer.ShareWith(share->buckets[LabelIndex(Direction::kClientToPeer)]);
   relay.peer_to_client.ShareWith(share->buckets[LabelIndex(Direction::kPeerToClient)]);
-  entry->kernel = std::make_shared<KernelRoute>(KernelRoute{
-      .share = *share,
-      .sockets = {PathOf(entry->client).socket, relay.socket},
-      .own_relay = entry->peer_is_own_relay ? std::optional(entry->peer.endpoint) : std::nullopt});
-  handovers_.Add(entry->kernel, Direction::kClientToPeer);
-  handovers_.Add(entry->kernel, Direction::kPeerToClient);
+  entry->kernel = std::make_shared<KernelRoute>(KernelRoute{.handovers = share->handovers});
+  for (const Direction direction : {Direction::kClientToPeer, Direction::kPeerToClient})
+    handovers_.Add(entry->kernel, direction, PlaceOf(*entry, direction));
+}
+
+WaitingPlace Forwarder::PlaceOf(const RouteEntry& entry, Direction direction) const {
+  if (direction == Direction::kPeerToClient) return {entry.relay->socket, {}};
+  return {PathOf(entry.client).socket,
+          entry.peer_is_own_relay ? std::optional(entry.peer.endpoint) : std::nullopt};
+}
+
+void Forwarder::NoteForHandover(const RouteEntry& entry, Direction direction) {
+  if (entry.kernel == nullptr) return;
+  handovers_.OnPacket(entry.kernel, direction, [&] { return PlaceOf(entry, direction); });
 }
 
 void Forwarder::Unshare(RouteEntry& entry) {
@@ -183,7 +190,7 @@ void Forwarder::FromClient(const base::FiveTuple& client, const stun::ChannelDat
     entry = OnMissingRoute(client, message, now);
     if (entry == nullptr) return;
   }
-  if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kClientToPeer);
+  NoteForHandover(*entry, Direction::kClientToPeer);
   if (entry->peer_is_own_relay && !ledger_.IsLive(entry->peer.endpoint)) {
     CountDrop(counters_, turn::DropReason::kPolicy);
     return;
@@ -227,7 +234,7 @@ Forwarder::PeerVerdict Forwarder::FromPeer(RelaySocket& relay, const base::Endpo
                                            base::MutableBytes* message) {
   RouteEntry* entry = routes_.FindByPeer({relay.socket}, source);
   if (entry == nullptr || now >= entry->deadline) return PeerVerdict::kToEngine;
-  if (entry->kernel != nullptr) handovers_.OnPacket(entry->kernel, Direction::kPeerToClient);
+  NoteForHandover(*entry, Direction::kPeerToClient);
   const base::Transport transport = entry->client.five_tuple.transport;
   // To a connection nothing of the header goes along (RFC 8656 section 16).
   const bool is_udp = transport == base::Transport::kUdp;

@@ -158,6 +158,9 @@ class Forwarder final : public Datapath {
 
  private:
   ClientPath PathOf(const turn::Client& client) const;
+  WaitingPlace PlaceOf(const RouteEntry& entry, Direction direction) const;
+  // A packet of the route, which the kernel may have as well, came by here.
+  void NoteForHandover(const RouteEntry& entry, Direction direction);
   // The kernel does not have the route any more.
   void Unshare(RouteEntry& entry);
   // nullptr: none, and the message is counted or in other hands.

@@ -10,7 +10,7 @@ namespace relay {
 namespace {
 
 std::atomic_ref<std::uint32_t> WordOf(const KernelRoute& route, Direction direction) {
-  return std::atomic_ref(*route.share.handovers[LabelIndex(direction)]);
+  return std::atomic_ref(route.handovers[LabelIndex(direction)]);
 }
 
 // False: it changed after it was seen.
@@ -75,13 +75,12 @@ std::array<bool, Handovers::kAtOnce> Handovers::FindEmpty(std::size_t count,
   std::array<std::optional<OwnRelays::Place>, kAtOnce> second_hops;
   for (std::size_t i = 0; i < count; ++i) {
     const Waiting& waiting = waiting_[i];
-    const KernelRoute& route = *waiting.route;
     for (std::size_t hop = 0; hop < kHops; ++hop)
       sockets[kHops * i + hop] = {.fd = -1, .events = POLLIN, .revents = 0};
-    if (route.is_removed || !IsSilent(waiting, now)) continue;
-    sockets[kHops * i].fd = route.sockets[LabelIndex(waiting.direction)];
-    if (!route.own_relay || waiting.direction != Direction::kClientToPeer) continue;
-    second_hops[i] = own_relays_.Find(*route.own_relay);
+    if (waiting.route->is_removed || !IsSilent(waiting, now)) continue;
+    sockets[kHops * i].fd = waiting.place.socket;
+    if (!waiting.place.own_relay || waiting.direction != Direction::kClientToPeer) continue;
+    second_hops[i] = own_relays_.Find(*waiting.place.own_relay);
     if (second_hops[i]) sockets[kHops * i + 1].fd = second_hops[i]->socket;
   }
   // The system looks in this order: what has left the first socket has arrived at the second.

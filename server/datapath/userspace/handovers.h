@@ -16,16 +16,20 @@
 
 namespace relay {
 
-// A route that the kernel has as well.
+// A route that the kernel has as well. Small: there is one for each channel.
 struct KernelRoute {
-  KernelShare share;
-  std::array<int, 2> sockets{};  // by direction: where its packets wait for userspace
-  // The peer, if it is a relayed transport address of this server: what goes there waits a second
-  // time, in the socket of that relay.
-  std::optional<base::Endpoint> own_relay;
+  std::shared_ptr<std::uint32_t[]> handovers;  // as KernelShare has them
   bool is_removed = false;
   std::array<bool, 2> is_waiting{};   // by direction: in the list of Handovers
   std::array<bool, 2> has_come_by{};  // by direction: a packet, since Handovers last looked
+};
+
+// Where packets of one direction of a route wait for userspace.
+struct WaitingPlace {
+  int socket;
+  // The peer, if it is a relayed transport address of this server: what goes there waits a second
+  // time, in the socket of that relay.
+  std::optional<base::Endpoint> own_relay;
 };
 
 // Lets the program in the kernel relay what userspace has relayed so far, one direction of a route
@@ -37,15 +41,18 @@ class Handovers {
   explicit Handovers(const OwnRelays& own_relays) : own_relays_(own_relays) {}
 
   // The route is new.
-  void Add(const std::shared_ptr<KernelRoute>& route, Direction direction) {
+  void Add(const std::shared_ptr<KernelRoute>& route, Direction direction,
+           const WaitingPlace& place) {
     bool& is_waiting = route->is_waiting[LabelIndex(direction)];
-    if (!is_waiting) AddWaiting(route, direction);
+    if (!is_waiting) AddWaiting(route, direction, place);
     is_waiting = true;
   }
-  // A packet of it came by in userspace.
-  void OnPacket(const std::shared_ptr<KernelRoute>& route, Direction direction) {
+  // A packet of it came by in userspace. `find_place` is called where its WaitingPlace is needed.
+  template <typename FindPlace>
+  void OnPacket(const std::shared_ptr<KernelRoute>& route, Direction direction,
+                const FindPlace& find_place) {
     route->has_come_by[LabelIndex(direction)] = true;
-    Add(route, direction);
+    if (!route->is_waiting[LabelIndex(direction)]) Add(route, direction, find_place());
   }
   // Whether there is anything for Step to do.
   bool empty() const { return waiting_.empty(); }
@@ -75,6 +82,7 @@ class Handovers {
   struct Waiting {
     std::shared_ptr<KernelRoute> route;
     Direction direction;
+    WaitingPlace place;
     bool is_new = true;
     bool is_untouched = true;  // no packet has passed, nor come by, since the route is there
     std::uint32_t word = 0;    // as it was last seen
@@ -82,8 +90,9 @@ class Handovers {
     base::MonotonicTime silent_since{};
   };
 
-  void AddWaiting(const std::shared_ptr<KernelRoute>& route, Direction direction) {
-    waiting_.push_back({.route = route, .direction = direction});
+  void AddWaiting(const std::shared_ptr<KernelRoute>& route, Direction direction,
+                  const WaitingPlace& place) {
+    waiting_.push_back({.route = route, .direction = direction, .place = place});
   }
   static void Look(Waiting& waiting, base::MonotonicTime now);
   static std::chrono::microseconds NeededSilence(const Waiting& waiting, base::MonotonicTime now);

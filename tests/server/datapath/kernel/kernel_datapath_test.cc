@@ -136,13 +136,13 @@ TEST_F(KernelDatapathTest, SharesWhatItKnowsOfARouteAlsoBeyondItsEnd) {
   const auto share = datapath->ShareOf(KeyOf(route));
   ASSERT_TRUE(share.has_value());
   // Userspace has its packets first.
-  EXPECT_EQ(*share->handovers[0], 0U);
-  EXPECT_EQ(*share->handovers[1], 0U);
+  EXPECT_EQ(share->handovers[0], 0U);
+  EXPECT_EQ(share->handovers[1], 0U);
   // A refresh keeps the place.
-  *share->handovers[0] = KernelShare::kTakenOver;
+  share->handovers[0] = KernelShare::kTakenOver;
   datapath->Install(route);
   EXPECT_EQ(datapath->ShareOf(KeyOf(route))->handovers, share->handovers);
-  EXPECT_EQ(*share->handovers[0], KernelShare::kTakenOver);
+  EXPECT_EQ(share->handovers[0], KernelShare::kTakenOver);
   // Another channel of the allocation has the same buckets.
   turn::Route second = route;
   second.channel = {0x4001};
@@ -153,8 +153,8 @@ TEST_F(KernelDatapathTest, SharesWhatItKnowsOfARouteAlsoBeyondItsEnd) {
   datapath->Remove(KeyOf(route));
   EXPECT_FALSE(datapath->ShareOf(KeyOf(route)).has_value());
   datapath.reset();
-  *share->handovers[0] = 2;
-  EXPECT_EQ(*share->handovers[0], 2U);
+  share->handovers[0] = 2;
+  EXPECT_EQ(share->handovers[0], 2U);
 }
 
 TEST_F(KernelDatapathTest, CountersBeginAtZero) {

@@ -394,7 +394,7 @@ TEST_F(ForwarderTest, IPH_06_ToAConnectionTheLastHopIsNone) {
 class SharedRouteTest : public ForwarderTest {
  protected:
   SharedRouteTest() {
-    share_.handovers = {words_.data(), &words_[1]};
+    share_.handovers = {std::shared_ptr<void>(), words_.data()};
     share_.buckets = {buckets_.data(), &buckets_[1]};
     forwarder_.Install(MakeRoute());
     forwarder_.SetShare(Key(), share_);
@@ -431,6 +431,20 @@ TEST_F(SharedRouteTest, IsHandedOverFromTheStartAndAgainWhenPacketsComeBy) {
   FromPeer("x");
   HandOver();
   EXPECT_EQ(words_[1], 2U + KernelShare::kTakenOver);
+}
+
+TEST_F(SharedRouteTest, EachDirectionWaitsForWhatIsInItsOwnSocket) {
+  peer_.SendTo(relay_.endpoint(), "x");
+  HandOver();
+  EXPECT_EQ(words_[0], KernelShare::kTakenOver);
+  EXPECT_EQ(words_[1], 0U);
+  EXPECT_TRUE(relay_.Receive());
+  words_[0] = 2;
+  FromClient("x");
+  client_.SendTo(listener_.endpoint(), "x");
+  HandOver();
+  EXPECT_EQ(words_[0], 2U);
+  EXPECT_EQ(words_[1], KernelShare::kTakenOver);
 }
 
 TEST_F(SharedRouteTest, FromRelayToRelayTheOtherRelaysShardMustHaveSentWhatItRead) {

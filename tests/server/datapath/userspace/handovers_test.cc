@@ -21,16 +21,22 @@ constexpr std::uint32_t kPassedOne = KernelShare::kPassedOne;
 
 class HandoversTest : public testing::Test {
  protected:
+  // `word` is that of packets to the peer.
   std::shared_ptr<KernelRoute> MakeRoute(std::uint32_t& word) const {
-    KernelShare share;
-    share.handovers = {&word, &word};
-    return std::make_shared<KernelRoute>(KernelRoute{
-        .share = share, .sockets = {socket_.descriptor(), other_.descriptor()}, .own_relay = {}});
+    return std::make_shared<KernelRoute>(
+        KernelRoute{.handovers = {std::shared_ptr<void>(), &word}});
   }
   // One of which packets have passed.
   std::shared_ptr<KernelRoute> MakeUsedRoute(std::uint32_t& word) const {
     word = 6 * kPassedOne;
     return MakeRoute(word);
+  }
+  void Add(const std::shared_ptr<KernelRoute>& route,
+           Direction direction = Direction::kClientToPeer) {
+    handovers_.Add(route, direction, place_);
+  }
+  void OnPacket(const std::shared_ptr<KernelRoute>& route) {
+    handovers_.OnPacket(route, Direction::kClientToPeer, [this] { return place_; });
   }
   void StepAt(std::chrono::nanoseconds after) {
     now_ = start_ + after;
@@ -48,6 +54,7 @@ class HandoversTest : public testing::Test {
 
   const base::MonotonicTime start_{std::chrono::seconds(1000)};
   UdpSocket socket_, other_;
+  WaitingPlace place_{.socket = socket_.descriptor(), .own_relay = {}};
   // What each look at the clock takes: only who waits for a moment looks more than once.
   std::chrono::nanoseconds tick_ = Handovers::kShortSilence;
   base::MonotonicTime now_;
@@ -57,7 +64,7 @@ class HandoversTest : public testing::Test {
 
 TEST_F(HandoversTest, ANewRouteIsTakenOverAtOnce) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  Add(MakeRoute(word));
   StepAt({});
   EXPECT_EQ(word, kTakenOver);
   EXPECT_TRUE(handovers_.empty());
@@ -65,23 +72,23 @@ TEST_F(HandoversTest, ANewRouteIsTakenOverAtOnce) {
 
 TEST_F(HandoversTest, NotIfAPacketCameByInUserspace) {
   std::uint32_t word = 0;
-  handovers_.OnPacket(MakeRoute(word), Direction::kClientToPeer);
+  OnPacket(MakeRoute(word));
   StepAt({});
   EXPECT_EQ(word, 0U);
 }
 
 TEST_F(HandoversTest, NotIfOnePassesInThatMoment) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  Add(MakeRoute(word));
   StepWithAPacketAt({}, word);
   EXPECT_EQ(word & kTakenOver, 0U);
 }
 
 TEST_F(HandoversTest, TheShardDoesNotSpendAllItsTimeOnMoments) {
   std::array<std::uint32_t, 2> words{};
-  handovers_.Add(MakeRoute(words[0]), Direction::kClientToPeer);
+  Add(MakeRoute(words[0]));
   StepAt({});
-  handovers_.Add(MakeRoute(words[1]), Direction::kClientToPeer);
+  Add(MakeRoute(words[1]));
   StepAt(Handovers::kBetweenMoments - microseconds(20));
   EXPECT_EQ(words[1], 0U);
   StepAt(Handovers::kBetweenMoments);
@@ -90,7 +97,7 @@ TEST_F(HandoversTest, TheShardDoesNotSpendAllItsTimeOnMoments) {
 
 TEST_F(HandoversTest, WhatJustPassedIsNotTakenOver) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   StepAt({});
   word += kPassedOne;
   StepAt(microseconds(150));
@@ -101,7 +108,7 @@ TEST_F(HandoversTest, WhatJustPassedIsNotTakenOver) {
 
 TEST_F(HandoversTest, WhatIsSilentIsTakenOver) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   StepAt({});
   StepAt(Handovers::kSilence);
   EXPECT_EQ(word, 6 * kPassedOne + kTakenOver);
@@ -110,7 +117,7 @@ TEST_F(HandoversTest, WhatIsSilentIsTakenOver) {
 
 TEST_F(HandoversTest, NotWhileSomethingWaitsInTheSocket) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  Add(MakeRoute(word));
   FillSocket();
   for (const auto after : {milliseconds(0), milliseconds(10), milliseconds(500)}) StepAt(after);
   EXPECT_EQ(word, 0U);
@@ -119,21 +126,12 @@ TEST_F(HandoversTest, NotWhileSomethingWaitsInTheSocket) {
   EXPECT_EQ(word, kTakenOver);
 }
 
-TEST_F(HandoversTest, TheSocketIsThatOfTheDirection) {
-  std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kPeerToClient);
-  FillSocket();
-  StepAt({});
-  StepAt(milliseconds(1));
-  EXPECT_EQ(word, kTakenOver);
-}
-
 TEST_F(HandoversTest, SilenceBeginsWhenUserspaceHasSentThePacket) {
   std::uint32_t word = 0;
   const auto route = MakeUsedRoute(word);
-  handovers_.OnPacket(route, Direction::kClientToPeer);
+  OnPacket(route);
   StepAt({});
-  handovers_.OnPacket(route, Direction::kClientToPeer);
+  OnPacket(route);
   StepAt(Handovers::kSilence);
   EXPECT_EQ(word & kTakenOver, 0U);
   StepAt(2 * Handovers::kSilence);
@@ -143,7 +141,7 @@ TEST_F(HandoversTest, SilenceBeginsWhenUserspaceHasSentThePacket) {
 // Packets pass between any two looks.
 TEST_F(HandoversTest, ADenseStreamIsTakenOverInAMomentOfSilence) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   for (const auto after : {milliseconds(0), milliseconds(1), milliseconds(4)}) {
     StepAt(after);
     word += kPassedOne;
@@ -155,7 +153,7 @@ TEST_F(HandoversTest, ADenseStreamIsTakenOverInAMomentOfSilence) {
 
 TEST_F(HandoversTest, AndInTheEndBetweenTwoPackets) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeUsedRoute(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   StepAt({});
   word += kPassedOne;
   StepWithAPacketAt(Handovers::kPatience - microseconds(100), word);
@@ -167,7 +165,7 @@ TEST_F(HandoversTest, AndInTheEndBetweenTwoPackets) {
 
 TEST_F(HandoversTest, WhenUserspaceIsOverloadedItIsTakenOverInTheEnd) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  Add(MakeRoute(word));
   FillSocket();
   StepAt({});
   StepAt(Handovers::kEnd - milliseconds(1));
@@ -182,20 +180,15 @@ class RelayToRelayHandoversTest : public HandoversTest {
   RelayToRelayHandoversTest() {
     own_relays_.Add(relay_.endpoint(),
                     {.socket = relay_.descriptor(), .is_in_round = &is_in_round_});
+    place_.own_relay = relay_.endpoint();
   }
-  std::shared_ptr<KernelRoute> MakeRouteToRelay(std::uint32_t& word) {
-    auto route = MakeUsedRoute(word);
-    route->own_relay = relay_.endpoint();
-    return route;
-  }
-
   UdpSocket relay_;
   std::atomic<bool> is_in_round_ = false;
 };
 
 TEST_F(RelayToRelayHandoversTest, NotWhileSomethingWaitsInTheSecondSocket) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   other_.SendTo(relay_.endpoint(), "x");
   for (const auto after : {milliseconds(0), milliseconds(10), milliseconds(500)}) StepAt(after);
   EXPECT_EQ(word & kTakenOver, 0U);
@@ -206,7 +199,7 @@ TEST_F(RelayToRelayHandoversTest, NotWhileSomethingWaitsInTheSecondSocket) {
 
 TEST_F(RelayToRelayHandoversTest, NorInTheFirst) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   FillSocket();
   StepAt({});
   StepAt(milliseconds(500));
@@ -215,7 +208,7 @@ TEST_F(RelayToRelayHandoversTest, NorInTheFirst) {
 
 TEST_F(RelayToRelayHandoversTest, NorWhileTheOtherShardHasSomethingInHand) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   is_in_round_ = true;
   for (const auto after : {milliseconds(0), milliseconds(10), milliseconds(500)}) StepAt(after);
   EXPECT_EQ(word & kTakenOver, 0U);
@@ -226,7 +219,7 @@ TEST_F(RelayToRelayHandoversTest, NorWhileTheOtherShardHasSomethingInHand) {
 
 TEST_F(RelayToRelayHandoversTest, ADenseStreamDoesNotWaitForASecond) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   StepAt({});
   word += kPassedOne;
   StepAt(Handovers::kEagerFrom);
@@ -234,17 +227,17 @@ TEST_F(RelayToRelayHandoversTest, ADenseStreamDoesNotWaitForASecond) {
 }
 
 TEST_F(RelayToRelayHandoversTest, TheOtherWayThereIsOneSocket) {
-  std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kPeerToClient);
+  std::array<std::uint32_t, 2> words{};
+  Add(MakeUsedRoute(words[0]), Direction::kPeerToClient);
   is_in_round_ = true;
   StepAt({});
   StepAt(Handovers::kSilence);
-  EXPECT_EQ(word & kTakenOver, kTakenOver);
+  EXPECT_EQ(words[1], kTakenOver);
 }
 
 TEST_F(RelayToRelayHandoversTest, WhatIsForARelayThatIsGoneWaitsNowhere) {
   std::uint32_t word = 0;
-  handovers_.Add(MakeRouteToRelay(word), Direction::kClientToPeer);
+  Add(MakeUsedRoute(word));
   own_relays_.Remove(relay_.endpoint(), relay_.descriptor());
   is_in_round_ = true;
   StepAt({});
@@ -255,7 +248,7 @@ TEST_F(RelayToRelayHandoversTest, WhatIsForARelayThatIsGoneWaitsNowhere) {
 TEST_F(HandoversTest, ARemovedRouteIsForgotten) {
   std::uint32_t word = 0;
   const auto route = MakeUsedRoute(word);
-  handovers_.Add(route, Direction::kClientToPeer);
+  Add(route);
   StepAt({});
   route->is_removed = true;
   StepAt(milliseconds(10));
@@ -267,8 +260,8 @@ TEST_F(HandoversTest, WhoPassesAgainWaitsAgain) {
   std::uint32_t word = 0;
   const auto route = MakeRoute(word);
   for (int i = 0; i < 2; ++i) {
-    handovers_.Add(route, Direction::kClientToPeer);
-    handovers_.Add(route, Direction::kClientToPeer);
+    Add(route);
+    Add(route);
     StepAt(milliseconds(10 * i));
     StepAt(milliseconds(10 * i + 1));
     EXPECT_EQ(word & kTakenOver, kTakenOver);
@@ -279,7 +272,7 @@ TEST_F(HandoversTest, WhoPassesAgainWaitsAgain) {
 
 TEST_F(HandoversTest, ManyHaveTheirTurns) {
   std::vector<std::uint32_t> words(1000);
-  for (std::uint32_t& word : words) handovers_.Add(MakeRoute(word), Direction::kClientToPeer);
+  for (std::uint32_t& word : words) Add(MakeRoute(word));
   for (int i = 0; i < 40; ++i) StepAt(milliseconds(i));
   for (const std::uint32_t word : words) EXPECT_EQ(word, kTakenOver);
   EXPECT_TRUE(handovers_.empty());
