@@ -128,12 +128,14 @@ std::vector<std::uint16_t> PortsOfListeners(const Config& config) {
   return ports;
 }
 
-// So much is not felt beside the packets that it is for, and at most a quarter of what this process
-// may have (twice of this in each shard) goes to clients that do not read.
-std::size_t CrowdedBytes(std::optional<std::uint64_t> memory, std::size_t shards) {
-  if (!memory) return StreamBacklog::kCrowdedBytes;
-  return static_cast<std::size_t>(
-      std::min<std::uint64_t>(StreamBacklog::kCrowdedBytes, *memory / 8 / shards));
+// At most half of what each shard of this process may have goes to clients that do not read (twice
+// `waiting_data`) and to connections that may be a stranger's, which need some in any case.
+MemoryLimits LimitsWithin(std::uint64_t memory) {
+  constexpr std::size_t kLeastForStrangers = 1024 * 1024;
+  const auto eighth = static_cast<std::size_t>(memory / 8);
+  const MemoryLimits ample;
+  return {.waiting_data = std::min(ample.waiting_data, eighth),
+          .strangers = std::clamp(eighth, kLeastForStrangers, ample.strangers)};
 }
 
 // Its affinity mask, and the quota of its control group if that is less.
@@ -233,7 +235,7 @@ ShardGroup::Options MakeShardGroupOptions(const Config& config,
   ShardGroup::Options options;
   const ControlGroupLimits group = ReadControlGroupLimits();
   options.shards = config.shards == 0 ? UsableCores(group) : config.shards;
-  options.crowded_bytes = CrowdedBytes(group.memory, options.shards);
+  if (group.memory) options.memory = LimitsWithin(*group.memory / options.shards);
   for (const Config::Listener& listener : config.listeners) {
     options.listeners.push_back(
         {.kind = From(listener.transport),

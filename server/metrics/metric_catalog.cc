@@ -171,7 +171,8 @@ std::vector<MetricRow> RelayRows() {
            "\"system_limit\": out of file descriptors or memory; \"source_limit\": one address "
            "holds too many; \"handshake_limit\": a flood of handshakes that nobody finishes, or "
            "a node that is too slow for them; \"proxy_header\": a proxy among those trusted "
-           "does not send PROXY headers.",
+           "does not send PROXY headers; \"memory\": connections without an allocation keep too "
+           "much in all.",
        .labels = {{"reason", kConnectionRefusalLabels}},
        .source = ShardReader([](const ShardCounters& shard, std::size_t reason, std::size_t) {
          return Number(shard.connections_refused[reason]);

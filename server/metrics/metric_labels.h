@@ -60,9 +60,10 @@ enum class ConnectionRefusal : std::uint8_t {
   kSystemLimit,
   kHandshakeLimit,  // too many unfinished handshakes: the oldest made room
   kProxyHeader,     // a trusted proxy sent no PROXY header, or a broken one
+  kMemory,          // connections without an allocation kept too much: the oldest made room
 };
 inline constexpr auto kConnectionRefusalLabels = std::to_array<std::string_view>(
-    {"source_limit", "client_denied", "system_limit", "handshake_limit", "proxy_header"});
+    {"source_limit", "client_denied", "system_limit", "handshake_limit", "proxy_header", "memory"});
 
 enum class HandshakeOutcome : std::uint8_t { kSuccess, kFailure, kTimeout };
 inline constexpr auto kHandshakeOutcomeLabels =

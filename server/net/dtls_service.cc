@@ -1,6 +1,8 @@
 #include "server/net/dtls_service.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <optional>
 #include <utility>
 
 #include "protocol/stun/channel_data.h"
@@ -28,7 +30,7 @@ class ToCarrier final : public DatagramSink {
 
 DtlsService::DtlsService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
                          ProxiedClients& proxied, ConnectionCensus& census, ShardCounters& counters,
-                         ShardClock& clock, base::RandomSource& random)
+                         ShardClock& clock, base::RandomSource& random, const MemoryLimits& memory)
     : io_(io),
       forwarder_(forwarder),
       queue_(queue),
@@ -36,7 +38,8 @@ DtlsService::DtlsService(boost::asio::io_context& io, Forwarder& forwarder, Send
       census_(census),
       counters_(counters),
       clock_(clock),
-      cookies_(random) {}
+      cookies_(random),
+      max_strangers_(std::max<std::size_t>(memory.strangers / kAssociationBytes, 1)) {}
 
 DtlsService::~DtlsService() {
   for (const auto& [handle, association] : associations_)
@@ -124,6 +127,7 @@ void DtlsService::Insert(const turn::Client& carrier, std::unique_ptr<DtlsSessio
     counters_.connections_refused[LabelIndex(ConnectionRefusal::kHandshakeLimit)].Add();
     Remove(handshakes_.front());
   }
+  if (strangers_ >= max_strangers_) EndOldestStranger();
   while (associations_.contains(next_handle_)) ++next_handle_;
   const std::uint32_t handle = next_handle_++;
   turn::Client client{carrier.five_tuple, {handle}};
@@ -137,6 +141,7 @@ void DtlsService::Insert(const turn::Client& carrier, std::unique_ptr<DtlsSessio
                   .began = now,
                   .handshake = handshakes_.insert(handshakes_.end(), handle),
                   .is_in_handshakes = true});
+  ++strangers_;
   by_carrier_[carrier.five_tuple] = handle;
   proxied_.AddHolds(carrier.handle, 1);
   counters_.connections[LabelIndex(base::Transport::kDtls)].Add(1);
@@ -194,7 +199,23 @@ void DtlsService::Send(turn::ClientHandle handle, base::Bytes message) {
 
 void DtlsService::AddAllocations(turn::ClientHandle handle, int delta) {
   const auto found = associations_.find(handle.value);
-  if (found != associations_.end()) found->second->liveness.AddAllocations(delta);
+  if (found == associations_.end()) return;
+  ClientLiveness& liveness = found->second->liveness;
+  const bool was_stranger = !liveness.has_allocation();
+  liveness.AddAllocations(delta);
+  if (was_stranger && liveness.has_allocation()) --strangers_;
+  if (!was_stranger && !liveness.has_allocation()) ++strangers_;
+}
+
+void DtlsService::EndOldestStranger() {
+  // Numbers go up, but for one turn in four thousand million.
+  std::optional<std::uint32_t> oldest;
+  for (const auto& [handle, association] : associations_) {
+    if (!association->liveness.has_allocation()) oldest = std::min(oldest.value_or(handle), handle);
+  }
+  if (!oldest) return;
+  counters_.connections_refused[LabelIndex(ConnectionRefusal::kMemory)].Add();
+  Remove(*oldest);
 }
 
 void DtlsService::Advance() {
@@ -231,6 +252,7 @@ void DtlsService::Remove(std::uint32_t handle) {
   const auto found = associations_.find(handle);
   const std::unique_ptr<Association> association = std::move(found->second);
   associations_.erase(found);
+  if (!association->liveness.has_allocation()) --strangers_;
   by_carrier_.erase(association->carrier.five_tuple);
   proxied_.AddHolds(association->carrier.handle, -1);
   if (association->is_in_handshakes) EndHandshake(*association, HandshakeOutcome::kFailure);

@@ -18,6 +18,7 @@
 #include "server/metrics/shard_counters.h"
 #include "server/net/client_liveness.h"
 #include "server/net/connection_census.h"
+#include "server/net/memory_limits.h"
 #include "server/net/proxied_clients.h"
 #include "server/net/shard_clock.h"
 #include "server/tls/dtls_cookie.h"
@@ -33,7 +34,7 @@ class DtlsService {
   // All must outlive the service.
   DtlsService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
               ProxiedClients& proxied, ConnectionCensus& census, ShardCounters& counters,
-              ShardClock& clock, base::RandomSource& random);
+              ShardClock& clock, base::RandomSource& random, const MemoryLimits& memory);
   ~DtlsService();
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
@@ -69,6 +70,7 @@ class DtlsService {
   static constexpr std::size_t kMaxHandshakes = 512;
   static constexpr std::chrono::seconds kHandshakeTimeout{10};
   static constexpr std::size_t kMaxWaitingHellos = 256;
+  static constexpr std::size_t kAssociationBytes = 72 * 1024;  // what one costs, about
 
   struct Association {
     turn::Client client;   // transport DTLS, and a handle of this service
@@ -94,6 +96,7 @@ class DtlsService {
   void Receive(Association& association, base::MutableBytes datagram);
   void OnMessage(Association& association, base::Bytes message);
   void Send(turn::ClientHandle handle, base::Bytes message);
+  void EndOldestStranger();
   void EndHandshake(Association& association, HandshakeOutcome outcome);
   void Remove(std::uint32_t handle);
 
@@ -109,6 +112,9 @@ class DtlsService {
   std::uint8_t last_channel_first_octet_ = 0x4f;
   DtlsCookies cookies_;
   std::unique_ptr<DtlsAcceptor> acceptor_;
+  // Associations without an allocation; for more, the oldest makes room.
+  const std::size_t max_strangers_;
+  std::size_t strangers_ = 0;
   std::uint32_t next_handle_ = 1;
   std::unordered_map<std::uint32_t, std::unique_ptr<Association>> associations_;
   std::unordered_map<base::FiveTuple, std::uint32_t, base::FiveTupleHash> by_carrier_;

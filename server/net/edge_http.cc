@@ -216,6 +216,13 @@ void EdgeHttp::End(std::uint32_t handle) {
   hooks_.on_end(handle);
 }
 
+std::vector<std::uint32_t> EdgeHttp::ListHandles() const {
+  std::vector<std::uint32_t> handles;
+  handles.reserve(sessions_.size());
+  for (const auto& [handle, session] : sessions_) handles.push_back(handle);
+  return handles;
+}
+
 void EdgeHttp::CloseOverdue(base::MonotonicTime now) {
   std::vector<std::uint32_t> overdue;
   for (const auto& [handle, session] : sessions_) {

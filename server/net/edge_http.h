@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "protocol/base/five_tuple.h"
 #include "protocol/base/time.h"
@@ -42,6 +43,9 @@ class EdgeHttp {
   void Accept(std::uint32_t handle, StreamSocket socket, const base::FiveTuple& five_tuple);
   // Ends the connections whose request, or whose taking of an answer, takes too long.
   void CloseOverdue(base::MonotonicTime now);
+  // Those that are there, in any order; and ends one of them.
+  std::vector<std::uint32_t> ListHandles() const;
+  void End(std::uint32_t handle);
 
  private:
   struct Channel;
@@ -57,7 +61,6 @@ class EdgeHttp {
   void Upgrade(std::uint32_t handle, Session& session);
   void Respond(std::uint32_t handle, HttpResponse response);
   void OnWritten(std::uint32_t handle, boost::system::error_code error);
-  void End(std::uint32_t handle);
   Session* Find(std::uint32_t handle);
 
   boost::asio::io_context& io_;

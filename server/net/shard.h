@@ -77,7 +77,7 @@ class Shard {
     turn::ShardIndex index;                         // its place among the shards of the process
     HopLimits hop_limits = HopLimits::kDecrement;
     std::chrono::microseconds busy_poll{0};  // as PacketPoller has it
-    std::size_t crowded_bytes = StreamBacklog::kCrowdedBytes;
+    MemoryLimits memory;
   };
   // All that is referred to must outlive the shard; it is shared with the others.
   Shard(Options options, turn::Ledger& ledger, ConnectionCensus& census, AllocationMeters& meters,

@@ -185,7 +185,7 @@ base::Result<std::unique_ptr<ShardGroup>> ShardGroup::Open(const Options& option
     shard.index = {static_cast<std::uint16_t>(group->shards_.size())};
     shard.hop_limits = options.hop_limits;
     shard.busy_poll = options.busy_poll;
-    shard.crowded_bytes = options.crowded_bytes;
+    shard.memory = options.memory;
     group->shards_.push_back(std::make_unique<Shard>(
         std::move(shard), group->ledger_, group->census_, group->meters_, group->own_relays_));
     group->mailboxes_.push_back(&group->shards_.back()->mailbox());

@@ -60,8 +60,7 @@ class ShardGroup {
     TrafficLimits limits;
     HopLimits hop_limits = HopLimits::kDecrement;
     std::chrono::microseconds busy_poll{0};
-    // Of the StreamBacklog of each shard.
-    std::size_t crowded_bytes = StreamBacklog::kCrowdedBytes;
+    MemoryLimits memory;  // of each shard
     turn::Ledger::Options ledger;
     std::shared_ptr<const turn::Policy> policy;
     std::shared_ptr<const turn::CredentialSource> credentials;

@@ -14,6 +14,11 @@ bool StreamConnection::IsOverdue(base::MonotonicTime now) {
   return stream_.IsOverdue(now) || (is_ending_ && stream_.IsIdle(now));
 }
 
+void StreamConnection::AddAllocations(int delta) {
+  stream_.AddAllocations(delta);
+  service_.NoteAllocations(*this);
+}
+
 void StreamConnection::Count(StreamOutput::Dropped dropped) { service_.CountDropped(dropped); }
 
 }  // namespace relay

@@ -30,7 +30,10 @@ class StreamConnection {
   bool IsOverdue(base::MonotonicTime now);
 
   const turn::Client& client() const { return stream_.client(); }
-  void AddAllocations(int delta) { stream_.AddAllocations(delta); }
+  void AddAllocations(int delta);
+  bool has_allocation() const { return stream_.has_allocation(); }
+  // What it keeps besides itself and relayed data: what is unfinished or unread, and answers.
+  std::size_t kept_bytes() const { return stream_.unread().size() + output_.control_bytes(); }
 
  protected:
   void Count(StreamOutput::Dropped dropped);

@@ -16,7 +16,7 @@ void StreamOutput::Begin(base::Bytes message, std::size_t written) {
 
 void StreamOutput::AddControl(base::Bytes message) {
   control_.emplace_back(message.begin(), message.end());
-  control_bytes_ += message.size();
+  control_bytes_ += CostOf(message);
 }
 
 StreamOutput::Dropped StreamOutput::AddData(base::Bytes message, base::MonotonicTime now) {
@@ -65,7 +65,7 @@ base::Bytes StreamOutput::Next() {
     if (!control_.empty()) {
       current_ = std::move(control_.front());
       control_.pop_front();
-      control_bytes_ -= current_->size();
+      control_bytes_ -= CostOf(*current_);
     } else if (!data_.empty()) {
       current_ = TakeOldest();
     } else {

@@ -9,18 +9,17 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
+#include "server/net/memory_limits.h"
 
 namespace relay {
 
 // What relayed data that waits for slow readers takes of memory, over all stream clients of a
 // shard.
 struct StreamBacklog {
-  static constexpr std::size_t kCrowdedBytes = 64 * 1024 * 1024;
-
   std::size_t bytes = 0;
   // From so much on there is little room for each client; from twice as much on, none besides what
   // each has already.
-  std::size_t crowded_bytes = kCrowdedBytes;
+  std::size_t crowded_bytes = MemoryLimits().waiting_data;
 };
 
 // What waits to be written to one stream client. Answers are kept, and go before data; relayed data
@@ -56,8 +55,9 @@ class StreamOutput {
   Dropped DropExpired(base::MonotonicTime now);
 
   bool empty() const { return !current_ && control_.empty() && data_.empty(); }
+  // With what messages cost.
   std::size_t control_bytes() const { return control_bytes_; }
-  std::size_t data_bytes() const { return data_bytes_; }  // with their costs
+  std::size_t data_bytes() const { return data_bytes_; }
 
   // The octets that go next; empty when nothing waits. From now on their message is at the front.
   // Valid until the next call of another function.

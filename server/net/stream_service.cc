@@ -19,15 +19,15 @@ using Step = StreamOpening::Step;
 
 StreamService::StreamService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
                              ConnectionCensus& census, ShardCounters& counters, ShardClock& clock,
-                             std::size_t crowded_bytes)
+                             const MemoryLimits& memory)
     : io_(io),
       forwarder_(forwarder),
       queue_(queue),
-      census_(census),
       counters_(counters),
       clock_(clock),
-      backlog_{.crowded_bytes = crowded_bytes},
+      backlog_{.crowded_bytes = memory.waiting_data},
       scratch_(2 * std::size_t{stun::StreamFramer::kMaxFrameBytes}),
+      seats_(census, counters, memory.strangers),
       edge_http_(io, clock,
                  {.on_websocket =
                       [this](std::uint32_t handle, const base::FiveTuple& five_tuple,
@@ -35,12 +35,6 @@ StreamService::StreamService(boost::asio::io_context& io, Forwarder& forwarder, 
                         OpenWebSocket(handle, five_tuple, std::move(transport));
                       },
                   .on_end = [this](std::uint32_t handle) { Vacate(handle); }}) {}
-
-StreamService::~StreamService() {
-  for (const auto& [handle, seat] : seats_) {
-    if (seat.source) census_.Leave(*seat.source);
-  }
-}
 
 void StreamService::Accept(tcp::socket socket, const StreamEntrance& entrance) {
   SocketAddress remote;
@@ -53,10 +47,9 @@ void StreamService::Accept(tcp::socket socket, const StreamEntrance& entrance) {
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
   TuneClientSocket(socket.native_handle());
-  while (seats_.contains(next_handle_)) ++next_handle_;
+  while (seats_.Has(next_handle_)) ++next_handle_;
   const std::uint32_t handle = next_handle_++;
-  seats_[handle] = {transport, std::nullopt};
-  counters_.connections[LabelIndex(transport)].Add(1);
+  seats_.Take(handle, transport);
   counters_.connections_accepted[LabelIndex(transport)].Add();
   clock_.Refresh();
   openings_[handle] = std::make_unique<Opening>(StreamSocket(std::move(socket)), entrance,
@@ -98,11 +91,10 @@ bool StreamService::Admit(std::uint32_t handle, Opening& entry) {
     counters_.connections_refused[LabelIndex(ConnectionRefusal::kClientDenied)].Add();
     return false;
   }
-  if (!census_.Enter(five_tuple.client.address)) {
+  if (!seats_.Admit(handle, five_tuple.client.address)) {
     counters_.connections_refused[LabelIndex(ConnectionRefusal::kSourceLimit)].Add();
     return false;
   }
-  seats_.at(handle).source = five_tuple.client.address;
   return true;
 }
 
@@ -115,6 +107,7 @@ void StreamService::NoteHandshake(std::uint32_t handle, Opening& entry) {
     counters_.tls_handshakes[LabelIndex(HandshakeOutcome::kSuccess)].Add();
   }
   if (is_handshaking == entry.is_in_handshakes) return;
+  Charge(handle, is_handshaking ? ConnectionSeats::kHandshakeBytes : ConnectionSeats::kTlsBytes);
   if (entry.is_in_handshakes) {
     handshakes_.erase(entry.handshake);
     entry.is_in_handshakes = false;
@@ -132,8 +125,9 @@ void StreamService::Promote(std::uint32_t handle, Step step) {
   const std::unique_ptr<Opening> entry = std::move(openings_.at(handle));
   openings_.erase(handle);
   const base::FiveTuple& five_tuple = entry->opening.five_tuple();
-  ChangeSeat(handle, five_tuple.transport);
+  seats_.Change(handle, five_tuple.transport);
   if (step == Step::kHttp) {
+    Charge(handle, ConnectionSeats::kHttpBytes);
     edge_http_.Accept(handle, std::move(entry->opening.socket()), five_tuple);
     return;
   }
@@ -145,7 +139,7 @@ void StreamService::Promote(std::uint32_t handle, Step step) {
 void StreamService::OpenWebSocket(std::uint32_t handle, base::FiveTuple five_tuple,
                                   std::shared_ptr<WebSocketTransport> transport) {
   five_tuple.transport = base::Transport::kWss;
-  ChangeSeat(handle, five_tuple.transport);
+  seats_.Change(handle, five_tuple.transport);
   counters_.connections_accepted[LabelIndex(five_tuple.transport)].Add();
   clock_.Refresh();
   Insert(std::make_unique<WebSocketConnection>(
@@ -156,6 +150,7 @@ void StreamService::Insert(std::unique_ptr<StreamConnection> connection) {
   StreamConnection& inserted = *connection;
   connections_.emplace(inserted.client().handle.value, std::move(connection));
   inserted.Start();
+  ChargeIfStranger(inserted);
 }
 
 void StreamService::EndOpening(std::uint32_t handle) {
@@ -172,18 +167,47 @@ void StreamService::EndOpening(std::uint32_t handle) {
   Vacate(handle);
 }
 
-void StreamService::ChangeSeat(std::uint32_t handle, base::Transport transport) {
-  Seat& seat = seats_.at(handle);
-  counters_.connections[LabelIndex(seat.transport)].Add(-1);
-  seat.transport = transport;
-  counters_.connections[LabelIndex(seat.transport)].Add(1);
+void StreamService::Charge(std::uint32_t handle, std::size_t bytes) {
+  seats_.Charge(handle, bytes);
+  if (!seats_.IsOverLimit() || is_ending_strangers_) return;
+  is_ending_strangers_ = true;
+  boost::asio::post(io_, [this] { EndStrangers(); });
 }
 
-void StreamService::Vacate(std::uint32_t handle) {
-  const auto seat = seats_.find(handle);
-  if (seat->second.source) census_.Leave(*seat->second.source);
-  counters_.connections[LabelIndex(seat->second.transport)].Add(-1);
-  seats_.erase(seat);
+void StreamService::ChargeIfStranger(const StreamConnection& connection) {
+  if (connection.has_allocation()) return;
+  const turn::Client& client = connection.client();
+  const std::size_t itself = client.five_tuple.transport == base::Transport::kTcp
+                                 ? ConnectionSeats::kClearBytes
+                                 : ConnectionSeats::kTlsBytes;
+  Charge(client.handle.value, itself + connection.kept_bytes());
+}
+
+void StreamService::NoteAllocations(const StreamConnection& connection) {
+  seats_.SetStranger(connection.client().handle.value, !connection.has_allocation());
+  ChargeIfStranger(connection);
+}
+
+void StreamService::EndStrangers() {
+  is_ending_strangers_ = false;
+  std::vector<std::uint32_t> strangers = edge_http_.ListHandles();
+  for (const auto& [handle, entry] : openings_) strangers.push_back(handle);
+  for (const auto& [handle, connection] : connections_) {
+    if (!connection->has_allocation()) strangers.push_back(handle);
+  }
+  // Numbers go up, but for one turn in four thousand million.
+  std::sort(strangers.begin(), strangers.end());
+  for (const std::uint32_t handle : strangers) {
+    if (seats_.IsEased()) break;
+    counters_.connections_refused[LabelIndex(ConnectionRefusal::kMemory)].Add();
+    if (openings_.contains(handle)) {
+      EndOpening(handle);
+    } else if (Find({handle}) != nullptr) {
+      Close({handle});
+    } else {
+      edge_http_.End(handle);
+    }
+  }
 }
 
 void StreamService::MakeRoom() {
@@ -215,6 +239,8 @@ std::optional<SocketConnection::Detached> StreamService::Detach(turn::ClientHand
   if (connection == nullptr) return std::nullopt;
   SocketConnection::Detached detached = connection->Detach();
   connections_.erase(handle.value);
+  // It belongs to an allocation now.
+  seats_.SetStranger(handle.value, false);
   return detached;
 }
 
@@ -266,13 +292,18 @@ void StreamService::OnceReady(StreamSocket& socket, StreamSocket::Direction dire
                               turn::ClientHandle handle, Resume resume) {
   socket.AsyncWait(direction, [this, handle, resume](boost::system::error_code error) {
     StreamConnection* connection = Find(handle);
-    if (connection != nullptr && !error) resume(*connection);
+    if (connection == nullptr || error) return;
+    resume(*connection);
+    ChargeIfStranger(*connection);
   });
 }
 
 void StreamService::Soon(turn::ClientHandle handle, Resume resume) {
   boost::asio::post(io_, [this, handle, resume] {
-    if (StreamConnection* connection = Find(handle)) resume(*connection);
+    StreamConnection* connection = Find(handle);
+    if (connection == nullptr) return;
+    resume(*connection);
+    ChargeIfStranger(*connection);
   });
 }
 

@@ -18,10 +18,11 @@
 #include "protocol/turn/policy.h"
 #include "server/datapath/userspace/forwarder.h"
 #include "server/metrics/shard_counters.h"
-#include "server/net/connection_census.h"
+#include "server/net/connection_seats.h"
 #include "server/net/edge_http.h"
 #include "server/net/gathered_data.h"
 #include "server/net/listener_socket.h"
+#include "server/net/memory_limits.h"
 #include "server/net/shard_clock.h"
 #include "server/net/shard_image.h"
 #include "server/net/socket_connection.h"
@@ -37,11 +38,10 @@ namespace relay {
 class StreamService {
  public:
   // All must outlive the service. The engine is told later, since it needs the effects that need
-  // this service. `crowded_bytes`: of its StreamBacklog.
+  // this service.
   StreamService(boost::asio::io_context& io, Forwarder& forwarder, SendQueue& queue,
                 ConnectionCensus& census, ShardCounters& counters, ShardClock& clock,
-                std::size_t crowded_bytes);
-  ~StreamService();
+                const MemoryLimits& memory);
   void SetEngine(turn::Engine* engine) { engine_ = engine; }
   void SetLastChannelFirstOctet(std::uint8_t octet) { last_channel_first_octet_ = octet; }
   // Ends the connections of clients that it denies.
@@ -63,7 +63,7 @@ class StreamService {
   // The client's connection carries STUN no more; nullopt: it is gone. It keeps its seat until
   // Vacate. Not inside a call that came from the connection.
   std::optional<SocketConnection::Detached> Detach(turn::ClientHandle handle);
-  void Vacate(std::uint32_t handle);
+  void Vacate(std::uint32_t handle) { seats_.Vacate(handle); }
   // Ends the connection, and its allocation, after the current call stack has unwound. May be
   // called twice.
   void ScheduleClose(turn::ClientHandle handle);
@@ -104,6 +104,10 @@ class StreamService {
   std::uint8_t last_channel_first_octet() const { return last_channel_first_octet_; }
   StreamBacklog& backlog() { return backlog_; }
   void CountDropped(StreamOutput::Dropped dropped);
+  void NoteAllocations(const StreamConnection& connection);
+  // After what has changed how much it keeps. When strangers keep too much in all, those that came
+  // first end soon.
+  void ChargeIfStranger(const StreamConnection& connection);
 
  private:
   // Handshakes under way at once; for more, the oldest makes room.
@@ -120,13 +124,6 @@ class StreamService {
     bool has_shaken_hands = false;
   };
 
-  // What a connection occupies whatever it turns out to be: a place in a gauge, and from the moment
-  // that the client is known, one in the census.
-  struct Seat {
-    base::Transport transport;
-    std::optional<base::IpAddress> source;
-  };
-
   void Advance(std::uint32_t handle);
   bool Admit(std::uint32_t handle, Opening& entry);
   void NoteHandshake(std::uint32_t handle, Opening& entry);
@@ -137,12 +134,12 @@ class StreamService {
                      std::shared_ptr<WebSocketTransport> transport);
   void Insert(std::unique_ptr<StreamConnection> connection);
   void Close(turn::ClientHandle handle);
-  void ChangeSeat(std::uint32_t handle, base::Transport transport);
+  void Charge(std::uint32_t handle, std::size_t bytes);
+  void EndStrangers();
 
   boost::asio::io_context& io_;
   Forwarder& forwarder_;
   SendQueue& queue_;
-  ConnectionCensus& census_;
   ShardCounters& counters_;
   ShardClock& clock_;
   turn::Engine* engine_ = nullptr;
@@ -156,7 +153,8 @@ class StreamService {
   GatheredData gathered_;
   turn::ClientHandle gathered_for_;
   std::vector<std::uint8_t> scratch_;  // one for all: a connection keeps only what is unfinished
-  std::unordered_map<std::uint32_t, Seat> seats_;
+  ConnectionSeats seats_;
+  bool is_ending_strangers_ = false;  // soon
   std::unordered_map<std::uint32_t, std::unique_ptr<Opening>> openings_;
   std::list<std::uint32_t> handshakes_;  // oldest first
   EdgeHttp edge_http_;

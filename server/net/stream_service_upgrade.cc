@@ -32,14 +32,13 @@ void StreamService::GiveAway(turn::ClientHandle handle) {
 bool StreamService::Adopt(ConnectionImage image, Descriptor& socket) {
   const turn::Client client = image.client;
   const std::uint32_t handle = client.handle.value;
-  if (seats_.contains(handle)) return false;
+  if (seats_.Has(handle)) return false;
   tcp::socket adopted(io_, ProtocolOf(socket.get()), socket.get());
   socket.Release();
   const base::Transport transport = client.five_tuple.transport;
   const base::IpAddress& source = client.five_tuple.client.address;
-  census_.EnterBeyondLimit(source);
-  seats_[handle] = {transport, source};
-  counters_.connections[LabelIndex(transport)].Add(1);
+  seats_.Take(handle, transport);
+  seats_.AdmitBeyondLimit(handle, source);
   connections_.emplace(handle,
                        std::make_unique<SocketConnection>(*this, StreamSocket(std::move(adopted)),
                                                           std::move(image), now().monotonic));
@@ -55,6 +54,7 @@ void StreamService::StartAdopted() {
       ScheduleClose(handle);
     } else {
       connection->Start();
+      ChargeIfStranger(*connection);
     }
   }
 }

@@ -54,6 +54,7 @@ class TurnStream {
 
   const turn::Client& client() const { return client_; }
   void AddAllocations(int delta) { liveness_.AddAllocations(delta); }
+  bool has_allocation() const { return liveness_.has_allocation(); }
   bool IsIdle(base::MonotonicTime now) const { return liveness_.IsIdle(now); }
 
  private:

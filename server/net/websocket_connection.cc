@@ -30,7 +30,9 @@ void WebSocketConnection::Read() {
       [&service = service_, handle = client().handle, transport = transport_](
           boost::system::error_code error, std::size_t bytes) {
         auto* self = static_cast<WebSocketConnection*>(service.Find(handle));
-        if (self != nullptr) self->OnRead(error.failed(), bytes);
+        if (self == nullptr) return;
+        self->OnRead(error.failed(), bytes);
+        service.ChargeIfStranger(*self);
       });
 }
 
@@ -70,7 +72,9 @@ void WebSocketConnection::Write(std::vector<std::uint8_t> message) {
       [&service = service_, handle = client().handle, transport = transport_](
           boost::system::error_code error, std::size_t) {
         auto* self = static_cast<WebSocketConnection*>(service.Find(handle));
-        if (self != nullptr) self->OnWritten(error.failed());
+        if (self == nullptr) return;
+        self->OnWritten(error.failed());
+        service.ChargeIfStranger(*self);
       });
 }
 

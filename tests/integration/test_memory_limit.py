@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -14,12 +17,13 @@ from memory_group import MemoryGroup, Unavailable
 from served import assert_served
 from server_fixture import ALICE, Server, is_sanitized
 from stun_message import Attribute, Builder, Method
-from transports import listener_of, open_transport
+from transports import listener_of, needs_dtls, open_transport
 from turn_client import Peer, TurnClient, UdpTransport
 from waiting import eventually
 
 SHARDS = (1,)
 LIMIT = 64 * 1024 * 1024
+NUMBERS = itertools.count()  # each test has a server of its own: its realm tells it from the others
 
 pytestmark = pytest.mark.skipif(is_sanitized(), reason="a sanitizer's own memory is more than the limit")
 
@@ -42,11 +46,11 @@ def connected(at: Server, transport: str, peer: Peer, **options) -> TurnClient:
 
 
 @pytest.fixture
-def at(launch, group, request) -> Server:
+def at(launch, group) -> Server:
     # A process that begins in the group has all of its memory counted there.
     group.add(os.getpid())
     try:
-        return launch(limits={"connections_per_source": 0, "allocations_per_user": 0}, realm=f"{request.node.originalname}.example.test")
+        return launch(limits={"connections_per_source": 0, "allocations_per_user": 0}, realm=f"server-{next(NUMBERS)}.example.test")
     finally:
         group.remove(os.getpid())
 
@@ -98,3 +102,76 @@ def test_D20_in_64_MiB_the_server_outlives_clients_that_do_not_read(at, group, m
         client.close()
     assert eventually(lambda: at.metric("senso_turn_allocations") == 1)
     assert reader.refresh(0).is_success
+
+
+# -- strangers who have the server keep things for them ---------------------------------------------------------------
+
+
+UNFINISHED = Builder(Method.BINDING).build()[:2] + (60000).to_bytes(2, "big") + Builder(Method.BINDING).build()[4:] + bytes(59000)
+POST = b"POST /api/v1/credentials HTTP/1.1\r\nHost: a\r\nContent-Length: 65000\r\n\r\n" + bytes(64000)
+
+
+def under_tls(connections: list[socket.socket], say: bytes) -> list[socket.socket]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    wrapped = [context.wrap_socket(one) for one in connections]
+    for one in wrapped:
+        one.settimeout(20)
+        if say:
+            with contextlib.suppress(OSError):
+                one.sendall(say)
+    return wrapped
+
+
+def unfinished_over_tcp(at: Server, count: int) -> list[socket.socket]:
+    return connect_many(at.tcp, count, UNFINISHED, every=1)
+
+
+def unfinished_over_tls(at: Server, count: int) -> list[socket.socket]:
+    return under_tls(connect_many(at.tls, count, b"", every=count), UNFINISHED)
+
+
+def silent_after_a_handshake(at: Server, count: int) -> list[socket.socket]:
+    return under_tls(connect_many(at.tls, count, b"", every=count), b"")
+
+
+def unread_answers(at: Server, count: int) -> list[socket.socket]:
+    return connect_many(at.tcp, count, Builder(Method.BINDING).build() * 6000, every=1, receive_buffer=1 << 12)
+
+
+def bodies_of_http(at: Server, count: int) -> list[socket.socket]:
+    return under_tls(connect_many(at.endpoint("edge"), count, b"", every=count), POST)
+
+
+def associations(at: Server, count: int) -> list:
+    return [open_transport("dtls", at.dtls, (f"127.0.3.{number % 20 + 1}", 0)) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "hoard, rounds",
+    [
+        (unfinished_over_tcp, 8),
+        (unfinished_over_tls, 6),
+        (silent_after_a_handshake, 15),
+        (unread_answers, 5),
+        (bodies_of_http, 6),
+        pytest.param(associations, 5, marks=needs_dtls),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_D7_D20_B19_in_64_MiB_the_server_outlives_strangers_who_hoard(at, group, make_peer, hoard, rounds):
+    living = connected(at, "tcp", make_peer())
+    begun, opened = group.used_octets(), []
+    for _ in range(rounds):
+        opened += hoard(at, 200)
+        assert living.binding().is_success
+        assert_served(at, "udp", "tcp", "tls", "wss", "dtls")
+    gone = at.metric("senso_turn_connections_refused_total", reason="memory")
+    print(f"{begun // 1024} KiB before, at most {group.most_octets() // 1024} KiB, {gone:.0f} of {len(opened)} gave way")
+    assert group.kills() == 0
+    assert gone > 0, "they kept less than was meant"
+    for one in opened:
+        one.close()
+    assert eventually(lambda: at.metric("senso_turn_connections", transport="tls") == 0, 30)
+    assert_served(at, "tcp", "tls", "wss")
+    assert living.refresh(0).is_success

@@ -27,12 +27,16 @@ class Crowd:
         self.socket.close()
 
 
-def connect_many(to: tuple[str, int], count: int, say: bytes, every: int) -> list[socket.socket]:
+def connect_many(
+    to: tuple[str, int], count: int, say: bytes, every: int, receive_buffer: int | None = None
+) -> list[socket.socket]:
     """From several addresses, since one has only so many ports. One in `every` says something."""
     opened = []
     for number in range(count):
         one = socket.socket()
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if receive_buffer is not None:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         one.bind((f"127.0.3.{number % 20 + 1}", 0))
         one.settimeout(20)
         one.connect(to)

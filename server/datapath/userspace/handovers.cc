@@ -10,7 +10,7 @@ namespace relay {
 namespace {
 
 std::atomic_ref<std::uint32_t> WordOf(const KernelRoute& route, Direction direction) {
-  return std::atomic_ref(route.handovers[LabelIndex(direction)]);
+  return std::atomic_ref(route.handovers.get()[LabelIndex(direction)]);
 }
 
 // False: it changed after it was seen.

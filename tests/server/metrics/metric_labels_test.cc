@@ -72,7 +72,8 @@ TEST(MetricLabels, EveryRefusalOfAConnectionHasItsOwnLabel) {
   EXPECT_EQ(label(ConnectionRefusal::kSystemLimit), "system_limit");
   EXPECT_EQ(label(ConnectionRefusal::kHandshakeLimit), "handshake_limit");
   EXPECT_EQ(label(ConnectionRefusal::kProxyHeader), "proxy_header");
-  EXPECT_EQ(kConnectionRefusalLabels.size(), 5U);
+  EXPECT_EQ(label(ConnectionRefusal::kMemory), "memory");
+  EXPECT_EQ(kConnectionRefusalLabels.size(), 6U);
 }
 
 TEST(MetricLabels, SuccessIsTheOutcomeWithoutACode) {

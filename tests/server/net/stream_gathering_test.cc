@@ -105,8 +105,7 @@ class StreamGatheringTest : public testing::Test {
   OwnRelays own_relays_;
   Forwarder forwarder_{ledger_, {}, {}, SharedBuckets::Make(8), queue_, counters_, own_relays_};
   ConnectionCensus census_{0};
-  StreamService service_{
-      io_, forwarder_, queue_, census_, counters_, clock_, StreamBacklog::kCrowdedBytes};
+  StreamService service_{io_, forwarder_, queue_, census_, counters_, clock_, MemoryLimits()};
   StreamEntrance entrance_;
   std::uint32_t connected_ = 0;
 };

@@ -136,7 +136,7 @@ TEST_F(StreamOutputTest, AnswersDoNotAge) {
 }
 
 TEST_F(StreamOutputTest, AllowsLittleWhenTheShardIsCrowded) {
-  StreamBacklog crowded{.bytes = StreamBacklog::kCrowdedBytes};
+  StreamBacklog crowded{.bytes = StreamBacklog().crowded_bytes};
   StreamOutput output{crowded};
   const std::string piece(kLargestWhenCrowded, 'x');
   EXPECT_EQ(output.AddData(base::AsBytes(piece), At(0)).full, 0u);
