@@ -9,7 +9,8 @@
 namespace relay {
 
 // What the control groups of a process allow it: the least of its own group and those above, as far
-// as they can be seen. nullopt: no limit.
+// as they can be seen; where none can, what the highest one that is mounted says. nullopt: no
+// limit.
 struct ControlGroupLimits {
   std::optional<std::size_t> cores;     // of its CPU quota, rounded up
   std::optional<std::uint64_t> memory;  // octets

@@ -27,9 +27,9 @@ auth::AccessTokenSettings MakeAccessTokenSettings(const Config& config);
 // "udp", "dtls", "tcp", "tls", "edge".
 std::string_view KindName(ShardGroup::ListenerKind kind);
 
-// Threads and memory (as many and as much as this process may have), listeners (in the order of the
-// configuration), limits, ports. Listeners of a default
-// list may fail to open; those that somebody wrote may not.
+// Threads and bounds of memory by what this process may have, listeners (in the order of the
+// configuration), limits, ports. Listeners of a default list may fail to open; those that somebody
+// wrote may not.
 ShardGroup::Options MakeShardGroupOptions(const Config& config,
                                           const std::vector<turn::RelayAddress>& relay_addresses,
                                           std::shared_ptr<const turn::Policy> policy);

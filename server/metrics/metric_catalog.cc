@@ -165,8 +165,9 @@ std::vector<MetricRow> RelayRows() {
       {.name = "connections_refused_total",
        .type = MetricType::kCounter,
        .unit = "",
-       .help = "Client connections and DTLS associations that were closed before they were of any "
-               "use, by reason",
+       .help =
+           "Client connections and DTLS associations that were closed while they were of no use, "
+           "by reason",
        .hint =
            "\"system_limit\": out of file descriptors or memory; \"source_limit\": one address "
            "holds too many; \"handshake_limit\": a flood of handshakes that nobody finishes, or "

@@ -17,10 +17,10 @@ namespace relay {
 // together that have no allocation. Shard's thread only.
 class ConnectionSeats {
  public:
-  // What a connection costs, about: in the clear, under TLS, in a TLS handshake, with an HTTP
-  // request that may be as long as any.
+  // What a connection costs, about: in the clear, under TLS (with a record of which not all has
+  // come), in a TLS handshake, with an HTTP request that may be as long as any.
   static constexpr std::size_t kClearBytes = 2 * 1024;
-  static constexpr std::size_t kTlsBytes = 16 * 1024;
+  static constexpr std::size_t kTlsBytes = 32 * 1024;
   static constexpr std::size_t kHandshakeBytes = 44 * 1024;
   static constexpr std::size_t kHttpBytes = 96 * 1024;
 

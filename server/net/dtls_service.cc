@@ -127,7 +127,8 @@ void DtlsService::Insert(const turn::Client& carrier, std::unique_ptr<DtlsSessio
     counters_.connections_refused[LabelIndex(ConnectionRefusal::kHandshakeLimit)].Add();
     Remove(handshakes_.front());
   }
-  if (strangers_ >= max_strangers_) EndOldestStranger();
+  // Allocations that end all at once leave more than there may be.
+  for (int i = 0; i < kMakeRoomFor && strangers_ >= max_strangers_; ++i) EndOldestStranger();
   while (associations_.contains(next_handle_)) ++next_handle_;
   const std::uint32_t handle = next_handle_++;
   turn::Client client{carrier.five_tuple, {handle}};

@@ -70,6 +70,7 @@ class DtlsService {
   static constexpr std::size_t kMaxHandshakes = 512;
   static constexpr std::chrono::seconds kHandshakeTimeout{10};
   static constexpr std::size_t kMaxWaitingHellos = 256;
+  static constexpr int kMakeRoomFor = 4;
   static constexpr std::size_t kAssociationBytes = 72 * 1024;  // what one costs, about
 
   struct Association {

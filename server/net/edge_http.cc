@@ -92,7 +92,7 @@ void EdgeHttp::Accept(std::uint32_t handle, StreamSocket socket,
                       const base::FiveTuple& five_tuple) {
   auto channel = std::make_shared<Channel>(std::move(socket));
   Session& session = sessions_[handle];
-  session = {std::move(channel), five_tuple, {}};
+  session = {std::move(channel), five_tuple, {}, {}};
   Read(handle, session);
 }
 
@@ -156,6 +156,7 @@ void EdgeHttp::Upgrade(std::uint32_t handle, Session& session) {
   using beast::websocket::stream_base;
   const auto channel = session.channel;
   auto transport = std::make_shared<WebSocketTransport>(std::move(channel->stream));
+  session.upgrade = transport;
   stream_base::timeout timeout{};
   timeout.handshake_timeout = kRequestTimeout;
   timeout.idle_timeout = stream_base::none();
@@ -210,9 +211,12 @@ void EdgeHttp::OnWritten(std::uint32_t handle, boost::system::error_code error) 
 void EdgeHttp::End(std::uint32_t handle) {
   const auto found = sessions_.find(handle);
   if (found == sessions_.end()) return;
-  const auto channel = std::move(found->second.channel);
+  const Session session = std::move(found->second);
   sessions_.erase(found);
-  channel->stream.socket().Close();
+  if (session.upgrade != nullptr)
+    session.upgrade->stream.next_layer().socket().Close();
+  else
+    session.channel->stream.socket().Close();
   hooks_.on_end(handle);
 }
 

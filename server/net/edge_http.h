@@ -53,6 +53,7 @@ class EdgeHttp {
     std::shared_ptr<Channel> channel;
     base::FiveTuple five_tuple;
     base::MonotonicTime deadline;
+    std::shared_ptr<WebSocketTransport> upgrade;  // under way: it has the channel's socket
   };
 
   void Read(std::uint32_t handle, Session& session);

@@ -33,7 +33,7 @@ class StreamConnection {
   void AddAllocations(int delta);
   bool has_allocation() const { return stream_.has_allocation(); }
   // What it keeps besides itself and relayed data: what is unfinished or unread, and answers.
-  std::size_t kept_bytes() const { return stream_.unread().size() + output_.control_bytes(); }
+  std::size_t kept_bytes() const { return stream_.kept_bytes() + output_.control_bytes(); }
 
  protected:
   void Count(StreamOutput::Dropped dropped);

@@ -23,13 +23,13 @@ StreamOutput::Dropped StreamOutput::AddData(base::Bytes message, base::Monotonic
   Dropped dropped = DropExpired(now);
   const std::size_t limit = MaxDataBytes();
   const std::size_t cost = CostOf(message);
-  while (!data_.empty() && data_bytes_ + cost > limit) {
-    TakeOldest();
-    ++dropped.full;
-  }
   if (cost > limit) {
     ++dropped.full;
     return dropped;
+  }
+  while (!data_.empty() && data_bytes_ + cost > limit) {
+    TakeOldest();
+    ++dropped.full;
   }
   data_.push_back({now, {message.begin(), message.end()}});
   data_bytes_ += cost;

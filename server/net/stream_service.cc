@@ -50,6 +50,7 @@ void StreamService::Accept(tcp::socket socket, const StreamEntrance& entrance) {
   while (seats_.Has(next_handle_)) ++next_handle_;
   const std::uint32_t handle = next_handle_++;
   seats_.Take(handle, transport);
+  WatchStrangers();
   counters_.connections_accepted[LabelIndex(transport)].Add();
   clock_.Refresh();
   openings_[handle] = std::make_unique<Opening>(StreamSocket(std::move(socket)), entrance,
@@ -169,6 +170,10 @@ void StreamService::EndOpening(std::uint32_t handle) {
 
 void StreamService::Charge(std::uint32_t handle, std::size_t bytes) {
   seats_.Charge(handle, bytes);
+  WatchStrangers();
+}
+
+void StreamService::WatchStrangers() {
   if (!seats_.IsOverLimit() || is_ending_strangers_) return;
   is_ending_strangers_ = true;
   boost::asio::post(io_, [this] { EndStrangers(); });
@@ -188,17 +193,16 @@ void StreamService::NoteAllocations(const StreamConnection& connection) {
   ChargeIfStranger(connection);
 }
 
+// A few at a time: between them, others are served.
 void StreamService::EndStrangers() {
-  is_ending_strangers_ = false;
   std::vector<std::uint32_t> strangers = edge_http_.ListHandles();
   for (const auto& [handle, entry] : openings_) strangers.push_back(handle);
   for (const auto& [handle, connection] : connections_) {
     if (!connection->has_allocation()) strangers.push_back(handle);
   }
-  // Numbers go up, but for one turn in four thousand million.
-  std::sort(strangers.begin(), strangers.end());
-  for (const std::uint32_t handle : strangers) {
-    if (seats_.IsEased()) break;
+  const std::size_t count = SortOldest(strangers);
+  for (std::size_t i = 0; i < count && !seats_.IsEased(); ++i) {
+    const std::uint32_t handle = strangers[i];
     counters_.connections_refused[LabelIndex(ConnectionRefusal::kMemory)].Add();
     if (openings_.contains(handle)) {
       EndOpening(handle);
@@ -208,16 +212,23 @@ void StreamService::EndStrangers() {
       edge_http_.End(handle);
     }
   }
+  is_ending_strangers_ = count > 0 && !seats_.IsEased();
+  if (is_ending_strangers_) boost::asio::post(io_, [this] { EndStrangers(); });
+}
+
+// Numbers go up, but for one turn in four thousand million.
+std::size_t StreamService::SortOldest(std::vector<std::uint32_t>& handles) {
+  const std::size_t count = std::min(handles.size(), kMakeRoomFor);
+  std::partial_sort(handles.begin(), handles.begin() + static_cast<std::ptrdiff_t>(count),
+                    handles.end());
+  return count;
 }
 
 void StreamService::MakeRoom() {
-  // Numbers go up, but for one turn in four thousand million.
   std::vector<std::uint32_t> waiting;
   waiting.reserve(openings_.size());
   for (const auto& [handle, entry] : openings_) waiting.push_back(handle);
-  const std::size_t count = std::min(waiting.size(), kMakeRoomFor);
-  std::partial_sort(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count),
-                    waiting.end());
+  const std::size_t count = SortOldest(waiting);
   for (std::size_t i = 0; i < count; ++i) EndOpening(waiting[i]);
 }
 

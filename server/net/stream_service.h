@@ -135,7 +135,10 @@ class StreamService {
   void Insert(std::unique_ptr<StreamConnection> connection);
   void Close(turn::ClientHandle handle);
   void Charge(std::uint32_t handle, std::size_t bytes);
+  void WatchStrangers();
   void EndStrangers();
+  // Puts those that came first in front, and says how many of them are to end at once.
+  static std::size_t SortOldest(std::vector<std::uint32_t>& handles);
 
   boost::asio::io_context& io_;
   Forwarder& forwarder_;

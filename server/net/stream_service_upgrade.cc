@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "protocol/turn/client_filter.h"
@@ -42,6 +43,8 @@ bool StreamService::Adopt(ConnectionImage image, Descriptor& socket) {
   connections_.emplace(handle,
                        std::make_unique<SocketConnection>(*this, StreamSocket(std::move(adopted)),
                                                           std::move(image), now().monotonic));
+  // Numbers tell who came first.
+  next_handle_ = std::max(next_handle_, handle + 1);
   adopted_.push_back(client.handle);
   return true;
 }

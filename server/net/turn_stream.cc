@@ -52,6 +52,8 @@ bool TurnStream::Received(std::size_t bytes) {
     partial_ = {};
   } else {
     if (consumed > 0 || partial_.empty()) partial_since_ = service_.now().monotonic;
+    // Nobody keeps the room of a long message with a short one.
+    if (partial_.capacity() > 4 * rest.size()) partial_ = {};
     partial_.assign(rest.begin(), rest.end());
   }
   return true;

@@ -40,6 +40,7 @@ class TurnStream {
   // Another process goes on where this one is, or the reverse: what TakeUnread returns, and whether
   // the client has said something valid.
   const std::vector<std::uint8_t>& unread() const { return partial_; }
+  std::size_t kept_bytes() const { return partial_.capacity(); }  // for that
   bool had_valid_message() const { return liveness_.had_valid_message(); }
   void Begin(std::vector<std::uint8_t> unread, bool had_valid_message);
   bool is_on_hold() const { return is_on_hold_; }

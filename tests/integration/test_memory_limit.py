@@ -111,6 +111,9 @@ UNFINISHED = Builder(Method.BINDING).build()[:2] + (60000).to_bytes(2, "big") + 
 POST = b"POST /api/v1/credentials HTTP/1.1\r\nHost: a\r\nContent-Length: 65000\r\n\r\n" + bytes(64000)
 
 
+LONG = Builder(Method.BINDING).add(0xC0FF, bytes(59000)).build()
+
+
 def under_tls(connections: list[socket.socket], say: bytes) -> list[socket.socket]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -175,3 +178,16 @@ def test_D7_D20_B19_in_64_MiB_the_server_outlives_strangers_who_hoard(at, group,
     assert eventually(lambda: at.metric("senso_turn_connections", transport="tls") == 0, 30)
     assert_served(at, "tcp", "tls", "wss")
     assert living.refresh(0).is_success
+
+
+def test_D20_B19_a_long_message_leaves_no_room_behind_a_short_one(at, group):
+    begun, opened = group.used_octets(), []
+    for _ in range(1000):
+        opened += connect_many(at.tcp, 1, LONG[:-100], every=1)
+        opened[-1].sendall(LONG[-100:] + b"\0")
+        assert opened[-1].recv(2) == b"\x01\x01"
+    print(f"{begun // 1024} KiB before, at most {group.most_octets() // 1024} KiB with {len(opened)} connections")
+    assert group.kills() == 0
+    assert_served(at, "udp", "tcp", "tls")
+    for one in opened:
+        one.close()
