@@ -29,7 +29,7 @@ TEST_F(ConnectionSeatsTest, CountsByWhatAConnectionTurnsOutToBe) {
 }
 
 TEST_F(ConnectionSeatsTest, ASourceHasItsLimitUntilItLeaves) {
-  for (const std::uint32_t handle : {1, 2, 3}) seats_.Take(handle, base::Transport::kTcp);
+  for (const std::uint32_t handle : {1U, 2U, 3U}) seats_.Take(handle, base::Transport::kTcp);
   EXPECT_TRUE(seats_.Admit(1, source_));
   EXPECT_TRUE(seats_.Admit(2, source_));
   EXPECT_FALSE(seats_.Admit(3, source_));
@@ -43,7 +43,7 @@ TEST_F(ConnectionSeatsTest, ASourceHasItsLimitUntilItLeaves) {
 TEST_F(ConnectionSeatsTest, GivesAllPlacesBackInTheEnd) {
   {
     ConnectionSeats others{census_, counters_, 0};
-    for (const std::uint32_t handle : {1, 2}) {
+    for (const std::uint32_t handle : {1U, 2U}) {
       others.Take(handle, base::Transport::kTcp);
       EXPECT_TRUE(others.Admit(handle, source_));
     }
