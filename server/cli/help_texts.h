@@ -35,9 +35,9 @@ inline constexpr const char* kReloadFooter =
 inline constexpr const char* kUpgradeFooter =
     "\nThe running server starts the program that is at its own path now, with its own arguments, "
     "and gives it\n"
-    "its sockets and its UDP allocations; those over TCP, TLS and WebSocket it keeps until they "
-    "end. If anything\n"
-    "fails it goes on as it was, and the exit code is 1. See docs/upgrade.md.";
+    "its sockets and its allocations over UDP and TCP; those over TLS and WebSocket it keeps until "
+    "they end. If\n"
+    "anything fails it goes on as it was, and the exit code is 1. See docs/upgrade.md.";
 
 inline constexpr const char* kSessionsFooter =
     "\nAllocations in the order of their ids, which `senso-turn disconnect` takes. What they have "
