@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import socket
-import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +16,7 @@ from memory_group import MemoryGroup, Unavailable
 from served import assert_served
 from server_fixture import ALICE, Server, is_sanitized
 from stun_message import Attribute, Builder, Method
+from tls_transport import client_context
 from transports import listener_of, needs_dtls, open_transport
 from turn_client import Peer, TurnClient, UdpTransport
 from waiting import eventually
@@ -115,8 +115,7 @@ LONG = Builder(Method.BINDING).add(0xC0FF, bytes(59000)).build()
 
 
 def under_tls(connections: list[socket.socket], say: bytes) -> list[socket.socket]:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = client_context(verify=False)
     wrapped = [context.wrap_socket(one) for one in connections]
     for one in wrapped:
         one.settimeout(20)

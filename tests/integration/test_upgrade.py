@@ -123,7 +123,7 @@ BROKEN = {
     "that ends at once": "exit 3\n",
     "that ends of a signal": "kill -9 $$\n",
     "that refuses its configuration": 'exec {binary} "$@" --set listeners=nonsense\n',
-    "with other ports": 'exec {binary} "$@" --set relay.ports.min=65000\n',
+    "with other ports": 'exec {binary} "$@" --set relay.ports.min=65534\n',
     "with another number of shards": 'exec {binary} "$@" --set shards=7\n',
     "whose metrics have no place": 'exec {binary} "$@" --set metrics.address=203.0.113.1\n',
     "that speaks garbage": "exec {python} -c '{garbage}' \"$@\"\n",
